@@ -1,0 +1,91 @@
+"""The token bucket, as the Generic Cell Rate Algorithm.
+
+GCRA (ITU-T I.371, ATM Forum TM 4.1, "virtual scheduling") keeps one number for a bucket: the theoretical
+arrival time, TAT, at which the bucket would be full again. A request of cost n moves it by n emission
+intervals; it is admitted if the moved TAT lies no further ahead than the bucket is deep. It is exact, has no
+window whose edge lets twice the limit through, and needs no refill job.
+
+All times are whole microseconds, so that Python, Lua's doubles (exact to 2^53 µs, the year 2255) and
+DynamoDB's decimals compute the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NEVER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket's size and speed.
+
+    Attributes:
+        interval_us: the emission interval: microseconds in which one token comes back.
+        burst: the depth in tokens: what an idle caller may spend at once.
+    """
+
+    interval_us: int
+    burst: int
+
+    @property
+    def depth_us(self) -> int:
+        """The burst as time: how long an empty bucket takes to fill (GCRA's tolerance)."""
+        return self.interval_us * self.burst
+
+    def shared_by(self, environments: int) -> Bucket:
+        """Return this bucket's fair share when so many environments must each enforce a part of it alone."""
+        return Bucket(self.interval_us * environments, max(1, self.burst // environments))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one request for tokens.
+
+    Attributes:
+        allowed: whether the tokens were there.
+        tat_us: the theoretical arrival time to store if the tokens are taken; epoch microseconds.
+        remaining: whole tokens left after the decision.
+        retry_after_us: microseconds until the same request could succeed; 0 if allowed, `NEVER` if its cost
+            exceeds the bucket's depth.
+    """
+
+    allowed: bool
+    tat_us: int
+    remaining: int
+    retry_after_us: int
+
+
+def start_of_debt(tat_us: int | None, now_us: int, bucket: Bucket, refilled_for_us: int | None) -> int:
+    """Return the TAT that counts: the stored one, never in the past, and never richer than a bucket that was
+    empty `refilled_for_us` ago.
+
+    The last rule is what bounds over-admission when a fleet changes from one store to another: whatever the
+    new store remembers, the bucket counts as empty at the moment of the change, and has been filling since.
+    """
+    base = max(tat_us or 0, now_us)
+    if refilled_for_us is None:
+        return base
+    return max(base, now_us + bucket.depth_us - refilled_for_us)
+
+
+def take(tat_us: int | None, now_us: int, bucket: Bucket, cost: int = 1, refilled_for_us: int | None = None) -> Taken:
+    """Decide one request for `cost` tokens.
+
+    Args:
+        tat_us: the stored theoretical arrival time, or None for a bucket that was never used.
+        now_us: epoch microseconds.
+        bucket: the bucket's size and speed.
+        cost: tokens wanted, at least 0.
+        refilled_for_us: microseconds since the store took over with empty buckets; None if it always had them.
+    """
+    base = start_of_debt(tat_us, now_us, bucket, refilled_for_us)
+    moved = base + cost * bucket.interval_us
+    if moved - now_us <= bucket.depth_us:
+        return Taken(allowed=True, tat_us=moved, remaining=_tokens(moved, now_us, bucket), retry_after_us=0)
+    wait = moved - now_us - bucket.depth_us if cost <= bucket.burst else NEVER
+    return Taken(allowed=False, tat_us=base, remaining=_tokens(base, now_us, bucket), retry_after_us=wait)
+
+
+def _tokens(tat_us: int, now_us: int, bucket: Bucket) -> int:
+    return max(0, (bucket.depth_us - (tat_us - now_us)) // bucket.interval_us)

@@ -1,0 +1,115 @@
+"""The ASGI side of the guard: reading a body ahead, watching and capturing what an application sends."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tidegate.http import Headers, Problem, may_carry_fields, problem_headers
+from tidegate.record import StoredResponse
+
+
+class BodyTooLargeError(Exception):
+    """The request's body is larger than the route reads."""
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Return the whole request body.
+
+    Raises:
+        BodyTooLargeError: it has more than `limit` bytes.
+        ConnectionError: the client went away before its end.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("the client went away while sending its request")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise BodyTooLargeError
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def reread(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body once more, and then what really comes."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+class Outgoing:
+    """The way to the client: adds fields to whatever is answered, and knows how far the answer has got.
+
+    Args:
+        send: the server's.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.fields: Headers = ()
+        self.status: int | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the client has seen a status."""
+        return self.status is not None
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a message on; the first one gets the fields."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.fields and may_carry_fields(message["status"]):
+                message = {**message, "headers": [*message.get("headers", ()), *self.fields]}
+        await self._send(message)
+
+    async def problem(self, problem: Problem) -> None:
+        """Answer with a problem."""
+        await self.whole(StoredResponse(problem.status, problem_headers(problem), problem.body()))
+
+    async def whole(self, response: StoredResponse, *more: tuple[bytes, bytes]) -> None:
+        """Answer with a response that is known whole."""
+        headers = [*response.headers, *more]
+        await self({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self({"type": "http.response.body", "body": response.body or b"", "more_body": False})
+
+
+class Captured:
+    """Takes an application's answer instead of the client."""
+
+    def __init__(self) -> None:
+        self._status: int | None = None
+        self._headers: Headers = ()
+        self._body = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        """Keep what the application sends."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = tuple((bytes(n), bytes(v)) for n, v in message.get("headers", ()))
+        elif message["type"] == "http.response.body":
+            self._body += message.get("body", b"")
+
+    def response(self) -> StoredResponse | None:
+        """Return the answer, or None if the application sent none."""
+        return None if self._status is None else StoredResponse(self._status, self._headers, bytes(self._body))
+
+
+__all__ = [
+    "ASGIApp",
+    "BodyTooLargeError",
+    "Captured",
+    "Outgoing",
+    "Receive",
+    "Scope",
+    "Send",
+    "read_body",
+    "reread",
+]

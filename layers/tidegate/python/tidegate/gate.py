@@ -1,0 +1,171 @@
+"""`protect`: puts the guard in front of an application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Literal
+
+from fastapi import FastAPI
+
+from tidegate.errors import ConfigurationError
+from tidegate.guard import Guard
+from tidegate.identity import Identify
+from tidegate.lifecycle import Environment, Lifecycle
+from tidegate.policy import Policy, TokenBucket
+from tidegate.problems import install
+from tidegate.routing import RouteTable
+from tidegate.settings import Settings
+from tidegate.stores.breaker import BreakerState
+from tidegate.stores.tracked import StoreState
+
+DEFAULT_POLICY = Policy(limits=(TokenBucket("50/s", burst=100),))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """A store as `/health` shows it.
+
+    Attributes:
+        name: `redis` or `dynamodb`.
+        state: `untried`, `ready` or `failing`.
+        breaker: `closed`, `open` or `half-open`.
+        since: when this state began, ISO 8601 in UTC.
+        latency_ms: what its latest answer took; None if it failed.
+        error: the fault and what the driver said; None if it is well.
+    """
+
+    name: str
+    state: Literal["untried", "ready", "failing"]
+    breaker: BreakerState
+    since: str
+    latency_ms: float | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How well the environment can decide.
+
+    Attributes:
+        status: `ok`; `degraded` while a fallback decides; `down` if no configured store answers.
+        deciding: the store that decides now.
+        stores: each shared store, the preferred one first.
+    """
+
+    status: Literal["ok", "degraded", "down"]
+    deciding: str
+    stores: tuple[StoreHealth, ...]
+
+
+class Gate:
+    """A protected application's handle.
+
+    Args:
+        lifecycle: holds the environment's parts.
+    """
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force.
+
+        Raises:
+            ConfigurationError: one of them is wrong.
+        """
+        return self._lifecycle.environment.settings
+
+    async def health(self) -> Health:
+        """Ask every store that its breaker lets us ask, within the store's own short timeouts, and report."""
+        environment = self._lifecycle.environment
+        await environment.call(environment.stores.probe)
+        states = environment.stores.states
+        return Health(_status(states), _deciding(environment, states), tuple(_health(state) for state in states))
+
+    def close(self) -> None:
+        """Close connections; the next request opens new ones."""
+        self._lifecycle.close()
+
+
+def protect(
+    app: FastAPI,
+    *,
+    default: Policy = DEFAULT_POLICY,
+    settings: Settings | None = None,
+    identify: Identify | None = None,
+    problems: bool = True,
+) -> Gate:
+    """Protect an application: every request goes through the guard, errors become problem details.
+
+    Args:
+        app: the application; its routes may be declared before or after.
+        default: the policy of routes without one, and of what matches no route.
+        settings: instead of the `TIDEGATE_*` variables.
+        identify: finds the principal of an ASGI scope, instead of API key, authorizer or address.
+        problems: whether the application's own error answers become problem details, too.
+
+    Raises:
+        ConfigurationError: on Lambda, where this is the start, a setting is wrong; elsewhere the application's
+            start-up (lifespan) raises it, or the first request.
+    """
+    lifecycle = Lifecycle((lambda: settings) if settings else (lambda: Settings.from_environ(os.environ)))
+    app.add_middleware(Guard, lifecycle=lifecycle, routes=_route_table(app, default, lifecycle), identify=identify)
+    if problems:
+        install(app)
+    if settings.on_lambda if settings else "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        _ = lifecycle.environment
+    return Gate(lifecycle)
+
+
+def _route_table(app: FastAPI, default: Policy, lifecycle: Lifecycle) -> Callable[[], RouteTable]:
+    @cache
+    def table() -> RouteTable:
+        made = RouteTable(app, default)
+        for route, policy in made.policies():
+            _check(route, policy, lifecycle.environment)
+        return made
+
+    return table
+
+
+def _check(route: str, policy: Policy, environment: Environment) -> None:
+    """Refuse a route whose guarantee no configured store can give."""
+    if not policy.idempotent:
+        return
+    if policy.claims == "dynamodb" and environment.claims is None:
+        raise ConfigurationError(
+            "TIDEGATE_TABLE",
+            f"{route} is idempotent and its claims need DynamoDB; set TIDEGATE_TABLE, or write claims='redis' in its "
+            "policy if a handler may run twice when Redis loses its data",
+        )
+    if policy.claims == "redis" and environment.settings.redis_url is None:
+        raise ConfigurationError("TIDEGATE_REDIS_URL", f"{route} keeps its claims in Redis; set TIDEGATE_REDIS_URL")
+
+
+def _status(states: tuple[StoreState, ...]) -> Literal["ok", "degraded", "down"]:
+    ready = [state.state == "ready" for state in states]
+    if all(ready):
+        return "ok"
+    return "degraded" if any(ready) else "down"
+
+
+def _deciding(environment: Environment, states: tuple[StoreState, ...]) -> str:
+    return next((state.name for state in states if state.state == "ready"), environment.stores.current)
+
+
+def _health(state: StoreState) -> StoreHealth:
+    since = datetime.fromtimestamp(state.since_us / 1_000_000, UTC).isoformat(timespec="milliseconds")
+    error = None if state.fault is None else f"{state.fault}: {state.detail}" if state.detail else state.fault
+    return StoreHealth(
+        state.name,
+        state.state,
+        state.breaker,
+        since,
+        None if state.latency_ms is None else round(state.latency_ms, 3),
+        error,
+    )

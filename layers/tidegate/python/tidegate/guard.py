@@ -1,0 +1,276 @@
+"""THE WAY OF A REQUEST, in reading order.
+
+    identify ─ shed ─ ADMIT ─ run ─ SETTLE
+
+`Guard.__call__` is that line. identify and shed do no I/O. admit asks the stores one question in one round
+trip. run is the handler, a replay or a refusal. settle writes, and only if there is something to write.
+A refusal is a value (`Problem`), never an exception; nothing that a store does reaches the client as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from starlette.requests import Request
+
+from tidegate.admission import Admission, Claim
+from tidegate.asgi import (
+    ASGIApp,
+    BodyTooLargeError,
+    Captured,
+    Outgoing,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    reread,
+)
+from tidegate.errors import StoreUnavailableError
+from tidegate.http import Problem, problem_type, reduced_capacity
+from tidegate.identity import Identifier, Identify, digest
+from tidegate.lifecycle import Environment, Lifecycle
+from tidegate.mechanisms import idempotency, limits
+from tidegate.policy import Execution, execution
+from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Granted, Question, Settlement
+from tidegate.record import StoredResponse
+from tidegate.routing import RouteTable
+from tidegate.telemetry import RequestLine, logger, write
+
+
+class Guard:
+    """Pure ASGI middleware that lets a request through, answers it from the stores, or refuses it.
+
+    Args:
+        app: what it protects.
+        lifecycle: holds the environment's parts.
+        routes: makes the route table at the first request, when all routes are declared.
+        identify: finds the principal; `Identifier` if None.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        lifecycle: Lifecycle,
+        routes: Callable[[], RouteTable],
+        identify: Identify | None = None,
+    ) -> None:
+        self._app = app
+        self._lifecycle = lifecycle
+        self._routes = routes
+        self._identify = identify
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request from its entry to its answer."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                self._start()
+            await self._app(scope, receive, send)
+            return
+        environment = self._lifecycle.environment
+        way = _Way(self._app, environment, scope, receive, Outgoing(send))
+        way.identify(self._routes(), self._identify or Identifier(environment.settings))
+        try:
+            refusal = await way.prepare() or await way.admit()
+            if refusal is not None:
+                await way.refuse(refusal)
+            elif not way.replayed:
+                await way.run()
+        finally:
+            way.report()
+            self._lifecycle.after_request()
+
+    def _start(self) -> None:
+        """Where a server starts the application: what is wrong must show now, not at the first request."""
+        self._routes()
+        _ = self._lifecycle.environment
+
+
+class _Way:
+    """One request's way; its methods are the stations, in order."""
+
+    def __init__(self, app: ASGIApp, environment: Environment, scope: Scope, receive: Receive, out: Outgoing) -> None:
+        self._app = app
+        self._environment = environment
+        self._scope = scope
+        self._receive = receive
+        self._out = out
+        self._began = environment.clock.monotonic()
+        self._claim: ClaimRequest | None = None
+        self._held_by_redis = False
+        self.replayed = False
+
+    # ── identify: who, which route, which policy ────────────────────────────────────────────────────────────
+
+    def identify(self, routes: RouteTable, identify: Identify) -> None:
+        """Find the principal, the route and its policy; open the line that will be logged."""
+        self._route = routes.find(self._scope)
+        self._policy = self._route.policy
+        self._principal = identify(self._scope)
+        self._subject = digest(self._environment.settings.namespace, self._principal, size=9)
+        self._admission = Admission(self._principal, self._route.route)
+        self._scope.setdefault("state", {})["tidegate"] = self._admission
+        self._line = RequestLine(self._scope["method"], self._route.route, self._principal)
+
+    # ── admit: the one question ─────────────────────────────────────────────────────────────────────────────
+
+    async def prepare(self) -> Problem | None:
+        """Describe the claim of an idempotent route; a key or body that can't be taken is refused here."""
+        if not self._policy.idempotent:
+            return None
+        key = idempotency.read_key(self._scope)
+        if isinstance(key, Problem):
+            return key
+        try:
+            body = await read_body(self._receive, self._policy.max_body_bytes)
+        except BodyTooLargeError:
+            return Problem(
+                413,
+                problem_type("body-too-large"),
+                "Content too large",
+                f"This route reads at most {self._policy.max_body_bytes} bytes.",
+            )
+        except ConnectionError:
+            return Problem(400, problem_type("body-incomplete"), "Incomplete request", "The body was not sent whole.")
+        self._receive = reread(body, self._receive)
+        self._claim = idempotency.request_claim(
+            key, body, self._scope, self._route, self._principal, self._environment.settings
+        )
+        return None
+
+    async def admit(self) -> Problem | None:
+        """Ask the stores; return a refusal, or None if the handler may run or its answer was replayed."""
+        if self._policy.asks_nothing:
+            return None
+        question = Question(self._subject, limits.charges(self._route), self._claim, self._policy.on_outage)
+        asked = self._environment.clock.monotonic()
+        answer = await self._environment.call(lambda: self._environment.stores.admit(question))
+        self._line.admission_ms = _ms(self._environment.clock.monotonic() - asked)
+        self._line.store = self._admission.store = answer.store
+        verdict = limits.read(self._policy, answer)
+        self._out.fields = verdict.fields
+        if verdict.refusal is not None:
+            self._line.outcome = "limited"
+            return verdict.refusal
+        self._line.outcome = "admitted"
+        return None if self._claim is None else await self._take_claim(self._claim, answer)
+
+    async def _take_claim(self, claim: ClaimRequest, answer: Answer) -> Problem | None:
+        """Go on as holder of the claim, replay what was answered before, or refuse."""
+        known = answer.claim
+        self._held_by_redis = isinstance(known, Granted)
+        try:
+            known = known or await self._ask_claim_store(claim)
+        except StoreUnavailableError as error:
+            self._line.reason = error.kind
+            return reduced_capacity(
+                "The store that guards this route's idempotency can't be reached; nothing was done."
+            )
+        found = idempotency.read(known)
+        if isinstance(found, idempotency.Replay):
+            self.replayed = True
+            self._line.outcome = "replayed"
+            await self._out.whole(found.response, idempotency.REPLAYED)
+            return None
+        self._admission.claim = None if found else self._claim_of(claim)
+        return found
+
+    async def _ask_claim_store(self, claim: ClaimRequest) -> ClaimAnswer:
+        store = self._environment.claims
+        if store is None:
+            raise StoreUnavailableError("redis", "breaker-open", "Redis alone holds claims here")
+        return await self._environment.call(lambda: store.claim(claim))
+
+    def _claim_of(self, claim: ClaimRequest) -> Claim:
+        table = None if self._held_by_redis or self._environment.claims is None else self._environment.claims.table
+        return Claim(claim.id, claim.attempt_id, table)
+
+    # ── run: the handler, or the refusal ────────────────────────────────────────────────────────────────────
+
+    async def refuse(self, refusal: Problem) -> None:
+        """Answer with a problem."""
+        if self._line.outcome != "limited":
+            self._line.outcome = "refused"
+        self._line.reason = self._line.reason or refusal.type
+        await self._out.problem(refusal)
+
+    async def run(self) -> None:
+        """Run the application: streaming as it likes, or, for an idempotent route, captured and settled."""
+        if self._claim is None:
+            await self._run_application(self._out, lambda: self._out.started)
+            return
+        captured, begun = Captured(), Execution()
+        token = execution.set(begun)
+        try:
+            await self._run_application(captured, lambda: captured.response() is not None)
+        finally:
+            execution.reset(token)
+        response = captured.response()
+        if response is not None:
+            await self._settle(self._claim, response, begun=begun.begun)
+
+    async def _run_application(self, send: Any, started: Callable[[], bool]) -> None:
+        """Run it; an exception becomes a 500, unless the client already sees an answer."""
+        try:
+            await self._app(self._scope, self._receive, send)
+        except Exception as error:
+            self._line.outcome, self._line.reason = "failed", type(error).__name__
+            logger().exception("unhandled exception", extra={"route": self._route.route})
+            if started():
+                raise
+            await self._answer_failure(error, send)
+
+    async def _answer_failure(self, error: Exception, send: Any) -> None:
+        """Answer as the application chose for its unhandled exceptions, or with a 500 that says nothing inward."""
+        handlers = getattr(self._scope.get("app"), "exception_handlers", {})
+        handler = handlers.get(Exception) or handlers.get(500)
+        if handler is not None:
+            response = handler(Request(self._scope), error)
+            response = await response if hasattr(response, "__await__") else response
+            await response(self._scope, self._receive, send)
+            return
+        problem = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
+        answer = Outgoing(send)
+        await answer.problem(problem)
+
+    # ── settle: what must be written before the client may know ─────────────────────────────────────────────
+
+    async def _settle(self, claim: ClaimRequest, response: StoredResponse, *, begun: bool) -> None:
+        """Keep the answer for replays or give the claim up, then answer."""
+        record = idempotency.record_of(response) if idempotency.binds(response, begun=begun) else None
+        try:
+            own = await self._environment.call(lambda: self._write(claim, record))
+        except StoreUnavailableError as error:
+            # The effect has happened: the client must learn of it, though a retry may have to wait for the hold.
+            logger().warning("answer not kept", extra={"store": error.store, "fault": error.kind})
+            own = True
+        if own:
+            await self._out.whole(response)
+        else:
+            await self.refuse(idempotency.superseded())
+
+    def _write(self, claim: ClaimRequest, record: bytes | None) -> bool:
+        stores, claims = self._environment.stores, self._environment.claims
+        if self._held_by_redis or claims is None:
+            return stores.settle(Settlement(self._subject, claim, record, fenced=True))
+        if record is None:
+            claims.release(claim)
+            return True
+        try:
+            return claims.complete(claim, record)
+        finally:
+            # The copy that Redis replays from; where it is missing, the claim store replays.
+            with suppress(StoreUnavailableError):
+                stores.settle(Settlement(self._subject, claim, record, fenced=False))
+
+    def report(self) -> None:
+        """Write the request's line."""
+        self._line.status = self._out.status
+        self._line.duration_ms = _ms(self._environment.clock.monotonic() - self._began)
+        context = self._scope.get("aws.context")
+        write(self._line, getattr(context, "aws_request_id", None), self._environment.settings.release)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

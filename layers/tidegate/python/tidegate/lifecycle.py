@@ -1,0 +1,172 @@
+"""What one execution environment holds, composed once, lazily: the composition root.
+
+An environment is a Lambda sandbox, which lives over many invocations, or a server process. Everything that
+talks to a store is made here and nowhere else, and reused by every request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tidegate.clock import Clock, SystemClock
+from tidegate.settings import Settings
+from tidegate.stores.base import ClaimStore, Store
+from tidegate.stores.breaker import Breaker
+from tidegate.stores.failover import FailoverStore
+from tidegate.stores.memory import MemoryStore
+from tidegate.stores.tracked import TrackedStore
+
+Result = TypeVar("Result")
+
+# Of a decision's budget Redis gets a third: enough for a hundred ordinary replies, and when it hangs, DynamoDB
+# still has the greater part. The rest is for the way between them.
+_REDIS_SHARE = 1 / 3
+_DYNAMODB_SHARE = 7 / 12
+_CLAIM_CONNECT_S = 0.5
+_CLAIM_READ_S = 1.0
+_CLAIM_ATTEMPTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The parts that live as long as the environment.
+
+    Attributes:
+        settings: as read at start.
+        clock: where the time comes from.
+        stores: the ladder that decides.
+        claims: the store that guards effects; None if only Redis is configured.
+        warm: makes what the fallback needs before it is needed.
+        call: runs a store's blocking call, and waits for it without blocking others.
+    """
+
+    settings: Settings
+    clock: Clock
+    stores: FailoverStore
+    claims: ClaimStore | None
+    warm: Callable[[], None]
+    call: Waiter
+
+
+class Waiter:
+    """How blocking calls are waited for: the one place where that is chosen.
+
+    On Lambda one request runs at a time, so a blocking call delays nobody and a thread would only cost; in a
+    server calls run on threads.
+
+    Args:
+        inline: call on the event loop's own thread.
+    """
+
+    def __init__(self, *, inline: bool) -> None:
+        self._threads = None if inline else ThreadPoolExecutor(max_workers=64, thread_name_prefix="tidegate")
+
+    async def __call__(self, call: Callable[[], Result]) -> Result:
+        """Run a call and return its result."""
+        if self._threads is None:
+            return call()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+def compose(settings: Settings, clock: Clock | None = None) -> Environment:
+    """Build an environment; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: a setting is wrong in a way that only its use shows.
+    """
+    clock = clock or SystemClock()
+    budget_s = settings.decision_budget_ms / 1000
+    rungs: list[TrackedStore] = []
+    claims: ClaimStore | None = None
+    warm: Callable[[], None] = _nothing
+    last = MemoryStore(clock)
+    if settings.redis_url:
+        rungs.append(_tracked(_redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock), clock))
+    if settings.table:
+        decisions, claims, warm = _dynamodb(settings.table, budget_s * _DYNAMODB_SHARE, clock)
+        rungs.append(_tracked(decisions, clock))
+    if settings.memory_only:
+        claims = last
+    return Environment(
+        settings, clock, FailoverStore(rungs, last, clock), claims, warm, Waiter(inline=settings.on_lambda)
+    )
+
+
+class Lifecycle:
+    """Makes the environment at its first use, or at start where there is one, and closes it.
+
+    Args:
+        read: reads the settings.
+    """
+
+    def __init__(self, read: Callable[[], Settings]) -> None:
+        self._read = read
+        self._environment: Environment | None = None
+        self._warmed = False
+        self._lock = threading.Lock()
+
+    @property
+    def environment(self) -> Environment:
+        """The environment; composed and connected when first asked for.
+
+        Connecting here rather than in the first decision keeps a cold start's costs (TLS, botocore's models) out
+        of its budget, and a store that is down is known before a request has to find out.
+
+        Raises:
+            ConfigurationError: a setting is wrong.
+        """
+        if self._environment is None:
+            with self._lock:
+                if self._environment is None:
+                    environment = compose(self._read())
+                    environment.stores.connect()
+                    self._environment = environment
+        return self._environment
+
+    def after_request(self) -> None:
+        """After the first answer, get the fallback ready in the background; cheap ever after."""
+        if not self._warmed:
+            self._warmed = True
+            threading.Thread(target=self.environment.warm, name="tidegate-warm", daemon=True).start()
+
+    def close(self) -> None:
+        """Close connections; the next request opens new ones."""
+        if self._environment is not None:
+            self._environment.stores.close()
+
+
+def _nothing() -> None:
+    """Nothing has to be made ready."""
+
+
+def _tracked(store: Store, clock: Clock) -> TrackedStore:
+    return TrackedStore(store, Breaker(clock), clock)
+
+
+def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Store:
+    from tidegate.stores.connection import RedisTarget  # noqa: PLC0415  the driver is imported only if it is used
+    from tidegate.stores.redis import RedisStore  # noqa: PLC0415
+
+    credentials = None
+    if settings.redis_iam_user and settings.redis_iam_cache:
+        from tidegate.stores.elasticache import IamCredentials  # noqa: PLC0415
+
+        credentials = IamCredentials(settings.redis_iam_user, settings.redis_iam_cache)
+    target = RedisTarget(url, timeout_s, timeout_s, settings.redis_cluster, credentials)
+    return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock)
+
+
+def _dynamodb(table: str, budget_s: float, clock: Clock) -> tuple[Store, ClaimStore, Callable[[], None]]:
+    from tidegate.stores.aws import DynamoClient, DynamoTimeouts  # noqa: PLC0415  as above
+    from tidegate.stores.dynamodb import DynamoStore  # noqa: PLC0415
+    from tidegate.stores.dynamodb_claims import DynamoClaims  # noqa: PLC0415
+
+    quick = DynamoClient(DynamoTimeouts(budget_s, budget_s))
+    sure = DynamoClient(DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS))
+    return DynamoStore(quick, table, clock, budget_s), DynamoClaims(sure, table, clock), quick.warm

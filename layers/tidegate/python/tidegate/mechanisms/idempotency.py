@@ -1,0 +1,159 @@
+"""Idempotency: one effect per key, and every retry gets the first answer again.
+
+The field is draft-ietf-httpapi-idempotency-key-header-07; what is kept follows Stripe: once the handler's own
+code has begun, its answer binds and is replayed, a 500 included; what was refused before (validation, a
+conflict) is not kept. Two answers say of themselves that nothing was done and to come again, 429 and 503:
+they are not kept either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import http_sf
+
+from tidegate.http import Problem, problem_type, retry_after_s
+from tidegate.identity import Scope, digest, header
+from tidegate.question import ClaimAnswer, ClaimRequest, Completed, InProgress, Mismatch
+from tidegate.record import StoredResponse
+from tidegate.routing import RoutePolicy
+from tidegate.settings import Settings
+from tidegate.units import duration_us
+
+FIELD = b"idempotency-key"
+REPLAYED = (b"idempotent-replayed", b"true")
+LONGEST_KEY = 255
+LARGEST_RECORD_BYTES = 350_000
+
+_HOLD_WITHOUT_DEADLINE_MS = 30_000
+_SKEW_MARGIN_MS = 5_000
+_COME_AGAIN = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An answer that was given before."""
+
+    response: StoredResponse
+
+
+def read_key(scope: Scope) -> str | Problem:
+    """Return the request's key, sent as a structured-field String or bare, or the 400 that says what is wrong."""
+    text = header(scope, FIELD)
+    if text is None or not text.strip():
+        return _bad_key("idempotency-key-missing", "This route needs an Idempotency-Key, such as a UUID in quotes.")
+    text = text.strip()
+    key = _unquoted(text) if text.startswith('"') else text
+    if key is None or not key or not all(" " < c <= "~" for c in key):
+        return _bad_key("idempotency-key-invalid", "Write 1 to 255 visible ASCII characters, best a UUID in quotes.")
+    if len(key) > LONGEST_KEY:
+        return _bad_key("idempotency-key-invalid", f"The key has {len(key)} characters; {LONGEST_KEY} are allowed.")
+    return key
+
+
+def request_claim(
+    key: str, body: bytes, scope: Scope, route: RoutePolicy, principal: str, settings: Settings
+) -> ClaimRequest:
+    """Describe the claim for a request: scoped by (namespace, principal, method, route, key)."""
+    lifetime = route.policy.lifetime
+    return ClaimRequest(
+        id=digest(settings.namespace, principal, scope["method"], route.route, key),
+        fingerprint=_fingerprint(scope, body),
+        attempt_id=uuid.uuid4().hex,
+        hold_ms=_remaining_ms(scope.get("aws.context")) + _SKEW_MARGIN_MS,
+        lifetime_ms=settings.idempotency_lifetime_ms if lifetime is None else duration_us(lifetime) // 1000,
+        in_redis=route.policy.claims == "redis",
+    )
+
+
+def read(answer: ClaimAnswer) -> Replay | Problem | None:
+    """Read the claim's part of the answer; None: the claim is ours and the handler may run."""
+    match answer:
+        case Completed(record):
+            response = StoredResponse.decode(record)
+            return _not_kept() if response.body is None else Replay(response)
+        case Mismatch():
+            return Problem(
+                422,
+                problem_type("idempotency-key-reused"),
+                "Idempotency-Key reused",
+                "This key came with another payload before; a new request needs a new key.",
+            )
+        case InProgress(retry_after_ms):
+            # A quick retry is worthwhile: most handlers end long before their claim's deadline.
+            seconds = retry_after_s(min(retry_after_ms, 1000) * 1000)
+            return Problem(
+                409,
+                problem_type("request-in-progress"),
+                "Request in progress",
+                "The first request with this key is still running.",
+                ((b"retry-after", str(seconds).encode()),),
+            )
+        case _:
+            return None
+
+
+def binds(response: StoredResponse, *, begun: bool) -> bool:
+    """Whether an answer is kept for replays."""
+    return begun and response.status not in _COME_AGAIN
+
+
+def record_of(response: StoredResponse) -> bytes:
+    """Return the stored form; of an answer too large for one item only that it was given."""
+    record = response.encode()
+    if len(record) <= LARGEST_RECORD_BYTES:
+        return record
+    return StoredResponse(response.status, (), None).encode()
+
+
+def superseded() -> Problem:
+    """Return the 409 for an attempt that outlived its claim: another one has taken over, and its answer counts."""
+    return Problem(
+        409,
+        problem_type("claim-superseded"),
+        "Claim superseded",
+        "This attempt took longer than its claim stood; another one took over. Ask again with the same key.",
+        ((b"retry-after", b"1"),),
+    )
+
+
+def _bad_key(word: str, detail: str) -> Problem:
+    return Problem(400, problem_type(word), "Idempotency-Key missing or invalid", detail)
+
+
+def _unquoted(text: str) -> str | None:
+    try:
+        item: Any = http_sf.parse(text.encode("latin-1"), tltype="item")
+    except ValueError:
+        return None
+    value = item[0]
+    return value if isinstance(value, str) else None
+
+
+def _fingerprint(scope: Scope, body: bytes) -> str:
+    seen = hashlib.sha256(body)
+    for part in (
+        scope["path"].encode(),
+        scope.get("query_string", b""),
+        (header(scope, b"content-type") or "").encode(),
+    ):
+        seen.update(b"\x00" + part)
+    return seen.hexdigest()[:32]
+
+
+def _remaining_ms(context: Any) -> int:
+    """How long the holder can live: a Lambda invocation's remaining time, or a bound of our own."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return _HOLD_WITHOUT_DEADLINE_MS if remaining is None else int(remaining())
+
+
+def _not_kept() -> Problem:
+    return Problem(
+        409,
+        problem_type("response-not-kept"),
+        "Response not kept",
+        "The first request with this key was answered, with an answer too large to be replayed.",
+    )

@@ -1,0 +1,189 @@
+"""What a route asks for: frozen, typed, in human units, and written beside the handler."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast, get_args
+
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.errors import ConfigurationError
+from tidegate.units import Rate, duration_us
+
+Priority = Literal["critical", "normal", "sheddable"]
+OnOutage = Literal["share", "allow", "reject"]
+Claims = Literal["dynamodb", "redis"]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+_ATTRIBUTE = "__tidegate_policy__"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBucket:
+    """A limit that lets a burst through and then a steady rate (a token bucket, kept as GCRA).
+
+    Args:
+        rate: tokens that come back in a period: `"20/s"`, `"5/min"`, `"10/30s"`.
+        burst: tokens that an idle caller may spend at once; the rate's count if left out.
+        cost: tokens that one request spends.
+        name: how the limit is called in the RateLimit fields and in the store; the rate if left out. A named
+            limit keeps its buckets when its rate or its place in the list changes.
+
+    Raises:
+        ConfigurationError: the rate can't be read, or burst or cost is below 1.
+    """
+
+    rate: str
+    burst: int | None = None
+    cost: int = 1
+    name: str | None = None
+    bucket: Bucket = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            rate = Rate.parse(self.rate)
+        except ValueError as error:
+            raise ConfigurationError("TokenBucket(rate=…)", str(error)) from error
+        burst = rate.count if self.burst is None else self.burst
+        if burst < 1:
+            raise ConfigurationError("TokenBucket(burst=…)", f"{burst} admits nothing; write 1 or more")
+        if self.cost < 1:
+            raise ConfigurationError("TokenBucket(cost=…)", f"{self.cost} charges nothing; write 1 or more")
+        if self.name is not None and not (self.name.isascii() and self.name.isprintable() and self.name):
+            raise ConfigurationError("TokenBucket(name=…)", "write printable ASCII: it is sent in a header field")
+        object.__setattr__(self, "bucket", Bucket(rate.interval_us, burst))
+
+    @property
+    def label(self) -> str:
+        """The limit's name in header fields, problems and logs."""
+        return self.name or self.rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that a route asks of Tidegate.
+
+    Attributes:
+        limits: all of them must admit a request; none is charged unless all do. Empty: unlimited.
+        idempotent: an `Idempotency-Key` is required, and the handler has one effect per key.
+        priority: how dear the route is when capacity is short.
+        on_outage: what to do when no store answers: `share` (this environment enforces its fair share of each
+            limit), `allow` (no limits) or `reject` (503).
+        claims: which store guards the effect: `dynamodb`, which survives the loss of Redis, or `redis`, which
+            is quicker and may run a handler twice if Redis loses the claim.
+        lifetime: how long a key's answer is kept and replayed; the environment's setting if None.
+        max_body_bytes: the largest request body that an idempotent route reads; larger is 413.
+    """
+
+    limits: tuple[TokenBucket, ...] = ()
+    idempotent: bool = False
+    priority: Priority = "normal"
+    on_outage: OnOutage = "share"
+    claims: Claims = "dynamodb"
+    lifetime: str | None = None
+    max_body_bytes: int = 6 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", tuple(self.limits))
+        for name, allowed in (("priority", Priority), ("on_outage", OnOutage), ("claims", Claims)):
+            if getattr(self, name) not in get_args(allowed):
+                raise ConfigurationError(
+                    f"policy({name}=…)",
+                    f"{getattr(self, name)!r} is unknown; write one of {get_args(allowed)}",
+                )
+        labels = [limit.label for limit in self.limits]
+        if len(set(labels)) != len(labels):
+            raise ConfigurationError("policy(limits=…)", f"two limits are called alike ({labels}); name them apart")
+        if self.lifetime is not None:
+            try:
+                duration_us(self.lifetime)
+            except ValueError as error:
+                raise ConfigurationError("policy(lifetime=…)", str(error)) from error
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether a request needs no store before it runs."""
+        return not self.limits and not self.idempotent
+
+
+def policy(
+    *,
+    limits: Iterable[TokenBucket] = (),
+    idempotent: bool = False,
+    priority: Priority = "normal",
+    on_outage: OnOutage = "share",
+    claims: Claims = "dynamodb",
+    lifetime: str | None = None,
+) -> Callable[[Endpoint], Endpoint]:
+    """Declare a route's policy; write it under the route's decorator.
+
+    The arguments are `Policy`'s. An endpoint without this decorator gets the default policy of `protect`.
+
+    Raises:
+        ConfigurationError: an argument is wrong; it names the argument and what to write.
+    """
+    declared = Policy(
+        limits=tuple(limits),
+        idempotent=idempotent,
+        priority=priority,
+        on_outage=on_outage,
+        claims=claims,
+        lifetime=lifetime,
+    )
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        wrapped = _marking_execution(endpoint) if declared.idempotent else endpoint
+        setattr(wrapped, _ATTRIBUTE, declared)
+        return wrapped
+
+    return declare
+
+
+def policy_of(endpoint: object) -> Policy | None:
+    """Return the policy that was declared on an endpoint, if any."""
+    return cast("Policy | None", getattr(endpoint, _ATTRIBUTE, None))
+
+
+class Execution:
+    """Whether a handler's own code has begun, which is when its outcome starts to bind (Stripe's rule)."""
+
+    __slots__ = ("begun",)
+
+    def __init__(self) -> None:
+        self.begun = False
+
+
+execution: ContextVar[Execution | None] = ContextVar("tidegate_execution", default=None)
+
+
+def _mark() -> None:
+    current = execution.get()
+    if current is not None:
+        current.begun = True
+
+
+def _marking_execution(endpoint: Endpoint) -> Endpoint:
+    """Wrap an endpoint so that it says when it begins; what fails before (validation) isn't kept."""
+    if inspect.isasyncgenfunction(endpoint) or inspect.isgeneratorfunction(endpoint):
+        raise ConfigurationError(
+            f"policy(idempotent=True) on {endpoint.__name__}",
+            "a generator has no one answer to replay; return it whole",
+        )
+    if inspect.iscoroutinefunction(endpoint):
+
+        @functools.wraps(endpoint)
+        async def begin_async(*args: Any, **kwargs: Any) -> Any:
+            _mark()
+            return await endpoint(*args, **kwargs)
+
+        return cast("Endpoint", begin_async)
+
+    @functools.wraps(endpoint)
+    def begin(*args: Any, **kwargs: Any) -> Any:
+        _mark()
+        return endpoint(*args, **kwargs)
+
+    return cast("Endpoint", begin)

@@ -1,0 +1,90 @@
+"""The application's own errors as problem details: what it raises, what it can't route, what isn't valid."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from tidegate.errors import ProblemError
+from tidegate.http import Problem, problem_type
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers, where the application has none of its own."""
+    app.exception_handlers.setdefault(ProblemError, _on_problem)
+    for error, handler in ((HTTPException, _on_http), (RequestValidationError, _on_invalid)):
+        if app.exception_handlers.get(error) is None or _is_fastapis_own(app.exception_handlers[error]):
+            app.exception_handlers[error] = handler
+
+
+def _is_fastapis_own(handler: Any) -> bool:
+    return str(getattr(handler, "__module__", "")).startswith("fastapi.")
+
+
+def _respond(problem: Problem) -> Response:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in problem.headers}
+    return Response(problem.body(), problem.status, headers, media_type="application/problem+json")
+
+
+def _pairs(headers: Any) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((k.lower().encode("latin-1"), str(v).encode("latin-1")) for k, v in (headers or {}).items())
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    if not isinstance(error, ProblemError):
+        raise error
+    return _respond(
+        Problem(
+            error.status,
+            problem_type(error.type),
+            error.title,
+            error.detail,
+            _pairs(error.headers),
+            error.extensions,
+        )
+    )
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    title = HTTPStatus(error.status_code).phrase
+    detail: Any = error.detail
+    if not isinstance(detail, str):
+        return _respond(
+            Problem(error.status_code, "about:blank", title, None, _pairs(error.headers), {"errors": detail})
+        )
+    return _respond(
+        Problem(error.status_code, "about:blank", title, None if detail == title else detail, _pairs(error.headers))
+    )
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    """Answer 400 for a body that can't be read, 422 for one that can and isn't valid; never echo the input."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    faults = error.errors()
+    unreadable = any(fault["type"] == "json_invalid" for fault in faults)
+    places = [{"in": [str(part) for part in fault["loc"]], "message": fault["msg"]} for fault in faults]
+    if unreadable:
+        return _respond(
+            Problem(
+                400,
+                problem_type("body-not-json"),
+                "Body is not JSON",
+                places[0]["message"],
+                (),
+                {"errors": places},
+            )
+        )
+    return _respond(
+        Problem(422, problem_type("invalid-request"), "Invalid request", _first(places), (), {"errors": places})
+    )
+
+
+def _first(places: list[dict[str, Any]]) -> str | None:
+    return f"{'.'.join(places[0]['in'])}: {places[0]['message']}" if places else None

@@ -1,0 +1,53 @@
+"""A response as it is kept for replays: a JSON head on the first line, then the body's bytes. Never pickle."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+
+_COMPRESS_ABOVE_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """A response, to be sent again byte for byte.
+
+    Attributes:
+        status: the HTTP status.
+        headers: (name, value) pairs as ASGI sends them, in order.
+        body: the whole body; None if it was too large to keep.
+    """
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes | None
+
+    def encode(self) -> bytes:
+        """Return the stored form; a body above one kilobyte is deflated if that makes it smaller."""
+        body, deflated = self.body, False
+        if body is not None and len(body) > _COMPRESS_ABOVE_BYTES:
+            packed = zlib.compress(body, level=1)
+            if len(packed) < len(body):
+                body, deflated = packed, True
+        head = {
+            "v": 1,
+            "status": self.status,
+            "headers": [[n.decode("latin-1"), v.decode("latin-1")] for n, v in self.headers],
+            "deflated": deflated,
+            "kept": body is not None,
+        }
+        return json.dumps(head, separators=(",", ":")).encode() + b"\n" + (body or b"")
+
+    @classmethod
+    def decode(cls, stored: bytes) -> StoredResponse:
+        """Read what `encode` wrote.
+
+        Raises:
+            ValueError: the bytes are something else.
+        """
+        first, _, body = stored.partition(b"\n")
+        head = json.loads(first)
+        headers = tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in head["headers"])
+        whole = zlib.decompress(body) if head["deflated"] else body
+        return cls(head["status"], headers, whole if head["kept"] else None)

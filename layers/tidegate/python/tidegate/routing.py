@@ -1,0 +1,109 @@
+"""Which route a request is for, and so which policy: found before the application routes it itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi import routing as fastapi_routing
+from starlette.routing import BaseRoute, Mount, compile_path
+
+from tidegate.identity import Scope
+from tidegate.policy import Policy, policy_of
+
+UNMATCHED = "*"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoutePolicy:
+    """A route's name and what it asks for; one object per route and method, told apart by identity.
+
+    Attributes:
+        route: the path's template, such as `/v1/orders/{id}`, or `UNMATCHED`.
+        method: the request's method, or `UNMATCHED`.
+        policy: what applies.
+    """
+
+    route: str
+    method: str
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    pattern: re.Pattern[str]
+    template: str
+    policy: Policy
+    by_method: Mapping[str, RoutePolicy]
+
+    def route(self, method: str) -> RoutePolicy | None:
+        return self.by_method.get(method) or self.by_method.get(UNMATCHED)
+
+
+class RouteTable:
+    """The application's routes with their policies, in the order in which it matches them.
+
+    Args:
+        app: the application; read once, when the table is made.
+        default: the policy of routes without one, and of paths and methods that match no route.
+    """
+
+    def __init__(self, app: FastAPI, default: Policy) -> None:
+        self._unmatched = RoutePolicy(UNMATCHED, UNMATCHED, default)
+        self._entries = tuple(_entries(app.routes, "", default))
+        self._fixed = {
+            (method, entry.template): route
+            for entry in reversed(self._entries)
+            if "{" not in entry.template
+            for method, route in entry.by_method.items()
+        }
+
+    def find(self, scope: Scope) -> RoutePolicy:
+        """Return the policy for a request; what matches no route is limited under one name."""
+        path, method = _path(scope), scope["method"]
+        return self._fixed.get((method, path)) or self._match(path, method) or self._unmatched
+
+    def policies(self) -> Iterator[tuple[str, Policy]]:
+        """Yield every route's template and policy, for checks at start."""
+        return ((entry.template, entry.policy) for entry in self._entries)
+
+    def _match(self, path: str, method: str) -> RoutePolicy | None:
+        for entry in self._entries:
+            route = entry.route(method)
+            if route is not None and entry.pattern.match(path):
+                return route
+        return None
+
+
+def _entries(routes: Iterable[BaseRoute], prefix: str, default: Policy) -> Iterator[_Entry]:
+    for context in _contexts(routes):
+        path = getattr(context, "path", None)
+        if path is None:
+            continue
+        mounted = getattr(context, "route", context)
+        if isinstance(mounted, Mount):
+            yield from _entries(mounted.routes or [], prefix + path, default)
+            yield _entry(prefix + path + "/{path:path}", None, default)
+            continue
+        endpoint = getattr(context, "endpoint", None)
+        yield _entry(prefix + path, getattr(context, "methods", None), policy_of(endpoint) or default)
+
+
+def _contexts(routes: Iterable[BaseRoute]) -> Iterable[Any]:
+    """Flatten included routers: FastAPI keeps them as a tree since 0.15x, and flat before."""
+    flatten = getattr(fastapi_routing, "iter_route_contexts", None)
+    return routes if flatten is None else flatten(list(routes))
+
+
+def _entry(template: str, methods: Iterable[str] | None, policy: Policy) -> _Entry:
+    pattern, _, _ = compile_path(template)
+    by_method = {m: RoutePolicy(template, m, policy) for m in (methods or {UNMATCHED})}
+    return _Entry(pattern, template, policy, by_method)
+
+
+def _path(scope: Scope) -> str:
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path[len(root) :] or "/" if root and path.startswith(root) else path

@@ -1,0 +1,1 @@
+"""Where state lives: one protocol, three technologies, and what composes them."""

@@ -1,0 +1,72 @@
+"""What every store can do. Implementations are blocking and thread-safe; the guard chooses how to wait.
+
+One protocol for decisions and one for claims: DynamoDB and memory speak both, Redis answers a claim inside the
+decision itself, and whatever goes wrong inside a store leaves it as `StoreUnavailableError`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Question, Settlement
+
+
+class Store(Protocol):
+    """Decides questions."""
+
+    @property
+    def name(self) -> str:
+        """The technology: `redis`, `dynamodb` or `memory`."""
+
+    def admit(self, question: Question) -> Answer:
+        """Decide a question and, if it is admitted, charge for it, atomically.
+
+        Raises:
+            StoreUnavailableError: no decision; whether anything was charged is unknown.
+        """
+
+    def settle(self, settlement: Settlement) -> bool:
+        """Write what a finished request leaves; False if it was fenced and the claim was no longer its own.
+
+        Raises:
+            StoreUnavailableError: nothing is known to be written.
+        """
+
+    def probe(self) -> None:
+        """Find out, in one short attempt that writes, whether the store would take a decision now.
+
+        Raises:
+            StoreUnavailableError: it would not.
+        """
+
+    def close(self) -> None:
+        """Let go of connections; the store may be used again and then reconnects."""
+
+
+class ClaimStore(Protocol):
+    """Guards effects: at most one live attempt holds a claim, and only its holder can complete it."""
+
+    @property
+    def table(self) -> str | None:
+        """The DynamoDB table that holds the claims, for a handler's own condition checks; None elsewhere."""
+
+    def claim(self, request: ClaimRequest) -> ClaimAnswer:
+        """Try to take the claim. Asking again with the same attempt is answered `Granted` again.
+
+        Raises:
+            StoreUnavailableError: unknown; the handler must not run.
+        """
+
+    def complete(self, request: ClaimRequest, record: bytes) -> bool:
+        """Store the answer under the claim; False if another attempt took it over meanwhile.
+
+        Raises:
+            StoreUnavailableError: not known to be stored.
+        """
+
+    def release(self, request: ClaimRequest) -> bool:
+        """Give the claim up without an answer, as if the request had never come; False if it wasn't held.
+
+        Raises:
+            StoreUnavailableError: not known to be released; the claim ends by itself after its hold.
+        """

@@ -1,0 +1,130 @@
+"""The ladder: Redis, then DynamoDB, then this environment's memory.
+
+Over-admission over any number of changes is bounded because a change costs the burst: whatever the store we
+change to remembers, its buckets count as empty at the moment of the change and refill at their rate from there
+(see `token_bucket.start_of_debt`). So an environment admits at most burst + rate * time over all stores
+together, and nobody gets a fresh full bucket on the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from threading import Lock
+
+from tidegate.clock import Clock
+from tidegate.errors import StoreUnavailableError
+from tidegate.question import Answer, Question, Settlement
+from tidegate.stores.base import Store
+from tidegate.stores.memory import MemoryStore
+from tidegate.stores.tracked import StoreState, TrackedStore
+
+
+class FailoverStore:
+    """Asks the first store on the ladder that answers; never fails, and says who answered.
+
+    Args:
+        rungs: stores that the fleet shares, the preferred one first.
+        last: this environment's memory, asked when none of them answers.
+        clock: where the time comes from.
+    """
+
+    name = "failover"
+
+    def __init__(self, rungs: Sequence[TrackedStore], last: MemoryStore, clock: Clock) -> None:
+        self._rungs = rungs
+        self._last = last
+        self._clock = clock
+        self._lock = Lock()
+        self._current = rungs[0].name if rungs else last.name
+        self._changed_at: float | None = None
+        self._environments = 1
+
+    @property
+    def states(self) -> tuple[StoreState, ...]:
+        """What is known of each shared store, in the ladder's order."""
+        return tuple(rung.state for rung in self._rungs)
+
+    @property
+    def current(self) -> str:
+        """The store that decides now."""
+        return self._current
+
+    def admit(self, question: Question) -> Answer:
+        """Decide on the first rung that answers; with none, as the route chose for an outage."""
+        for rung in self._rungs:
+            asked = self._as_asked_of(rung.name, question)
+            try:
+                answer = rung.ask(partial(_admit, asked))
+            except StoreUnavailableError:
+                continue
+            if rung.trusted:
+                self._note_change(rung.name)
+            if answer.environments is not None:
+                self._environments = answer.environments
+            return answer
+        return self._alone(question)
+
+    def settle(self, settlement: Settlement) -> bool:
+        """Write to the preferred store if it is well; what must not be lost was written by the claim's store.
+
+        Raises:
+            StoreUnavailableError: it isn't well.
+        """
+        if not self._rungs:
+            return self._last.settle(settlement)
+        return self._rungs[0].ask(lambda store: store.settle(settlement))
+
+    def probe(self) -> None:
+        """Ask every rung that its breaker lets us ask, so that their states are fresh."""
+        for rung in self._rungs:
+            _probe(rung)
+
+    def connect(self) -> None:
+        """Find the first rung that answers, so that the first decision needn't."""
+        for rung in self._rungs:
+            _probe(rung)
+            if rung.trusted:
+                return
+
+    def close(self) -> None:
+        """Close every store."""
+        for rung in self._rungs:
+            rung.store.close()
+
+    def _alone(self, question: Question) -> Answer:
+        """No shared store answers: enforce our share of the limits, none of them, or refuse."""
+        if not self._rungs:
+            return self._last.admit(question)
+        if question.on_outage == "share":
+            mine = self._as_asked_of(self._last.name, question).shared_by(self._environments)
+            answer = self._last.admit(mine)
+            self._note_change(self._last.name)
+            return answer
+        return Answer(admitted=question.on_outage == "allow", limits=(), claim=None, store="none")
+
+    def _as_asked_of(self, name: str, question: Question) -> Question:
+        """Tell the store since when it has been ours, if we ever changed."""
+        if name != self._current:
+            return replace(question, refilled_for_us=0)
+        if self._changed_at is None:
+            return question
+        return question.after_change(round((self._clock.monotonic() - self._changed_at) * 1_000_000))
+
+    def _note_change(self, name: str) -> None:
+        if name == self._current:
+            return
+        with self._lock:
+            if name != self._current:
+                self._current, self._changed_at = name, self._clock.monotonic()
+
+
+def _admit(question: Question, store: Store) -> Answer:
+    return store.admit(question)
+
+
+def _probe(rung: TrackedStore) -> None:
+    with suppress(StoreUnavailableError):
+        rung.ask(lambda store: store.probe())

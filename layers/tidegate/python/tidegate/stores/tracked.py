@@ -1,0 +1,105 @@
+"""A store with its breaker and its state, known from what was seen: answers, failures, probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from tidegate.clock import Clock
+from tidegate.errors import FaultKind, StoreUnavailableError
+from tidegate.stores.base import Store
+from tidegate.stores.breaker import Breaker, BreakerState
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """What is known of a store.
+
+    Attributes:
+        name: `redis`, `dynamodb` or `memory`.
+        state: `untried` until first asked, then `ready` or `failing`.
+        breaker: the breaker's state.
+        since_us: when this state began; epoch microseconds.
+        latency_ms: what the latest answer took.
+        fault: how it fails, if it does.
+        detail: what the driver said of it.
+    """
+
+    name: str
+    state: Literal["untried", "ready", "failing"]
+    breaker: BreakerState
+    since_us: int
+    latency_ms: float | None = None
+    fault: FaultKind | None = None
+    detail: str | None = None
+
+
+class TrackedStore:
+    """Asks a store through its breaker, and keeps its state.
+
+    Args:
+        store: the store.
+        breaker: its breaker.
+        clock: where the time comes from.
+    """
+
+    def __init__(self, store: Store, breaker: Breaker, clock: Clock) -> None:
+        self.store = store
+        self._breaker = breaker
+        self._clock = clock
+        self._state = StoreState(store.name, "untried", "closed", clock.wall_us())
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self.store.name
+
+    @property
+    def state(self) -> StoreState:
+        """What is known now."""
+        return replace(self._state, breaker=self._breaker.state)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether questions go to it without a probe."""
+        return self._breaker.state == "closed"
+
+    def ask(self, call: Callable[[Store], Result]) -> Result:
+        """Ask the store if its breaker lets us; after an outage one caller probes it first.
+
+        Raises:
+            StoreUnavailableError: the breaker refuses, or the store failed now.
+        """
+        permission = self._breaker.permission()
+        if permission == "refuse":
+            raise StoreUnavailableError(self.store.name, "breaker-open", self._state.detail or "")
+        began = self._clock.monotonic()
+        try:
+            if permission == "probe":
+                self.store.close()
+                self.store.probe()
+            result = call(self.store)
+        except StoreUnavailableError as error:
+            self._breaker.failed(permission)
+            self._enter("failing", None, error.kind, error.detail)
+            raise
+        except BaseException:
+            self._breaker.failed(permission)
+            raise
+        self._breaker.succeeded(permission)
+        if self.trusted:
+            self._enter("ready", (self._clock.monotonic() - began) * 1000, None, None)
+        return result
+
+    def _enter(
+        self,
+        state: Literal["ready", "failing"],
+        latency_ms: float | None,
+        fault: FaultKind | None,
+        detail: str | None,
+    ) -> None:
+        since = self._state.since_us if self._state.state == state else self._clock.wall_us()
+        self._state = StoreState(self.store.name, state, self._breaker.state, since, latency_ms, fault, detail)

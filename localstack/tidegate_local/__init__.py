@@ -1,0 +1,1 @@
+"""The local cloud: engine, Redis, deploys and scenarios behind the `tidegate` command."""
