@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
 
 from tidegate.http import Headers, Problem, may_carry_fields, problem_headers
 from tidegate.record import StoredResponse
@@ -70,16 +70,6 @@ class Outgoing:
                 message = {**message, "headers": [*message.get("headers", ()), *self.fields]}
         await self._send(message)
 
-    async def problem(self, problem: Problem) -> None:
-        """Answer with a problem."""
-        await self.whole(StoredResponse(problem.status, problem_headers(problem), problem.body()))
-
-    async def whole(self, response: StoredResponse, *more: tuple[bytes, bytes]) -> None:
-        """Answer with a response that is known whole."""
-        headers = [*response.headers, *more]
-        await self({"type": "http.response.start", "status": response.status, "headers": headers})
-        await self({"type": "http.response.body", "body": response.body or b"", "more_body": False})
-
 
 class Captured:
     """Takes an application's answer instead of the client."""
@@ -88,6 +78,7 @@ class Captured:
         self._status: int | None = None
         self._headers: Headers = ()
         self._body = bytearray()
+        self.complete = False
 
     async def __call__(self, message: Message) -> None:
         """Keep what the application sends."""
@@ -96,20 +87,25 @@ class Captured:
             self._headers = tuple((bytes(n), bytes(v)) for n, v in message.get("headers", ()))
         elif message["type"] == "http.response.body":
             self._body += message.get("body", b"")
+            self.complete = not message.get("more_body", False)
 
-    def response(self) -> StoredResponse | None:
-        """Return the answer, or None if the application sent none."""
-        return None if self._status is None else StoredResponse(self._status, self._headers, bytes(self._body))
+    @property
+    def started(self) -> bool:
+        """Whether the application has sent a status."""
+        return self._status is not None
+
+    def response(self) -> StoredResponse:
+        """Return the answer; an application that sent none has failed, and answered 500 with nothing."""
+        return StoredResponse(self._status or 500, self._headers, bytes(self._body))
 
 
-__all__ = [
-    "ASGIApp",
-    "BodyTooLargeError",
-    "Captured",
-    "Outgoing",
-    "Receive",
-    "Scope",
-    "Send",
-    "read_body",
-    "reread",
-]
+async def send_whole(send: Send, response: StoredResponse, *more: tuple[bytes, bytes]) -> None:
+    """Send a response that is known whole, with further fields."""
+    headers = [*response.headers, *more]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body or b"", "more_body": False})
+
+
+async def respond(send: Send, problem: Problem) -> None:
+    """Send a problem."""
+    await send_whole(send, StoredResponse(problem.status, problem_headers(problem), problem.body()))

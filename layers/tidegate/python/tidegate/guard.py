@@ -11,31 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidegate.admission import Admission, Claim
-from tidegate.asgi import (
-    ASGIApp,
-    BodyTooLargeError,
-    Captured,
-    Outgoing,
-    Receive,
-    Scope,
-    Send,
-    read_body,
-    reread,
-)
+from tidegate.asgi import BodyTooLargeError, Captured, Outgoing, read_body, reread, respond, send_whole
 from tidegate.errors import StoreUnavailableError
 from tidegate.http import Problem, problem_type, reduced_capacity
 from tidegate.identity import Identifier, Identify, digest
 from tidegate.lifecycle import Environment, Lifecycle
 from tidegate.mechanisms import idempotency, limits
+from tidegate.mechanisms.idempotency import Replay
 from tidegate.policy import Execution, execution
 from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Granted, Question, Settlement
 from tidegate.record import StoredResponse
-from tidegate.routing import RouteTable
+from tidegate.routing import UNMATCHED, RouteTable
 from tidegate.telemetry import RequestLine, logger, write
 
 
@@ -69,14 +60,22 @@ class Guard:
             await self._app(scope, receive, send)
             return
         environment = self._lifecycle.environment
-        way = _Way(self._app, environment, scope, receive, Outgoing(send))
-        way.identify(self._routes(), self._identify or Identifier(environment.settings))
+        out = Outgoing(send)
+        way = _Way(self._app, environment, scope, receive, out)
         try:
-            refusal = await way.prepare() or await way.admit()
-            if refusal is not None:
-                await way.refuse(refusal)
-            elif not way.replayed:
-                await way.run()
+            way.identify(self._routes(), self._identify or Identifier(environment.settings))
+            match await way.prepare() or await way.admit():
+                case Problem() as refusal:
+                    await way.refuse(refusal)
+                case Replay() as replay:
+                    await way.replay(replay)
+                case None:
+                    await way.run()
+        except Exception as error:
+            begun = out.started
+            await way.fail(error, out)
+            if begun:  # an answer that has begun can't be taken back: the server ends the connection
+                raise
         finally:
             way.report()
             self._lifecycle.after_request()
@@ -99,7 +98,7 @@ class _Way:
         self._began = environment.clock.monotonic()
         self._claim: ClaimRequest | None = None
         self._held_by_redis = False
-        self.replayed = False
+        self._line = RequestLine(scope["method"], UNMATCHED, "unknown")
 
     # ── identify: who, which route, which policy ────────────────────────────────────────────────────────────
 
@@ -139,8 +138,8 @@ class _Way:
         )
         return None
 
-    async def admit(self) -> Problem | None:
-        """Ask the stores; return a refusal, or None if the handler may run or its answer was replayed."""
+    async def admit(self) -> Problem | Replay | None:
+        """Ask the stores; return a refusal, the answer that was given before, or None if the handler may run."""
         if self._policy.asks_nothing:
             return None
         question = Question(self._subject, limits.charges(self._route), self._claim, self._policy.on_outage)
@@ -156,24 +155,19 @@ class _Way:
         self._line.outcome = "admitted"
         return None if self._claim is None else await self._take_claim(self._claim, answer)
 
-    async def _take_claim(self, claim: ClaimRequest, answer: Answer) -> Problem | None:
-        """Go on as holder of the claim, replay what was answered before, or refuse."""
-        known = answer.claim
-        self._held_by_redis = isinstance(known, Granted)
+    async def _take_claim(self, claim: ClaimRequest, answer: Answer) -> Problem | Replay | None:
+        """Become the claim's holder; where Redis knows no answer, the store that guards claims decides."""
+        self._held_by_redis = isinstance(answer.claim, Granted)
         try:
-            known = known or await self._ask_claim_store(claim)
+            known = answer.claim or await self._ask_claim_store(claim)
         except StoreUnavailableError as error:
             self._line.reason = error.kind
             return reduced_capacity(
                 "The store that guards this route's idempotency can't be reached; nothing was done."
             )
         found = idempotency.read(known)
-        if isinstance(found, idempotency.Replay):
-            self.replayed = True
-            self._line.outcome = "replayed"
-            await self._out.whole(found.response, idempotency.REPLAYED)
-            return None
-        self._admission.claim = None if found else self._claim_of(claim)
+        if found is None:
+            self._admission.claim = self._claim_of(claim)
         return found
 
     async def _ask_claim_store(self, claim: ClaimRequest) -> ClaimAnswer:
@@ -193,35 +187,39 @@ class _Way:
         if self._line.outcome != "limited":
             self._line.outcome = "refused"
         self._line.reason = self._line.reason or refusal.type
-        await self._out.problem(refusal)
+        await respond(self._out, refusal)
+
+    async def replay(self, replay: Replay) -> None:
+        """Answer as the first time, byte for byte, and say so."""
+        self._line.outcome = "replayed"
+        await send_whole(self._out, replay.response, idempotency.REPLAYED)
 
     async def run(self) -> None:
         """Run the application: streaming as it likes, or, for an idempotent route, captured and settled."""
         if self._claim is None:
-            await self._run_application(self._out, lambda: self._out.started)
+            await self._app(self._scope, self._receive, self._out)
             return
         captured, begun = Captured(), Execution()
         token = execution.set(begun)
         try:
-            await self._run_application(captured, lambda: captured.response() is not None)
+            await self._app(self._scope, self._receive, captured)
+        except Exception as error:  # noqa: BLE001  the application's, whatever it is: logged, and answered as a 500
+            # A background task's failure comes after a complete answer, which then still counts.
+            if not captured.complete:
+                captured = Captured()
+            await self.fail(error, captured)
         finally:
             execution.reset(token)
-        response = captured.response()
-        if response is not None:
-            await self._settle(self._claim, response, begun=begun.begun)
+        await self._settle(self._claim, captured.response(), begun=begun.begun)
 
-    async def _run_application(self, send: Any, started: Callable[[], bool]) -> None:
-        """Run it; an exception becomes a 500, unless the client already sees an answer."""
-        try:
-            await self._app(self._scope, self._receive, send)
-        except Exception as error:
-            self._line.outcome, self._line.reason = "failed", type(error).__name__
-            logger().exception("unhandled exception", extra={"route": self._route.route})
-            if started():
-                raise
+    async def fail(self, error: Exception, send: Captured | Outgoing) -> None:
+        """Log an unhandled exception; answer it if nothing was answered yet."""
+        self._line.outcome, self._line.reason = "failed", type(error).__name__
+        logger().exception("unhandled exception", extra={"route": self._line.route})
+        if not send.started:
             await self._answer_failure(error, send)
 
-    async def _answer_failure(self, error: Exception, send: Any) -> None:
+    async def _answer_failure(self, error: Exception, send: Captured | Outgoing) -> None:
         """Answer as the application chose for its unhandled exceptions, or with a 500 that says nothing inward."""
         handlers = getattr(self._scope.get("app"), "exception_handlers", {})
         handler = handlers.get(Exception) or handlers.get(500)
@@ -231,8 +229,7 @@ class _Way:
             await response(self._scope, self._receive, send)
             return
         problem = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
-        answer = Outgoing(send)
-        await answer.problem(problem)
+        await respond(send, problem)
 
     # ── settle: what must be written before the client may know ─────────────────────────────────────────────
 
@@ -246,7 +243,7 @@ class _Way:
             logger().warning("answer not kept", extra={"store": error.store, "fault": error.kind})
             own = True
         if own:
-            await self._out.whole(response)
+            await send_whole(self._out, response)
         else:
             await self.refuse(idempotency.superseded())
 
@@ -257,12 +254,14 @@ class _Way:
         if record is None:
             claims.release(claim)
             return True
+        own = True
         try:
-            return claims.complete(claim, record)
+            own = claims.complete(claim, record)
         finally:
-            # The copy that Redis replays from; where it is missing, the claim store replays.
-            with suppress(StoreUnavailableError):
-                stores.settle(Settlement(self._subject, claim, record, fenced=False))
+            if own:  # the copy that Redis replays from; where it is missing, the claim store replays
+                with suppress(StoreUnavailableError):
+                    stores.settle(Settlement(self._subject, claim, record, fenced=False))
+        return own
 
     def report(self) -> None:
         """Write the request's line."""

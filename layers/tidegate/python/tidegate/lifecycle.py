@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tidegate.clock import Clock, SystemClock
+from tidegate.errors import StoreUnavailableError
 from tidegate.settings import Settings
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
 from tidegate.stores.failover import FailoverStore
 from tidegate.stores.memory import MemoryStore
 from tidegate.stores.tracked import TrackedStore
+from tidegate.telemetry import logger
 
 Result = TypeVar("Result")
 
@@ -133,7 +135,13 @@ class Lifecycle:
         """After the first answer, get the fallback ready in the background; cheap ever after."""
         if not self._warmed:
             self._warmed = True
-            threading.Thread(target=self.environment.warm, name="tidegate-warm", daemon=True).start()
+            threading.Thread(target=self._warm, name="tidegate-warm", daemon=True).start()
+
+    def _warm(self) -> None:
+        try:
+            self.environment.warm()
+        except StoreUnavailableError as error:
+            logger().warning("the fallback is not ready", extra={"store": error.store, "fault": str(error)})
 
     def close(self) -> None:
         """Close connections; the next request opens new ones."""
