@@ -1,0 +1,1 @@
+"""The Lambda functions of the platform, one package each."""

@@ -1,0 +1,112 @@
+"""The way of an order: price it, commit it, and look again if somebody was faster.
+
+An order's id is derived from its idempotency claim. Whoever runs the claim again, after a crash or because
+its deadline was over, therefore meets the order of the first run and answers with that one.
+"""
+
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from functions.api.data.commit import Commit
+from functions.api.domain.model import Basket, Fence, Line, Order
+from functions.api.domain.pricing import price
+from functions.api.domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from functions.api.data.orders import OrderTable
+    from functions.api.data.products import ProductTable
+
+TRIES = 5
+FIRST_PAUSE_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order as it is asked for: by whom, which lines, and the claim that guards it."""
+
+    order_id: str
+    owner: str
+    lines: tuple[Line, ...]
+    fence: Fence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The order exists, made now or by an earlier attempt."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """The claim's order exists, and it is another one than is asked for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The claim belongs to another attempt by now; this one had no effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contended:
+    """Other orders were at the same products all the time; nothing was written."""
+
+
+Outcome = Placed | KeyTaken | Superseded | Contended | Refusal
+
+
+def order_id_of(claim_id: str) -> str:
+    """The id of the one order that this claim can make; it tells nothing about the claim."""
+    return f"ord_{hashlib.sha256(claim_id.encode()).hexdigest()[:32]}"
+
+
+def jittered(attempt: int) -> None:
+    """Wait a random part of 20, 40, 80, 160 ms, so that those who collided don't collide again."""
+    time.sleep(random.uniform(0, FIRST_PAUSE_S * 2**attempt))  # noqa: S311  # jitter, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Places orders in the given tables."""
+
+    products: "ProductTable"
+    orders: "OrderTable"
+    pause: Callable[[int], None] = jittered
+
+    def place(self, wish: Wish) -> Outcome:
+        """Make the order that is wished for, find it made already, or say why not.
+
+        Raises:
+            DataUnavailableError: DynamoDB doesn't answer; whether the order was written is then unknown, and
+                the same wish finds out.
+        """
+        for attempt in range(TRIES):
+            basket = price(wish.lines, self.products.many(line.product_id for line in wish.lines))
+            if not isinstance(basket, Basket):
+                # Stock and prices may have changed because of our own earlier attempt: its order goes first.
+                return self._already(wish) or basket
+            order = Order(wish.order_id, wish.owner, "placed", basket, _now())
+            match self.orders.commit(order, wish.fence):
+                case Commit.WRITTEN:
+                    return Placed(order)
+                case Commit.CLAIM_LOST:
+                    return Superseded()
+                case Commit.ALREADY_THERE if existing := self._already(wish):
+                    return existing
+                case _:
+                    self.pause(attempt)
+        return self._already(wish) or Contended()
+
+    def _already(self, wish: Wish) -> Placed | KeyTaken | None:
+        if (order := self.orders.get(wish.order_id)) is None:
+            return None
+        return Placed(order) if order.asked == frozenset(wish.lines) else KeyTaken()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

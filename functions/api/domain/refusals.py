@@ -1,0 +1,29 @@
+"""Why an order isn't taken. Refusals are outcomes that routes answer, not errors that somebody raises."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownProduct:
+    """The shop has no product of this id."""
+
+    product_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MixedCurrencies:
+    """The products are priced in more than one currency; `currencies` are sorted."""
+
+    currencies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfStock:
+    """Fewer pieces are left than were asked for."""
+
+    product_id: str
+    wanted: int
+    left: int
+
+
+Refusal = UnknownProduct | MixedCurrencies | OutOfStock

@@ -1,0 +1,50 @@
+"""Problem details (RFC 9457): how the API documents them, and how failures below the routes are answered."""
+
+import logging
+import random
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from tidegate import ProblemError
+
+RETRY_AFTER_S = (1, 3)
+
+_log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """What went wrong; clients key on `type`. Some types carry further members."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:tidegate:problem:out-of-stock"])
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str | None = None
+    instance: str | None = None
+
+
+def problems(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Document problem answers for a route's `responses`: status to what it means."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {"application/problem+json": {"schema": schema}}
+    return {status: {"description": text, "content": content} for status, text in described.items()}
+
+
+def retry_soon() -> dict[str, str]:
+    """A `Retry-After` of whole seconds, jittered so that clients don't come back together."""
+    return {"Retry-After": str(random.randint(*RETRY_AFTER_S))}  # noqa: S311  # jitter, not a secret
+
+
+async def on_data_unavailable(request: Request, error: Exception) -> Response:
+    """Answer 503 when DynamoDB doesn't; what the driver said is logged, not sent."""
+    _log.warning("the shop's data is unavailable", exc_info=error)
+    problem = ProblemError(
+        503, "data-unavailable", "Data unavailable", "The shop's data can't be reached.", headers=retry_soon()
+    )
+    # Problems read alike wherever they come from: through the handler that the guard installs.
+    handler: Any = request.app.exception_handlers[ProblemError]
+    response: Response = await handler(request, problem)
+    return response

@@ -1,0 +1,83 @@
+"""What the API depends on, asked now: the library's stores and the shop's tables, in short time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+import anyio.to_thread
+
+from functions.api.data.errors import DataUnavailableError
+from functions.api.shop import Shop, shop
+from tidegate import ConfigurationError, Gate
+
+TABLE_TIMEOUT_S = 1.0
+NOBODY = "health"  # an id that no item has: the cheapest read that proves a table can be read
+
+Status = Literal["ok", "degraded", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """How one dependency does; `since` (ISO 8601, UTC) is when this environment first saw it so."""
+
+    name: str
+    state: str
+    since: str
+    latency_ms: float | None = None
+    error: str | None = None
+    breaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The verdict and what it rests on; `degraded` means that a fallback serves, `deciding` says which store."""
+
+    status: Status
+    deciding: str
+    dependencies: tuple[Dependency, ...]
+
+
+class ReadinessCheck:
+    """Asks everything at once and remembers since when each table has been as it is."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, Dependency] = {}
+
+    async def ask(self, gate: Gate) -> Readiness:
+        """Ask the stores and the tables; never raises for what they do."""
+        health, *tables = await asyncio.gather(
+            gate.health(),
+            self._table("products-table", lambda open_shop: open_shop.products.get(NOBODY)),
+            self._table("orders-table", lambda open_shop: open_shop.orders.get(NOBODY)),
+        )
+        stores = tuple(Dependency(s.name, s.state, s.since, s.latency_ms, s.error, s.breaker) for s in health.stores)
+        lost = any(table.state == "failing" for table in tables)
+        return Readiness("down" if lost else health.status, health.deciding, (*stores, *tables))
+
+    async def _table(self, name: str, read: Callable[[Shop], object]) -> Dependency:
+        begun = time.perf_counter()
+        error = await _error_of(read)
+        latency_ms = None if error else round((time.perf_counter() - begun) * 1000, 1)
+        before, state = self._tables.get(name), "failing" if error else "ready"
+        since = before.since if before and before.state == state else _now()
+        seen = Dependency(name, state, since)
+        self._tables[name] = seen
+        return replace(seen, latency_ms=latency_ms, error=error)
+
+
+async def _error_of(read: Callable[[Shop], object]) -> str | None:
+    try:
+        async with asyncio.timeout(TABLE_TIMEOUT_S):
+            await anyio.to_thread.run_sync(lambda: read(shop()), abandon_on_cancel=True)
+    except TimeoutError:
+        return f"no answer within {TABLE_TIMEOUT_S:g} s"
+    except (ConfigurationError, DataUnavailableError) as error:
+        return str(error)
+    return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,52 @@
+"""Opens the data layer once per environment, when the first request needs it.
+
+PynamoDB and botocore cost more to import than all the rest of this API together, and a cold start that
+answers a health probe, a refusal or a replay needs neither. So this is the one place that imports them,
+inside `shop()`; everything else only names their types.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from functions.api.data.settings import ShopSettings
+
+if TYPE_CHECKING:
+    from functions.api.data.orders import OrderTable
+    from functions.api.data.products import ProductTable
+
+_opening = Lock()  # botocore's sessions aren't safe to create from several threads at once
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The open tables; they share one DynamoDB client."""
+
+    products: "ProductTable"
+    orders: "OrderTable"
+
+
+def shop() -> Shop:
+    """The tables that the environment names; blocks on first use, so call it from a worker thread.
+
+    Raises:
+        ConfigurationError: the environment doesn't name a table.
+    """
+    settings = ShopSettings.from_environ(os.environ)
+    with _opening:
+        return _open(settings)
+
+
+@lru_cache(maxsize=1)
+def _open(settings: ShopSettings) -> Shop:
+    from functions.api.data.driver import Driver  # noqa: PLC0415  # heavy, see above
+    from functions.api.data.orders import OrderTable  # noqa: PLC0415  # heavy, see above
+    from functions.api.data.products import ProductTable  # noqa: PLC0415  # heavy, see above
+
+    driver = Driver(settings)
+    return Shop(
+        products=ProductTable(driver, settings.products_table),
+        orders=OrderTable(driver, settings.orders_table, settings.products_table),
+    )

@@ -1,0 +1,81 @@
+"""One local cloud for all end-to-end tests: a real deploy on a real engine, with a Redis that tests may kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness.redis_server import RedisServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The deployed API as its state file describes it."""
+
+    state: dict[str, Any]
+    redis: RedisServer
+    http: httpx.Client
+
+    def key(self, tier: str) -> dict[str, str]:
+        return {"x-api-key": self.state["api_keys"][tier]}
+
+    def get(self, path: str, tier: str | None = "internal", **headers: str) -> httpx.Response:
+        return self.http.get(self.state["api_url"] + path, headers={**(self.key(tier) if tier else {}), **headers})
+
+    def order(self, key: str, items: list[dict[str, Any]], tier: str = "internal") -> httpx.Response:
+        headers = {**self.key(tier), "idempotency-key": key}
+        return self.http.post(self.state["api_url"] + "/v1/orders", headers=headers, json={"items": items})
+
+    def at_once(self, count: int, call: Any, threads: int = 8) -> list[httpx.Response]:
+        """Make so many calls from so many threads and return all the answers."""
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda _: call(), range(count)))
+
+    def stock(self, product_id: str) -> int:
+        return int(self.get(f"/v1/products/{product_id}").json()["stock"])
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("cloud")
+    with RedisServer() as redis:
+        environ = {**os.environ, "TIDEGATE_STATE_DIR": str(folder), "REDIS_URL": redis.url}
+        try:
+            _tidegate("up", environ)
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            with httpx.Client(timeout=60) as http:
+                yield Cloud(state, redis, http)
+        finally:
+            _tidegate("down", environ)
+
+
+@pytest.fixture(autouse=True)
+def _a_redis_that_is_up(cloud: Cloud) -> None:
+    cloud.redis.heal()
+
+
+def _tidegate(verb: str, environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tidegate_local", verb],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    if done.returncode:
+        pytest.fail(f"tidegate {verb} failed:\n{done.stdout}", pytrace=False)
