@@ -28,13 +28,15 @@ WITH_BODY = {400: "The body isn't JSON."}
 RETRY_AFTER = {
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}
 }
+QUOTED_KEY = r'"(?:[ !#-\[\]-~]|\\["\\]){1,255}"'
+BARE_KEY = "[!#-~](?:[ -~]{0,253}[!-~])?"
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": True,
     "description": "Names this request, best by a UUID: a repetition with the same key gets the first answer "
     "again. In quotes (RFC 9651) or bare.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"},
+    "schema": {"type": "string", "pattern": f"^(?:{QUOTED_KEY}|{BARE_KEY})$"},
     "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
 }
 API_KEY = {"type": "apiKey", "in": "header", "name": "x-api-key"}

@@ -10,6 +10,7 @@ while a release is under way.
 """
 
 from tidegate.admission import Admission, Claim
+from tidegate.aws_lambda import lambda_handler
 from tidegate.errors import ConfigurationError, ProblemError, StoreUnavailableError, TidegateError
 from tidegate.gate import Gate, Health, StoreHealth, protect
 from tidegate.policy import Policy, TokenBucket, policy
@@ -28,6 +29,7 @@ __all__ = [
     "StoreUnavailableError",
     "TidegateError",
     "TokenBucket",
+    "lambda_handler",
     "policy",
     "protect",
 ]

@@ -24,7 +24,7 @@ from tidegate.lifecycle import Environment, Lifecycle
 from tidegate.mechanisms import idempotency, limits
 from tidegate.mechanisms.idempotency import Replay
 from tidegate.policy import Execution, execution
-from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Granted, Question, Settlement
+from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Granted, Question, Settlement, Unknown
 from tidegate.record import StoredResponse
 from tidegate.routing import UNMATCHED, RouteTable
 from tidegate.telemetry import RequestLine, logger, write
@@ -151,7 +151,7 @@ class _Way:
         self._out.fields = verdict.fields
         if verdict.refusal is not None:
             self._line.outcome = "limited"
-            return verdict.refusal
+            return await self._recall(answer) or verdict.refusal
         self._line.outcome = "admitted"
         return None if self._claim is None else await self._take_claim(self._claim, answer)
 
@@ -159,7 +159,10 @@ class _Way:
         """Become the claim's holder; where Redis knows no answer, the store that guards claims decides."""
         self._held_by_redis = isinstance(answer.claim, Granted)
         try:
-            known = answer.claim or await self._ask_claim_store(claim)
+            if answer.claim is None or isinstance(answer.claim, Unknown):
+                known = await self._ask_claim_store(claim)
+            else:
+                known = answer.claim
         except StoreUnavailableError as error:
             self._line.reason = error.kind
             return reduced_capacity(
@@ -169,6 +172,20 @@ class _Way:
         if found is None:
             self._admission.claim = self._claim_of(claim)
         return found
+
+    async def _recall(self, answer: Answer) -> Problem | Replay | None:
+        """Replay even where a limit refuses: who was answered once must be able to read that answer again.
+
+        Redis looks in the decision's own round trip; where another store decided, the claim store is read.
+        """
+        claim, store = self._claim, self._environment.claims
+        if claim is None or store is None or answer.claim is not None:
+            return None
+        try:
+            known = await self._environment.call(lambda: store.recall(claim))
+        except StoreUnavailableError:
+            return None
+        return idempotency.read(known) if known else None
 
     async def _ask_claim_store(self, claim: ClaimRequest) -> ClaimAnswer:
         store = self._environment.claims

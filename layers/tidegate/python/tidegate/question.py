@@ -72,6 +72,11 @@ class Mismatch:
     """The key was used with another payload."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The store that was asked looked and knows no answer; the store that guards claims must be asked."""
+
+
 ClaimAnswer = Granted | InProgress | Completed | Mismatch
 
 
@@ -85,8 +90,8 @@ class Question:
         charges: tokens wanted; taken all or none.
         claim: the idempotency claim or None.
         on_outage: the route's choice for when no store answers.
-        refilled_for_us: microseconds since this environment changed to the asked store, whose buckets count
-            as empty then; None if it never changed. Set by `FailoverStore`.
+        refilled_for_us: microseconds since this environment last spent at another store than the one asked,
+            whose buckets count as empty then; None if it never did. Set by `FailoverStore`.
     """
 
     subject: str
@@ -94,10 +99,6 @@ class Question:
     claim: ClaimRequest | None = None
     on_outage: OnOutage = "share"
     refilled_for_us: int | None = None
-
-    def after_change(self, refilled_for_us: int | None) -> Question:
-        """Return the same question for a store that this environment changed to so long ago."""
-        return self if refilled_for_us == self.refilled_for_us else replace(self, refilled_for_us=refilled_for_us)
 
     def shared_by(self, environments: int) -> Question:
         """Return the question as one of so many environments must ask it when each enforces its share alone."""
@@ -128,14 +129,14 @@ class Answer:
     Attributes:
         admitted: whether every bucket admits, and all were charged.
         limits: one state per charge, in order; empty if the store did not look (outage, `allow`).
-        claim: None if the store doesn't know, and the store that guards claims must be asked.
+        claim: None if the store didn't look.
         store: who answered: `redis`, `dynamodb`, `memory`, or `none` if no store did.
         environments: live environments of the fleet, if the store counted them with this answer.
     """
 
     admitted: bool
     limits: tuple[LimitState, ...]
-    claim: ClaimAnswer | None
+    claim: ClaimAnswer | Unknown | None
     store: str
     environments: int | None = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Question, Settlement
+from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Completed, Question, Settlement
 
 
 class Store(Protocol):
@@ -55,6 +55,13 @@ class ClaimStore(Protocol):
 
         Raises:
             StoreUnavailableError: unknown; the handler must not run.
+        """
+
+    def recall(self, request: ClaimRequest) -> Completed | None:
+        """Return the answer that the same request was given before, without claiming anything.
+
+        Raises:
+            StoreUnavailableError: unknown.
         """
 
     def complete(self, request: ClaimRequest, record: bytes) -> bool:

@@ -62,6 +62,17 @@ class DynamoClaims:
         )
         return Granted() if written.done else _read(written.item, request, now_ms)
 
+    def recall(self, request: ClaimRequest) -> Completed | None:
+        """Read the answer that is kept, if it is this request's; the one read that is made."""
+        answer = self._client.call(
+            "GetItem", TableName=self.table, Key={"pk": {"S": partition_key(request.id)}}, ConsistentRead=True
+        )
+        item, now_ms = answer.get("Item"), self._clock.wall_us() // 1000
+        if not item or int(item["expires_at"]["N"]) <= now_ms // 1000:
+            return None
+        known = _read(item, request, now_ms)
+        return known if isinstance(known, Completed) else None
+
     def complete(self, request: ClaimRequest, record: bytes) -> bool:
         """Store the answer, if the claim is still this attempt's."""
         expires = (self._clock.wall_us() // 1000 + request.lifetime_ms) // 1000 + 1

@@ -1,9 +1,11 @@
 """The ladder: Redis, then DynamoDB, then this environment's memory.
 
 Over-admission over any number of changes is bounded because a change costs the burst: whatever the store we
-change to remembers, its buckets count as empty at the moment of the change and refill at their rate from there
-(see `token_bucket.start_of_debt`). So an environment admits at most burst + rate * time over all stores
-together, and nobody gets a fresh full bucket on the way back.
+change to remembers, its buckets count as empty at the moment when this environment last spent at another
+store, and refill at their rate from there (see `token_bucket.start_of_debt`). So an environment admits at most
+burst + rate * time over all stores together, and nobody gets a fresh full bucket on the way back. The moment
+is the last spending rather than the change itself so that a fleet agrees without a word: nobody spent at a
+store after it died, however late an idle environment notices.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from threading import Lock
 
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
@@ -37,9 +38,9 @@ class FailoverStore:
         self._rungs = rungs
         self._last = last
         self._clock = clock
-        self._lock = Lock()
         self._current = rungs[0].name if rungs else last.name
-        self._changed_at: float | None = None
+        # Every store from the start: threads read it while others write, and only a dict's size must not change.
+        self._spent_at: dict[str, float | None] = dict.fromkeys([*(rung.name for rung in rungs), last.name])
         self._environments = 1
 
     @property
@@ -49,7 +50,7 @@ class FailoverStore:
 
     @property
     def current(self) -> str:
-        """The store that decides now."""
+        """The store that decided last."""
         return self._current
 
     def admit(self, question: Question) -> Answer:
@@ -60,11 +61,9 @@ class FailoverStore:
                 answer = rung.ask(partial(_admit, asked))
             except StoreUnavailableError:
                 continue
-            if rung.trusted:
-                self._note_change(rung.name)
             if answer.environments is not None:
                 self._environments = answer.environments
-            return answer
+            return self._noted(answer)
         return self._alone(question)
 
     def settle(self, settlement: Settlement) -> bool:
@@ -100,25 +99,21 @@ class FailoverStore:
             return self._last.admit(question)
         if question.on_outage == "share":
             mine = self._as_asked_of(self._last.name, question).shared_by(self._environments)
-            answer = self._last.admit(mine)
-            self._note_change(self._last.name)
-            return answer
+            return self._noted(self._last.admit(mine))
         return Answer(admitted=question.on_outage == "allow", limits=(), claim=None, store="none")
 
     def _as_asked_of(self, name: str, question: Question) -> Question:
-        """Tell the store since when it has been ours, if we ever changed."""
-        if name != self._current:
-            return replace(question, refilled_for_us=0)
-        if self._changed_at is None:
+        """Tell a store how long ago this environment last spent elsewhere."""
+        elsewhere = [spent for store, spent in self._spent_at.items() if store != name and spent is not None]
+        if not elsewhere:
             return question
-        return question.after_change(round((self._clock.monotonic() - self._changed_at) * 1_000_000))
+        return replace(question, refilled_for_us=round((self._clock.monotonic() - max(elsewhere)) * 1_000_000))
 
-    def _note_change(self, name: str) -> None:
-        if name == self._current:
-            return
-        with self._lock:
-            if name != self._current:
-                self._current, self._changed_at = name, self._clock.monotonic()
+    def _noted(self, answer: Answer) -> Answer:
+        self._current = answer.store
+        if answer.admitted and answer.limits:
+            self._spent_at[answer.store] = self._clock.monotonic()
+        return answer
 
 
 def _admit(question: Question, store: Store) -> Answer:

@@ -109,6 +109,14 @@ class MemoryStore:
                 return self._hold(request, now)
             return InProgress(retry_after_ms=-(-(held.deadline_us - now) // 1000))
 
+    def recall(self, request: ClaimRequest) -> Completed | None:
+        """Return the stored answer, if it is this request's."""
+        held = self._claims.get(request.id)
+        alive = held is not None and held.expires_us > self._clock.wall_us()
+        if held is None or not alive or held.record is None or held.fingerprint != request.fingerprint:
+            return None
+        return Completed(held.record)
+
     def complete(self, request: ClaimRequest, record: bytes) -> bool:
         """Store the answer if the attempt still holds the claim."""
         with self._lock:

@@ -27,6 +27,7 @@ from tidegate.question import (
     Mismatch,
     Question,
     Settlement,
+    Unknown,
 )
 from tidegate.stores.connection import (
     ClusterTransport,
@@ -167,7 +168,7 @@ def _read_answer(question: Question, reply: list[Any], environments: int | None)
     return Answer(bool(reply[0]), limits, claim, "redis", environments)
 
 
-def _read_claim(state: bytes, payload: bytes) -> ClaimAnswer | None:
+def _read_claim(state: bytes, payload: bytes) -> ClaimAnswer | Unknown:
     match state:
         case b"granted":
             return Granted()
@@ -178,4 +179,4 @@ def _read_claim(state: bytes, payload: bytes) -> ClaimAnswer | None:
         case b"in-progress":
             return InProgress(retry_after_ms=int(payload))
         case _:
-            return None
+            return Unknown()

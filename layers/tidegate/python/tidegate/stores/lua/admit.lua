@@ -1,12 +1,18 @@
 -- The one question, decided at once: every bucket is looked at, and charged only if all admit.
+-- A key whose answer is known is answered from it, and charged nothing: a replay costs no more than a refusal.
 -- KEYS: one per bucket, then the claim's if there is one (ARGV[3] = 1).
--- ARGV: buckets, refilled_for µs (-1: never changed), claim?, then interval, burst, cost per bucket,
+-- ARGV: buckets, refilled_for µs (-1: never spent elsewhere), claim?, then interval, burst, cost per bucket,
 --       then fingerprint, attempt, hold ms, lifetime ms, in_redis.
 -- Answer: admitted, then allowed, remaining, retry_after µs per bucket, then the claim's state and its payload.
 
 local buckets, refilled_for, with_claim = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now_ms, claim_key, c = math.floor(now / 1000), KEYS[buckets + 1], 3 + 3 * buckets
+
+local state, payload = 'unknown', ''
+if with_claim then state, payload = recall(claim_key, now_ms, ARGV[c + 1], ARGV[c + 2]) end
+local known = state ~= 'unknown'
 
 local admitted, decided = true, {}
 for i = 1, buckets do
@@ -18,21 +24,23 @@ for i = 1, buckets do
   decided[i] = { allowed, moved, base, retry_after, interval, interval * burst }
 end
 
-local answer = { admitted and 1 or 0 }
+local charged = admitted and not known
+local answer = { (admitted or known) and 1 or 0 }
 for i = 1, buckets do
   local allowed, moved, base, retry_after, interval, depth = unpack(decided[i])
-  if admitted then
+  if charged then
     redis.call('SET', KEYS[i], string.format('%.0f', moved), 'PX', math.ceil((moved - now) / 1000) + 1)
   end
   answer[#answer + 1] = allowed and 1 or 0
-  answer[#answer + 1] = tokens(admitted and moved or base, now, interval, depth)
+  answer[#answer + 1] = tokens(charged and moved or base, now, interval, depth)
   answer[#answer + 1] = retry_after
 end
 
-if with_claim and admitted then
-  local a = 3 + 3 * buckets
-  local state, payload = claim(KEYS[buckets + 1], math.floor(now / 1000), ARGV[a + 1], ARGV[a + 2],
-    tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), ARGV[a + 5] == '1')
+if with_claim then
+  if charged and ARGV[c + 5] == '1' then
+    claim(claim_key, now_ms, ARGV[c + 1], ARGV[c + 2], tonumber(ARGV[c + 3]), tonumber(ARGV[c + 4]))
+    state = 'granted'
+  end
   answer[#answer + 1] = state
   answer[#answer + 1] = payload
 end

@@ -1,20 +1,20 @@
 -- An idempotency key's record: the stored answer, or (for routes whose claims Redis holds) the claim.
--- A hash: fingerprint, record | attempt, deadline (ms). Returns the claim's part of the answer.
+-- A hash: fingerprint, record | attempt, deadline (ms).
 
-local function claim(key, now_ms, fingerprint, attempt, hold_ms, lifetime_ms, in_redis)
+-- What is known of the key: 'completed' with the answer, 'mismatch', 'in-progress' with the ms left, or 'unknown'.
+local function recall(key, now_ms, fingerprint, attempt)
   local held = redis.call('HMGET', key, 'fingerprint', 'record', 'attempt', 'deadline')
   local same = held[1] == fingerprint
-  if held[2] then
-    if same then return 'completed', held[2] end
-    return 'mismatch', ''
-  end
-  if not in_redis then return 'unknown', '' end
-  if held[3] and not same then return 'mismatch', '' end
+  if held[2] and same then return 'completed', held[2] end
+  if held[2] or (held[3] and not same) then return 'mismatch', '' end
   if held[3] and held[3] ~= attempt and tonumber(held[4]) > now_ms then
     return 'in-progress', string.format('%.0f', tonumber(held[4]) - now_ms)
   end
+  return 'unknown', ''
+end
+
+local function claim(key, now_ms, fingerprint, attempt, hold_ms, lifetime_ms)
   redis.call('HSET', key, 'fingerprint', fingerprint, 'attempt', attempt,
     'deadline', string.format('%.0f', now_ms + hold_ms))
   redis.call('PEXPIRE', key, lifetime_ms)
-  return 'granted', ''
 end

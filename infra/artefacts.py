@@ -1,0 +1,45 @@
+"""What ships of our own: each function's code, and the library as a layer, both with their bytecode."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from infra.assets import Asset, Workspace, build, digest_of, source_files
+from infra.bytecode import LAYER_ROOT, TASK_ROOT, bytecode_fact, compile_tree, compiler_for
+from infra.targets import Target
+
+
+def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
+    """Build the archive of `functions/<name>`, which keeps that path: its modules import by the same names."""
+    functions = workspace.root / "functions"
+    files = source_files(functions / name, f"functions/{name}")
+    if (package := functions / "__init__.py").exists():
+        files["functions/__init__.py"] = package
+
+    def fill(tree: Path) -> None:
+        _copy(files, tree)
+        if interpreter:
+            compile_tree(tree, interpreter, TASK_ROOT)
+
+    interpreter = compiler_for(target)
+    return build(workspace, f"function-{name}", digest_of([bytecode_fact(interpreter)], files), fill)
+
+
+def library_layer(workspace: Workspace, target: Target) -> Asset:
+    """Build the archive of the `tidegate` layer: the folder `layers/tidegate` as it stands, and bytecode."""
+    files = source_files(workspace.root / "layers" / "tidegate", "")
+
+    def fill(tree: Path) -> None:
+        _copy(files, tree)
+        if interpreter:
+            compile_tree(tree / "python", interpreter, LAYER_ROOT)
+
+    interpreter = compiler_for(target)
+    return build(workspace, "layer-tidegate", digest_of([bytecode_fact(interpreter)], files), fill)
+
+
+def _copy(files: Mapping[str, Path], tree: Path) -> None:
+    for relative, source in files.items():
+        copy = tree / PurePosixPath(relative)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, copy)

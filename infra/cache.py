@@ -1,0 +1,58 @@
+"""The Redis on AWS: ElastiCache Serverless for Valkey, with TLS and IAM authentication."""
+
+from aws_cdk import aws_elasticache as elasticache
+from constructs import Construct
+
+from infra.network import Network
+from infra.stages import CacheLimits
+
+# Only the library's keys, and only what its scripts and a cluster client need to run.
+ACCESS = (
+    "on ~tidegate:* resetchannels -@all +@read +@write +@scripting +@connection -@dangerous "
+    "+time +info +cluster|slots +cluster|shards +cluster|nodes"
+)
+
+
+class Cache(Construct):
+    """A serverless cache and its one user, to be reached at `url` by whom `connect_arns` are granted to.
+
+    `name` and `user` are the names that the authentication token is signed for.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, network: Network, limits: CacheLimits
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.name = name
+        self.user = name  # for IAM authentication a user's id and name are the same
+        user = elasticache.CfnUser(
+            self,
+            "User",
+            engine="valkey",
+            user_id=self.user,
+            user_name=self.user,
+            access_string=ACCESS,
+            authentication_mode={"Type": "iam"},
+        )
+        group = elasticache.CfnUserGroup(self, "UserGroup", engine="valkey", user_group_id=name, user_ids=[user.ref])
+        cache = elasticache.CfnServerlessCache(
+            self,
+            "Cache",
+            engine="valkey",
+            major_engine_version="8",
+            serverless_cache_name=self.name,
+            description="Limits, replays and leases; whatever must not be lost is in DynamoDB",
+            user_group_id=group.ref,
+            security_group_ids=[network.cache.security_group_id],
+            subnet_ids=network.vpc.select_subnets(subnet_type=network.subnets.subnet_type).subnet_ids,
+            cache_usage_limits=_usage(limits),
+        )
+        self.url = f"rediss://{cache.attr_endpoint_address}:{cache.attr_endpoint_port}"
+        self.connect_arns = [cache.attr_arn, user.attr_arn]
+
+
+def _usage(limits: CacheLimits) -> elasticache.CfnServerlessCache.CacheUsageLimitsProperty:
+    return elasticache.CfnServerlessCache.CacheUsageLimitsProperty(
+        data_storage=elasticache.CfnServerlessCache.DataStorageProperty(maximum=limits.data_gb, unit="GB"),
+        ecpu_per_second=elasticache.CfnServerlessCache.ECPUPerSecondProperty(maximum=limits.ecpu_per_s),
+    )

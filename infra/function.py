@@ -1,0 +1,112 @@
+"""A function that is released by version: callers name the alias `live`, never the function itself."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.assets import Asset
+from infra.layers import Layers, architecture
+from infra.network import Network
+from infra.stages import Stage
+
+ALIAS = "live"
+
+# What Lambda does with the function's role to attach it to a VPC. No resource narrows these actions.
+_INTERFACE_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+class LiveFunction(Construct):
+    """A function with its role, log group, published version and alias `live`.
+
+    The role may write to the function's own log group; `allow` grants all else, action by action.
+    A change of code, layers or configuration publishes a version; versions outlive their replacement, so
+    that the alias can return to one.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        stage: Stage,
+        code: Asset,
+        layers: Layers,
+        environment: Mapping[str, str],
+        network: Network | None,
+    ) -> None:
+        super().__init__(scope, name)
+        function_name = f"{Stack.of(self).stack_name}-{name}"
+        self.log_group = _log_group(self, stage)
+        self.role = _role(self, self.log_group)
+        if network:
+            _allow_interfaces(self.role, function_name)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=function_name,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=architecture(stage.target),
+            handler=f"functions.{name}.handler.handler",
+            code=lambda_.Code.from_asset(str(code.path), asset_hash=code.digest),
+            layers=list(layers.versions),
+            memory_size=stage.memory_mb,
+            timeout=Duration.seconds(stage.timeout_s),
+            reserved_concurrent_executions=stage.reserved_concurrency,
+            environment=dict(environment),
+            role=self.role,
+            log_group=self.log_group,
+            vpc=network.vpc if network else None,
+            vpc_subnets=network.subnets if network else None,
+            security_groups=[network.functions] if network else None,
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+        )
+        self.alias = lambda_.Alias(self, "Live", alias_name=ALIAS, version=self.function.current_version)
+
+    def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
+        """Let the function call these actions on these resources (ARNs)."""
+        self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def _log_group(scope: Construct, stage: Stage) -> logs.LogGroup:
+    return logs.LogGroup(
+        scope,
+        "Logs",
+        retention=logs.RetentionDays[stage.log_retention],
+        removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+    )
+
+
+def _role(scope: Construct, log_group: logs.LogGroup) -> iam.Role:
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    return role
+
+
+def _allow_interfaces(role: iam.Role, function_name: str) -> None:
+    role.add_to_policy(iam.PolicyStatement(actions=list(_INTERFACE_ACTIONS), resources=["*"]))
+    # They are for Lambda, acting for the function; its own code has no use for them.
+    function_arn = Stack.of(role).format_arn(
+        service="lambda",
+        resource="function",
+        resource_name=function_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            actions=list(_INTERFACE_ACTIONS),
+            resources=["*"],
+            conditions={"ArnEquals": {"lambda:SourceFunctionArn": function_arn}},
+        )
+    )

@@ -1,0 +1,103 @@
+"""The stack that composes the constructs, grants each function what it does, and says where things are."""
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from infra.artefacts import function_code
+from infra.assets import Workspace
+from infra.cache import Cache
+from infra.function import LiveFunction
+from infra.gateway import STAGE_NAME, Gateway
+from infra.layers import Layers
+from infra.network import Network
+from infra.stages import Stage
+from infra.tables import ORDERS_BY_OWNER, Tables
+
+# The library decides by conditional writes; it reads only what a refused retry was answered before.
+_LIBRARY_ACTIONS = (
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+)
+_PRODUCTS_ACTIONS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem")
+_ORDERS_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan")
+
+
+class TidegateStack(Stack):
+    """The protected API of one stage: its edge, its function, its tables, and on AWS its network and cache."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, workspace: Workspace) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Tidegate: a protected API behind API Gateway",
+            analytics_reporting=False,
+            termination_protection=stage.keep_data,
+        )
+        self._stage = stage
+        self.tables = Tables(self, "Tables", stage=stage)
+        self.network = Network(self, "Network") if stage.cache_limits else None
+        self.cache = self._cache()
+        self.api = LiveFunction(
+            self,
+            "api",
+            stage=stage,
+            code=function_code(workspace, "api", stage.target),
+            layers=Layers(self, "Layers", workspace=workspace, target=stage.target),
+            environment=self._environment(),
+            network=self.network,
+        )
+        self._grant()
+        self.gateway = Gateway(self, "Gateway", stage=stage, target=self.api.alias)
+        self._outputs()
+
+    def _cache(self) -> Cache | None:
+        if self.network is None or self._stage.cache_limits is None:
+            return None
+        name = f"tidegate-{self._stage.name}"
+        return Cache(self, "Cache", name=name, network=self.network, limits=self._stage.cache_limits)
+
+    def _environment(self) -> dict[str, str]:
+        """Configure the library and the shop of one function."""
+        values = {
+            "TIDEGATE_NAMESPACE": self._stage.name,
+            "TIDEGATE_TABLE": self.tables.tidegate.table_name,
+            "TIDEGATE_PRODUCTS_TABLE": self.tables.products.table_name,
+            "TIDEGATE_ORDERS_TABLE": self.tables.orders.table_name,
+            "TIDEGATE_REDIS_URL": self.cache.url if self.cache else self._stage.redis_url,
+            "TIDEGATE_REDIS_CLUSTER": "1" if self.cache else None,
+            "TIDEGATE_REDIS_IAM_USER": self.cache.user if self.cache else None,
+            "TIDEGATE_REDIS_IAM_CACHE": self.cache.name if self.cache else None,
+            "TIDEGATE_TRUST_API_KEY_HEADER": "1" if self._stage.trust_api_key_header else None,
+            "TIDEGATE_PRINCIPAL_SECRET": self._stage.principal_secret,
+            "POWERTOOLS_SERVICE_NAME": "api",
+            "POWERTOOLS_METRICS_NAMESPACE": "Tidegate",
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _grant(self) -> None:
+        tables = self.tables
+        self.api.allow(_LIBRARY_ACTIONS, [tables.tidegate.table_arn])
+        self.api.allow(_PRODUCTS_ACTIONS, [tables.products.table_arn])
+        self.api.allow(_ORDERS_ACTIONS, [tables.orders.table_arn])
+        self.api.allow(["dynamodb:Query"], [f"{tables.orders.table_arn}/index/{ORDERS_BY_OWNER}"])
+        if self.cache:
+            self.api.allow(["elasticache:Connect"], self.cache.connect_arns)
+
+    def _outputs(self) -> None:
+        outputs = {
+            "ApiId": self.gateway.api.rest_api_id,
+            "StageName": STAGE_NAME,
+            "ApiUrl": self.gateway.api.url,
+            "FunctionName": self.api.function.function_name,
+            "AliasName": self.api.alias.alias_name,
+            "LogGroupName": self.api.log_group.log_group_name,
+            "TidegateTable": self.tables.tidegate.table_name,
+            "ProductsTable": self.tables.products.table_name,
+            "OrdersTable": self.tables.orders.table_name,
+        }
+        keys = {f"{tier.title()}KeyId": key.key_id for tier, key in self.gateway.keys.items()}
+        for name, value in {**outputs, **keys}.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,127 @@
+"""The stages: every choice that differs between the local cloud and AWS, one frozen value for each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from infra.targets import HOST, LAMBDA_ARM64, Target
+
+
+class StageError(Exception):
+    """The context asks for a stage that doesn't exist, or gives it a setting that it doesn't take."""
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """A token bucket of API Gateway's: best effort, a target rather than a ceiling."""
+
+    rate_per_s: float
+    burst: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an API key of a tier may ask for; `quota_per_day` None is without end."""
+
+    throttle: Throttle
+    quota_per_day: int | None
+
+
+@dataclass(frozen=True)
+class CacheLimits:
+    """Caps on what ElastiCache Serverless may cost: stored data in GB, and its compute units a second."""
+
+    data_gb: int
+    ecpu_per_s: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The settings of one stage.
+
+    `redis_url` is of a Redis that exists; None makes a serverless cache within `cache_limits`, in a VPC.
+    `reserved_concurrency` None leaves a function in the account's common pool.
+    `trust_api_key_header` is for engines whose events carry no API key id: there `principal_secret` keys the
+    hash of the header which stands in for it.
+    `decode_method_paths` is for engines that compare the paths of method throttles as they are written, where
+    CloudFormation writes `~1` for each slash.
+    `log_retention` is a name of CDK's RetentionDays; `keep_data` retains tables and logs when the stack goes.
+    """
+
+    name: str
+    target: Target
+    redis_url: str | None
+    cache_limits: CacheLimits | None
+    memory_mb: int
+    timeout_s: int
+    reserved_concurrency: int | None
+    log_retention: Literal["ONE_DAY", "ONE_MONTH"]
+    keep_data: bool
+    trust_api_key_header: bool
+    principal_secret: str | None
+    decode_method_paths: bool
+    throttle: Throttle = Throttle(rate_per_s=2000, burst=4000)
+    # The expensive methods, by their paths with the verb: each has a bucket of its own at the edge.
+    method_throttles: Mapping[str, Throttle] = field(
+        default_factory=lambda: MappingProxyType(
+            {
+                "/v1/reports/sales/GET": Throttle(rate_per_s=5, burst=10),
+                "/v1/exports/POST": Throttle(rate_per_s=10, burst=20),
+            }
+        )
+    )
+    plans: Mapping[str, Plan] = field(
+        default_factory=lambda: MappingProxyType(
+            {
+                "free": Plan(Throttle(rate_per_s=20, burst=60), quota_per_day=10_000),
+                "pro": Plan(Throttle(rate_per_s=100, burst=200), quota_per_day=1_000_000),
+                "internal": Plan(Throttle(rate_per_s=1000, burst=2000), quota_per_day=None),
+            }
+        )
+    )
+
+
+LOCAL = Stage(
+    name="local",
+    target=HOST,
+    redis_url="redis://127.0.0.1:6379/0",
+    cache_limits=None,
+    memory_mb=512,
+    timeout_s=20,
+    reserved_concurrency=None,
+    log_retention="ONE_DAY",
+    keep_data=False,
+    trust_api_key_header=True,
+    principal_secret="the local cloud keeps no secrets",  # noqa: S106 - it only has to be the same everywhere
+    decode_method_paths=True,
+)
+AWS = Stage(
+    name="aws",
+    target=LAMBDA_ARM64,
+    redis_url=None,
+    cache_limits=CacheLimits(data_gb=5, ecpu_per_s=50_000),
+    memory_mb=1769,  # one whole vCPU: cold starts are bound by it
+    timeout_s=20,
+    reserved_concurrency=100,  # AWS wants 100 more to stay in the pool: raise the quota of a new account
+    log_retention="ONE_MONTH",
+    keep_data=True,
+    trust_api_key_header=False,
+    principal_secret=None,
+    decode_method_paths=False,
+)
+STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
+
+
+def select(name: object, redis_url: object = None) -> Stage:
+    """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead."""
+    stage = STAGES.get(str(name))
+    if stage is None:
+        raise StageError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
+    if not redis_url:
+        return stage
+    if stage.redis_url is None:
+        raise StageError(f"stage {stage.name} makes a cache of its own and takes no redis_url")
+    if not str(redis_url).startswith(("redis://", "rediss://")):
+        raise StageError(f"redis_url is {redis_url!r}: it must start with redis:// or rediss://")
+    return replace(stage, redis_url=str(redis_url))

@@ -1,0 +1,121 @@
+"""What ships runs alone: on the standard library, without this checkout or its virtual environment."""
+
+import pytest
+
+from infra.dependencies import RECIPE, Recipe
+
+from .conftest import ROOT
+
+SERVICES = Recipe.read(ROOT / RECIPE).services
+
+RECORD = """
+from importlib.machinery import SourceFileLoader
+compiled = []
+to_code = SourceFileLoader.source_to_code
+def source_to_code(self, data, path, **options):
+    compiled.append(path)
+    return to_code(self, data, path, **options)
+SourceFileLoader.source_to_code = source_to_code
+"""
+
+WHERE = """
+import sysconfig
+stdlib = sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")
+files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+shipped = [file for file in files if file and file.startswith(tuple(sys.path[:2]))]
+others = [file for file in files if file and not file.startswith((*sys.path[:2], *stdlib))]
+"""
+
+
+def test_the_handler_imports_from_what_ships_and_compiles_nothing(alone, unpacked):
+    # The engine's own Python made the bytecode: if a module compiles, its .pyc is missing or not believed.
+    found = alone(
+        f"{RECORD}import functions.api.handler\n{WHERE}"
+        "print(json.dumps([len(shipped), others, compiled, callable(functions.api.handler.handler)]))"
+    )
+    shipped, others, compiled, handles = found
+    assert handles
+    assert shipped > 100
+    assert others == []
+    assert compiled == []
+    assert unpacked["local"].task.exists()
+
+
+def test_the_handler_answers(alone):
+    event = {
+        "resource": "/health/{proxy+}",
+        "path": "/health/live",
+        "httpMethod": "GET",
+        "headers": {"Host": "x"},
+        "multiValueHeaders": {"Host": ["x"]},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {"proxy": "live"},
+        "requestContext": {
+            "path": "/api/health/live",
+            "stage": "api",
+            "identity": {"sourceIp": "127.0.0.1"},
+            "requestId": "r",
+        },
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer = alone(
+        f"""
+import functions.api.handler
+class Context:
+    aws_request_id = "r"
+    function_name = "api"
+    function_version = "1"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:api:1"
+    def get_remaining_time_in_millis(self):
+        return 10_000
+print(json.dumps(functions.api.handler.handler({event!r}, Context())))
+""",
+        TIDEGATE_STORE="memory",
+    )
+    assert answer["statusCode"] == 200, answer
+
+
+def test_the_library_imports_alone(alone):
+    assert alone("import tidegate; print(json.dumps(tidegate.__file__))").endswith("/opt/python/tidegate/__init__.py")
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES["botocore/data"]))
+def test_clients_of_the_kept_services_are_made(alone, service):
+    name = f"json.dumps(boto3.client({service!r}).meta.service_model.service_name)"
+    assert alone(f"import boto3; print({name})") == service
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES["boto3/data"]))
+def test_resources_of_the_kept_services_are_made(alone, service):
+    assert alone(f"import boto3; print(json.dumps(boto3.resource({service!r}).meta.service_name))") == service
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "anyio.to_thread",
+        "aws_lambda_powertools.logging",
+        "aws_lambda_powertools.metrics",
+        "aws_lambda_powertools.utilities.batch",
+        "aws_lambda_powertools.utilities.data_classes",
+        "aws_lambda_powertools.utilities.idempotency",
+        "aws_lambda_powertools.utilities.typing",
+        "botocore.signers",
+        "fastapi",
+        "http_sf",
+        "mangum",
+        "pynamodb.models",
+        "redis.asyncio.cluster",
+        "redis.cluster",
+    ],
+)
+def test_what_is_pruned_is_not_needed_by(alone, module):
+    assert alone(f"import importlib; importlib.import_module({module!r}); print(json.dumps(True))") is True
+
+
+def test_anyio_finds_its_lazily_imported_parts(alone):
+    # It reads them from its own source: the reason why not every package ships as bytecode alone.
+    assert alone("import anyio; anyio.to_thread.run_sync; print(json.dumps(True))") is True

@@ -1,0 +1,77 @@
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+from infra.assets import Workspace
+from infra.stack import TidegateStack
+from infra.stages import STAGES, Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """One stage's template, as data and for CDK's assertions."""
+
+    stage: Stage
+    document: dict
+    template: Template
+
+    def resources(self, resource_type: str) -> dict[str, dict]:
+        found = self.document["Resources"].items()
+        return {name: resource for name, resource in found if resource["Type"] == resource_type}
+
+    def properties(self, resource_type: str) -> list[dict]:
+        return [resource["Properties"] for resource in self.resources(resource_type).values()]
+
+    def only(self, resource_type: str) -> dict:
+        (properties,) = self.properties(resource_type)
+        return properties
+
+
+def synthesize(stage: Stage, outdir: Path, workspace: Workspace, context: dict = CONTEXT) -> Synthesized:
+    app = App(context=context, outdir=str(outdir))
+    stack = TidegateStack(app, f"Tidegate-{stage.name}", stage=stage, workspace=workspace)
+    document = app.synth().get_stack_by_name(stack.stack_name).template
+    return Synthesized(stage, document, Template.from_json(document))
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory):
+    """Both stages, each synthesized once in the session."""
+    workspace = Workspace.at(ROOT)
+    return {name: synthesize(stage, tmp_path_factory.mktemp(name), workspace) for name, stage in STAGES.items()}
+
+
+@pytest.fixture(scope="session", params=sorted(STAGES))
+def synthesized(request, both):
+    """Each stage in turn."""
+    return both[request.param]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """Copies what synth reads to a folder of its own; what is built stays in the repository's cache."""
+
+    def copy(name: str) -> Workspace:
+        root = tmp_path / name
+        for file in ("pyproject.toml", "uv.lock", "localstack/pyproject.toml"):
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / file).write_bytes((ROOT / file).read_bytes())
+        for folder in ("functions", "layers"):
+            # copyfile leaves times and permissions behind, as a fresh clone does.
+            shutil.copytree(
+                ROOT / folder,
+                root / folder,
+                copy_function=shutil.copyfile,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+        return Workspace(root, Workspace.at(ROOT).state)
+
+    return copy

@@ -1,0 +1,46 @@
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from infra.stages import AWS, LOCAL, StageError, select
+
+
+def test_each_stage_is_selected_by_its_name():
+    assert select("local") is LOCAL
+    assert select("aws") is AWS
+
+
+@pytest.mark.parametrize("name", ["prod", "", None, "LOCAL"])
+def test_another_name_is_refused_with_those_that_exist(name):
+    with pytest.raises(StageError, match=r"use -c stage=local or -c stage=aws"):
+        select(name)
+
+
+def test_the_local_stage_takes_a_redis_of_the_context():
+    assert select("local", "redis://127.0.0.1:7777/0").redis_url == "redis://127.0.0.1:7777/0"
+    assert select("local", "").redis_url == LOCAL.redis_url
+
+
+def test_a_redis_url_must_be_one():
+    with pytest.raises(StageError, match="must start with redis://"):
+        select("local", "127.0.0.1:6379")
+
+
+def test_the_aws_stage_has_a_cache_of_its_own():
+    with pytest.raises(StageError, match="takes no redis_url"):
+        select("aws", "redis://127.0.0.1:6379/0")
+
+
+def test_settings_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        LOCAL.memory_mb = 1
+    with pytest.raises(TypeError):
+        LOCAL.plans["free"] = None
+
+
+def test_tiers_are_ordered_by_what_they_may_ask_for():
+    free, pro, internal = (LOCAL.plans[tier] for tier in ("free", "pro", "internal"))
+    assert free.throttle.rate_per_s < pro.throttle.rate_per_s < internal.throttle.rate_per_s
+    assert free.quota_per_day < pro.quota_per_day
+    assert internal.quota_per_day is None
+    assert internal.throttle.rate_per_s <= LOCAL.throttle.rate_per_s
