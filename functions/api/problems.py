@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tidegate import ProblemError
+from tidegate import ProblemError, problem_response
 
 RETRY_AFTER_S = (1, 3)
 
@@ -38,13 +38,12 @@ def retry_soon() -> dict[str, str]:
     return {"Retry-After": str(random.randint(*RETRY_AFTER_S))}  # noqa: S311  # jitter, not a secret
 
 
-async def on_data_unavailable(request: Request, error: Exception) -> Response:
+async def on_data_unavailable(_: Request, error: Exception) -> Response:
     """Answer 503 when DynamoDB doesn't; what the driver said is logged, not sent."""
-    _log.warning("the shop's data is unavailable", exc_info=error)
-    problem = ProblemError(
-        503, "data-unavailable", "Data unavailable", "The shop's data can't be reached.", headers=retry_soon()
+    # One line, not a trace: in an outage this is said for every request.
+    _log.warning("the shop's data is unavailable: %s (%s)", error, error.__cause__)
+    return problem_response(
+        ProblemError(
+            503, "data-unavailable", "Data unavailable", "The shop's data can't be reached.", headers=retry_soon()
+        )
     )
-    # Problems read alike wherever they come from: through the handler that the guard installs.
-    handler: Any = request.app.exception_handlers[ProblemError]
-    response: Response = await handler(request, problem)
-    return response

@@ -70,8 +70,9 @@ class ReadinessCheck:
 
 async def _error_of(read: Callable[[Shop], object]) -> str | None:
     try:
+        opened = await anyio.to_thread.run_sync(shop)  # imports the driver at first: not the table's time
         async with asyncio.timeout(TABLE_TIMEOUT_S):
-            await anyio.to_thread.run_sync(lambda: read(shop()), abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(lambda: read(opened), abandon_on_cancel=True)
     except TimeoutError:
         return f"no answer within {TABLE_TIMEOUT_S:g} s"
     except (ConfigurationError, DataUnavailableError) as error:

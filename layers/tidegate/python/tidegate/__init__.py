@@ -14,6 +14,7 @@ from tidegate.aws_lambda import lambda_handler
 from tidegate.errors import ConfigurationError, ProblemError, StoreUnavailableError, TidegateError
 from tidegate.gate import Gate, Health, StoreHealth, protect
 from tidegate.policy import Policy, TokenBucket, policy
+from tidegate.problems import problem_response
 from tidegate.settings import Settings
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "TokenBucket",
     "lambda_handler",
     "policy",
+    "problem_response",
     "protect",
 ]

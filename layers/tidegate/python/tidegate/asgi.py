@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.types import Message, Receive, Send
 
 from tidegate.http import Headers, Problem, may_carry_fields, problem_headers
@@ -72,9 +74,14 @@ class Outgoing:
 
 
 class Captured:
-    """Takes an application's answer instead of the client."""
+    """Takes an application's answer instead of the client.
 
-    def __init__(self) -> None:
+    Args:
+        deliver: called with the answer as soon as it is whole, while background tasks may still run.
+    """
+
+    def __init__(self, deliver: Callable[[StoredResponse], Awaitable[None]]) -> None:
+        self._deliver = deliver
         self._status: int | None = None
         self._headers: Headers = ()
         self._body = bytearray()
@@ -87,16 +94,14 @@ class Captured:
             self._headers = tuple((bytes(n), bytes(v)) for n, v in message.get("headers", ()))
         elif message["type"] == "http.response.body":
             self._body += message.get("body", b"")
-            self.complete = not message.get("more_body", False)
+            if not message.get("more_body", False):
+                self.complete = True
+                await self._deliver(StoredResponse(self._status or 500, self._headers, bytes(self._body)))
 
     @property
     def started(self) -> bool:
         """Whether the application has sent a status."""
         return self._status is not None
-
-    def response(self) -> StoredResponse:
-        """Return the answer; an application that sent none has failed, and answered 500 with nothing."""
-        return StoredResponse(self._status or 500, self._headers, bytes(self._body))
 
 
 async def send_whole(send: Send, response: StoredResponse, *more: tuple[bytes, bytes]) -> None:

@@ -35,7 +35,8 @@ class StoreHealth:
         breaker: `closed`, `open` or `half-open`.
         since: when this state began, ISO 8601 in UTC.
         latency_ms: what its latest answer took; None if it failed.
-        error: the fault and what the driver said; None if it is well.
+        error: the class of the fault; None if it is well. What the driver said is in the log: it may hold
+            addresses, and health is often public.
     """
 
     name: str
@@ -110,9 +111,11 @@ def protect(
         problems: whether the application's own error answers become problem details, too.
 
     Raises:
-        ConfigurationError: on Lambda, where this is the start, a setting is wrong; elsewhere the application's
-            start-up (lifespan) raises it, or the first request.
+        ConfigurationError: the default policy is idempotent, or, on Lambda, a setting is wrong. Elsewhere a wrong
+            setting stops the application's start-up (lifespan), or its first request.
     """
+    if default.idempotent:
+        raise ConfigurationError("protect(default=…)", "a default can't be idempotent; write @policy on those routes")
     lifecycle = Lifecycle((lambda: settings) if settings else (lambda: Settings.from_environ(os.environ)))
     app.add_middleware(Guard, lifecycle=lifecycle, routes=_route_table(app, default, lifecycle), identify=identify)
     if problems:
@@ -125,9 +128,10 @@ def protect(
 def _route_table(app: FastAPI, default: Policy, lifecycle: Lifecycle) -> Callable[[], RouteTable]:
     @cache
     def table() -> RouteTable:
+        environment = lifecycle.environment
         made = RouteTable(app, default)
         for route, policy in made.policies():
-            _check(route, policy, lifecycle.environment)
+            _check(route, policy, environment)
         return made
 
     return table
@@ -160,12 +164,11 @@ def _deciding(environment: Environment, states: tuple[StoreState, ...]) -> str:
 
 def _health(state: StoreState) -> StoreHealth:
     since = datetime.fromtimestamp(state.since_us / 1_000_000, UTC).isoformat(timespec="milliseconds")
-    error = None if state.fault is None else f"{state.fault}: {state.detail}" if state.detail else state.fault
     return StoreHealth(
         state.name,
         state.state,
         state.breaker,
         since,
         None if state.latency_ms is None else round(state.latency_ms, 3),
-        error,
+        state.fault,
     )

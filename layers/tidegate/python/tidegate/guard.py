@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidegate.admission import Admission, Claim
 from tidegate.asgi import BodyTooLargeError, Captured, Outgoing, read_body, reread, respond, send_whole
-from tidegate.errors import StoreUnavailableError
+from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.http import Problem, problem_type, reduced_capacity
 from tidegate.identity import Identifier, Identify, digest
 from tidegate.lifecycle import Environment, Lifecycle
@@ -56,7 +56,7 @@ class Guard:
         """Take one request from its entry to its answer."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                self._start()
+                await self._start(receive, send)
             await self._app(scope, receive, send)
             return
         environment = self._lifecycle.environment
@@ -80,10 +80,18 @@ class Guard:
             way.report()
             self._lifecycle.after_request()
 
-    def _start(self) -> None:
-        """Where a server starts the application: what is wrong must show now, not at the first request."""
-        self._routes()
-        _ = self._lifecycle.environment
+    async def _start(self, receive: Receive, send: Send) -> None:
+        """Where a server starts the application: what is wrong must show now, not at the first request.
+
+        It is said by the lifespan protocol's own message: a server takes a bare exception for an application
+        that knows no lifespan, and serves it.
+        """
+        try:
+            self._routes()
+        except ConfigurationError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
 
 
 class _Way:
@@ -216,18 +224,21 @@ class _Way:
         if self._claim is None:
             await self._app(self._scope, self._receive, self._out)
             return
-        captured, begun = Captured(), Execution()
+        claim, begun = self._claim, Execution()
+
+        async def deliver(response: StoredResponse) -> None:
+            await self._settle(claim, response, begun=begun.begun)
+
+        captured = Captured(deliver)
+        # Without the server's extensions: one of them sends files past us.
+        scope = {**self._scope, "extensions": {}}
         token = execution.set(begun)
         try:
-            await self._app(self._scope, self._receive, captured)
+            await self._app(scope, self._receive, captured)
         except Exception as error:  # noqa: BLE001  the application's, whatever it is: logged, and answered as a 500
-            # A background task's failure comes after a complete answer, which then still counts.
-            if not captured.complete:
-                captured = Captured()
-            await self.fail(error, captured)
+            await self.fail(error, captured if captured.complete else Captured(deliver))
         finally:
             execution.reset(token)
-        await self._settle(self._claim, captured.response(), begun=begun.begun)
 
     async def fail(self, error: Exception, send: Captured | Outgoing) -> None:
         """Log an unhandled exception; answer it if nothing was answered yet."""

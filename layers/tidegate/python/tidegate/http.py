@@ -31,7 +31,6 @@ REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-re
 
 _LONGEST_WAIT_S = 86_400
 _JITTER = 0.1
-_BODILESS = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)

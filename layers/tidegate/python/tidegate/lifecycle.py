@@ -91,7 +91,7 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
     if settings.redis_url:
         rungs.append(_tracked(_redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock), clock))
     if settings.table:
-        decisions, claims, warm = _dynamodb(settings.table, budget_s * _DYNAMODB_SHARE, clock)
+        decisions, claims, warm = _dynamodb(settings, settings.table, budget_s * _DYNAMODB_SHARE, clock)
         rungs.append(_tracked(decisions, clock))
     if settings.memory_only:
         claims = last
@@ -170,11 +170,13 @@ def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Stor
     return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock)
 
 
-def _dynamodb(table: str, budget_s: float, clock: Clock) -> tuple[Store, ClaimStore, Callable[[], None]]:
+def _dynamodb(
+    settings: Settings, table: str, budget_s: float, clock: Clock
+) -> tuple[Store, ClaimStore, Callable[[], None]]:
     from tidegate.stores.aws import DynamoClient, DynamoTimeouts  # noqa: PLC0415  as above
     from tidegate.stores.dynamodb import DynamoStore  # noqa: PLC0415
     from tidegate.stores.dynamodb_claims import DynamoClaims  # noqa: PLC0415
 
-    quick = DynamoClient(DynamoTimeouts(budget_s, budget_s))
-    sure = DynamoClient(DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS))
+    quick = DynamoClient(DynamoTimeouts(budget_s, budget_s), region=settings.region)
+    sure = DynamoClient(DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS), region=settings.region)
     return DynamoStore(quick, table, clock, budget_s), DynamoClaims(sure, table, clock), quick.warm

@@ -16,9 +16,11 @@ from tidegate.units import Rate, duration_us
 Priority = Literal["critical", "normal", "sheddable"]
 OnOutage = Literal["share", "allow", "reject"]
 Claims = Literal["dynamodb", "redis"]
+DEFAULT_MAX_BODY_BYTES = 6 * 1024 * 1024
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _ATTRIBUTE = "__tidegate_policy__"
+_MARKS = "__tidegate_marks_execution__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Policy:
     on_outage: OnOutage = "share"
     claims: Claims = "dynamodb"
     lifetime: str | None = None
-    max_body_bytes: int = 6 * 1024 * 1024
+    max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", tuple(self.limits))
@@ -117,6 +119,7 @@ def policy(
     on_outage: OnOutage = "share",
     claims: Claims = "dynamodb",
     lifetime: str | None = None,
+    max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare a route's policy; write it under the route's decorator.
 
@@ -132,11 +135,16 @@ def policy(
         on_outage=on_outage,
         claims=claims,
         lifetime=lifetime,
+        max_body_bytes=max_body_bytes,
     )
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        wrapped = _marking_execution(endpoint) if declared.idempotent else endpoint
-        setattr(wrapped, _ATTRIBUTE, declared)
+        # On the bare endpoint, too, so that a policy written above the route's decorator isn't overlooked.
+        setattr(endpoint, _ATTRIBUTE, declared)
+        if not declared.idempotent:
+            return endpoint
+        wrapped = _marking_execution(endpoint)
+        setattr(wrapped, _MARKS, True)
         return wrapped
 
     return declare
@@ -145,6 +153,11 @@ def policy(
 def policy_of(endpoint: object) -> Policy | None:
     """Return the policy that was declared on an endpoint, if any."""
     return cast("Policy | None", getattr(endpoint, _ATTRIBUTE, None))
+
+
+def marks_execution(endpoint: object) -> bool:
+    """Whether an endpoint says when its own code begins; a policy written above the route's decorator can't."""
+    return hasattr(endpoint, _MARKS)
 
 
 class Execution:

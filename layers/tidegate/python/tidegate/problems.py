@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 
 from tidegate.errors import ProblemError
 from tidegate.http import Problem, problem_type
+
+_BODILESS = frozenset({204, 205, 304})
 
 
 def install(app: FastAPI) -> None:
@@ -34,33 +36,36 @@ def _pairs(headers: Any) -> tuple[tuple[bytes, bytes], ...]:
     return tuple((k.lower().encode("latin-1"), str(v).encode("latin-1")) for k, v in (headers or {}).items())
 
 
+def problem_response(error: ProblemError) -> Response:
+    """Return the answer that raising the error gives, for exception handlers of one's own."""
+    headers = _pairs(error.headers)
+    return _respond(
+        Problem(error.status, problem_type(error.type), error.title, error.detail, headers, error.extensions)
+    )
+
+
 async def _on_problem(_: Request, error: Exception) -> Response:
     if not isinstance(error, ProblemError):
         raise error
-    return _respond(
-        Problem(
-            error.status,
-            problem_type(error.type),
-            error.title,
-            error.detail,
-            _pairs(error.headers),
-            error.extensions,
-        )
-    )
+    return problem_response(error)
 
 
 async def _on_http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    title = HTTPStatus(error.status_code).phrase
-    detail: Any = error.detail
-    if not isinstance(detail, str):
-        return _respond(
-            Problem(error.status_code, "about:blank", title, None, _pairs(error.headers), {"errors": detail})
-        )
-    return _respond(
-        Problem(error.status_code, "about:blank", title, None if detail == title else detail, _pairs(error.headers))
-    )
+    if error.status_code in _BODILESS:
+        return Response(status_code=error.status_code, headers=error.headers)
+    title, detail = _phrase(error.status_code), cast("Any", error.detail)
+    text = detail if isinstance(detail, str) and detail != title else None
+    extensions = {} if isinstance(detail, str) else {"errors": detail}
+    return _respond(Problem(error.status_code, "about:blank", title, text, _pairs(error.headers), extensions))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a status of somebody's own making has no name
+        return "Error"
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from fastapi import routing as fastapi_routing
 from starlette.routing import BaseRoute, Mount, compile_path
 
+from tidegate.errors import ConfigurationError
 from tidegate.identity import Scope
-from tidegate.policy import Policy, policy_of
+from tidegate.policy import Policy, marks_execution, policy_of
 
 UNMATCHED = "*"
 
@@ -49,16 +50,20 @@ class RouteTable:
     Args:
         app: the application; read once, when the table is made.
         default: the policy of routes without one, and of paths and methods that match no route.
+
+    Raises:
+        ConfigurationError: an idempotent policy was written above its route's decorator.
     """
 
     def __init__(self, app: FastAPI, default: Policy) -> None:
         self._unmatched = RoutePolicy(UNMATCHED, UNMATCHED, default)
         self._entries = tuple(_entries(app.routes, "", default))
+        # What a whole path matches first, as the application would: an earlier route may take it, too.
         self._fixed = {
-            (method, entry.template): route
-            for entry in reversed(self._entries)
+            (method, entry.template): self._match(entry.template, method)
+            for entry in self._entries
             if "{" not in entry.template
-            for method, route in entry.by_method.items()
+            for method in entry.by_method
         }
 
     def find(self, scope: Scope) -> RoutePolicy:
@@ -88,8 +93,15 @@ def _entries(routes: Iterable[BaseRoute], prefix: str, default: Policy) -> Itera
             yield from _entries(mounted.routes or [], prefix + path, default)
             yield _entry(prefix + path + "/{path:path}", None, default)
             continue
-        endpoint = getattr(context, "endpoint", None)
-        yield _entry(prefix + path, getattr(context, "methods", None), policy_of(endpoint) or default)
+        declared = _declared(getattr(context, "endpoint", None), prefix + path)
+        yield _entry(prefix + path, getattr(context, "methods", None), declared or default)
+
+
+def _declared(endpoint: object, route: str) -> Policy | None:
+    declared = policy_of(endpoint)
+    if declared is not None and declared.idempotent and not marks_execution(endpoint):
+        raise ConfigurationError(f"@policy of {route}", "write it under the route's decorator, next to the handler")
+    return declared
 
 
 def _contexts(routes: Iterable[BaseRoute]) -> Iterable[Any]:

@@ -30,6 +30,7 @@ class Settings:
         principal_secret: TIDEGATE_PRINCIPAL_SECRET: keys the digest that stands for an API key.
         trust_api_key_header: TIDEGATE_TRUST_API_KEY_HEADER: whether a gateway in front has checked x-api-key.
         idempotency_lifetime_ms: TIDEGATE_IDEMPOTENCY_LIFETIME: how long answers are kept for replays.
+        region: AWS_REGION, which botocore does not read by itself; None: botocore's own settings.
         release: TIDEGATE_RELEASE, else the function's version: what is running.
         on_lambda: whether one request at a time runs here, and nothing between requests.
     """
@@ -45,6 +46,7 @@ class Settings:
     principal_secret: str = ""
     trust_api_key_header: bool = False
     idempotency_lifetime_ms: int = 86_400_000
+    region: str | None = None
     release: str = "local"
     on_lambda: bool = False
 
@@ -67,6 +69,7 @@ class Settings:
             principal_secret=environ.get("TIDEGATE_PRINCIPAL_SECRET", ""),
             trust_api_key_header=_read(environ, "TIDEGATE_TRUST_API_KEY_HEADER", _flag, default=False),
             idempotency_lifetime_ms=_read(environ, "TIDEGATE_IDEMPOTENCY_LIFETIME", _lifetime_ms, 86_400_000),
+            region=environ.get("AWS_REGION") or None,
             release=environ.get("TIDEGATE_RELEASE") or environ.get("AWS_LAMBDA_FUNCTION_VERSION") or "local",
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )

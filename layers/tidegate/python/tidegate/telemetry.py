@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -54,3 +54,10 @@ def write(line: RequestLine, request_id: str | None, release: str) -> None:
     if request_id:
         extra["request_id"] = request_id
     logger().info("request", extra=extra)
+
+
+def store_changed(store: str, state: Literal["ready", "failing"], fault: str | None, detail: str | None) -> None:
+    """Write that a store is lost or back, with what its driver said."""
+    extra = {"store": store, "state": state, "fault": fault, "detail": detail}
+    log = logger().warning if state == "failing" else logger().info
+    log("store changed", extra={name: value for name, value in extra.items() if value is not None})

@@ -144,7 +144,8 @@ _CREDENTIALS = {
 
 def unavailable(error: Exception) -> StoreUnavailableError:
     """Sort botocore's errors into the classes that are counted, keeping what it said."""
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    # botocore's errors of the connection have a `response`, too: None.
+    code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code", "")
     return StoreUnavailableError("dynamodb", _by_code(code) if code else _by_class(error), str(error)[:200])
 
 

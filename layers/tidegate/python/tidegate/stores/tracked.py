@@ -10,6 +10,7 @@ from tidegate.clock import Clock
 from tidegate.errors import FaultKind, StoreUnavailableError
 from tidegate.stores.base import Store
 from tidegate.stores.breaker import Breaker, BreakerState
+from tidegate.telemetry import store_changed
 
 Result = TypeVar("Result")
 
@@ -101,5 +102,8 @@ class TrackedStore:
         fault: FaultKind | None,
         detail: str | None,
     ) -> None:
-        since = self._state.since_us if self._state.state == state else self._clock.wall_us()
+        changed = self._state.state != state
+        since = self._clock.wall_us() if changed else self._state.since_us
         self._state = StoreState(self.store.name, state, self._breaker.state, since, latency_ms, fault, detail)
+        if changed:
+            store_changed(self.store.name, state, fault, detail)

@@ -3,7 +3,9 @@
 -- Answer: 1 if done, 0 if it was fenced and the claim was no longer this attempt's.
 
 local fenced, complete = ARGV[4] == '1', ARGV[5] == '1'
-if fenced and redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[2] then return 0 end
+local holder = redis.call('HGET', KEYS[1], 'attempt')
+-- A claim that Redis has lost was taken over by nobody: what was done under it still counts.
+if fenced and holder and holder ~= ARGV[2] then return 0 end
 if not complete then
   if redis.call('HEXISTS', KEYS[1], 'record') == 0 then redis.call('DEL', KEYS[1]) end
   return 1
