@@ -252,12 +252,16 @@ class _Way:
         handlers = getattr(self._scope.get("app"), "exception_handlers", {})
         handler = handlers.get(Exception) or handlers.get(500)
         if handler is not None:
-            response = handler(Request(self._scope), error)
-            response = await response if hasattr(response, "__await__") else response
-            await response(self._scope, self._receive, send)
-            return
-        problem = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
-        await respond(send, problem)
+            try:
+                response = handler(Request(self._scope), error)
+                response = await response if hasattr(response, "__await__") else response
+                await response(self._scope, self._receive, send)
+            except Exception:  # noqa: BLE001  the handler of last resort has failed, too; ours is behind it
+                logger().exception("the application's own handler of exceptions failed")
+        if not send.started:
+            await respond(
+                send, Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
+            )
 
     # ── settle: what must be written before the client may know ─────────────────────────────────────────────
 

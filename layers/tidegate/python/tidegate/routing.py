@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +17,8 @@ from tidegate.identity import Scope
 from tidegate.policy import Policy, marks_execution, policy_of
 
 UNMATCHED = "*"
+
+_PARAMETER = re.compile(r"\{[a-zA-Z_]\w*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,11 +114,14 @@ def _contexts(routes: Iterable[BaseRoute]) -> Iterable[Any]:
 
 
 def _entry(template: str, methods: Iterable[str] | None, policy: Policy) -> _Entry:
-    pattern, _, _ = compile_path(template)
+    # A mount and its parts may name their parameters alike, which one pattern may not.
+    numbers = count()
+    pattern, _, _ = compile_path(_PARAMETER.sub(lambda _: f"{{p{next(numbers)}", template))
     by_method = {m: RoutePolicy(template, m, policy) for m in (methods or {UNMATCHED})}
     return _Entry(pattern, template, policy, by_method)
 
 
 def _path(scope: Scope) -> str:
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
-    return path[len(root) :] or "/" if root and path.startswith(root) else path
+    below = root and path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}
+    return path[len(root) :] if below else path

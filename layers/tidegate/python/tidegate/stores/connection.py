@@ -178,6 +178,7 @@ def _attempt(call: Callable[[], Any]) -> Any:
 
 _KINDS: tuple[tuple[type[BaseException], FaultKind], ...] = (
     (driver.AuthenticationError, "authentication"),
+    (driver.AuthenticationWrongNumberOfArgsError, "authentication"),
     (driver.AuthorizationError, "authentication"),
     (driver.NoPermissionError, "authentication"),
     (driver.BusyLoadingError, "loading"),
@@ -193,20 +194,26 @@ _KINDS: tuple[tuple[type[BaseException], FaultKind], ...] = (
 )
 
 
+# What stands in the text only: redis-py wraps sockets' errors, and Redis 6.2 a script's.
+_SAID: tuple[tuple[str, FaultKind], ...] = (
+    ("NOAUTH", "authentication"),
+    ("WRONGPASS", "authentication"),
+    ("SSL", "tls"),
+    ("TLS", "tls"),
+    ("Connection refused", "refused"),
+    ("-READONLY", "read-only"),
+    ("-OOM", "out-of-memory"),
+    ("-CLUSTERDOWN", "cluster-down"),
+    ("-MOVED", "moved"),
+)
+
+
 def unavailable(error: BaseException) -> StoreUnavailableError:
     """Sort a driver's error into the classes that are counted, keeping what it said."""
     text = str(error)
-    if isinstance(error, driver.AuthenticationError | driver.AuthenticationWrongNumberOfArgsError):
-        kind: FaultKind = "authentication"
-    elif "SSL" in text or "TLS" in text:
-        kind = "tls"
-    elif text.startswith(("NOAUTH", "WRONGPASS")):
-        kind = "authentication"
-    elif "refused" in text.lower():
-        kind = "refused"
-    else:
-        kind = next((kind for known, kind in _KINDS if isinstance(error, known)), _by_family(error))
-    return StoreUnavailableError("redis", kind, text[:200])
+    kind = next((kind for known, kind in _KINDS if isinstance(error, known)), None)
+    said = next((kind for word, kind in _SAID if word in text), None)
+    return StoreUnavailableError("redis", kind or said or _by_family(error), text[:200])
 
 
 def _by_family(error: BaseException) -> FaultKind:
