@@ -1,0 +1,49 @@
+# Thin on purpose: what the targets do is in localstack/tidegate_bootstrap (the environment) and in the `tidegate` command.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+ENDPOINT ?=
+ARGS ?=
+
+BIN := .venv/bin
+# The environment's programs first; then uv, where it had to be installed for this project alone.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
+
+.PHONY: help setup up down status logs dev test lint bench clean
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: ## Make .venv ready: uv, a Python, the locked packages (every target does it by itself)
+	@cd localstack && $(PYTHON) -m tidegate_bootstrap
+
+up: setup ## Start the local cloud and deploy to it; ENDPOINT=http://... takes one that runs already
+	@$(BIN)/tidegate up $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(ARGS)
+
+down: setup ## Stop it
+	@$(BIN)/tidegate down $(ARGS)
+
+status: setup ## Show what runs and what is deployed
+	@$(BIN)/tidegate status $(ARGS)
+
+logs: setup ## Follow the functions' logs; ARGS=--no-follow prints what there is
+	@$(BIN)/tidegate logs $(ARGS)
+
+dev: setup ## Serve the app under uvicorn with reload, against the cloud that is up
+	@$(BIN)/tidegate dev $(ARGS)
+
+test: setup ## Run all tests; ARGS="tests/unit -k gcra" runs some
+	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/pytest $(ARGS)
+
+lint: setup ## Check style, formatting and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+bench: setup ## Run the benchmarks
+	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/pytest tests/benchmarks -m benchmark -s $(ARGS)
+
+clean: ## Stop the cloud and remove everything that was made: .venv, .tidegate, caches
+	@if [ -x $(BIN)/tidegate ]; then $(BIN)/tidegate down; fi
+	@rm -rf .venv .tidegate cdk.out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

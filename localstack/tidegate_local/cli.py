@@ -1,0 +1,145 @@
+"""The `tidegate` command: a local cloud with the API on it."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from tidegate_local import dev as dev_server
+from tidegate_local import down as stopping
+from tidegate_local import logs as function_logs
+from tidegate_local import redis_server, toolchain
+from tidegate_local import status as inspection
+from tidegate_local.errors import LocalCloudError
+from tidegate_local.layout import StateFolder
+from tidegate_local.progress import Steps
+from tidegate_local.state import LocalState
+from tidegate_local.up import bring_up
+
+app = typer.Typer(
+    help="A local cloud with the API on it: API Gateway, Lambda, DynamoDB and Redis, without Docker.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_EXIT_INTERRUPTED = 130
+
+
+@app.command()
+def up(
+    endpoint: Annotated[
+        str | None, typer.Option(help="A LocalStack-compatible endpoint that runs already, to deploy to.")
+    ] = None,
+) -> None:
+    """Start what isn't running, deploy what changed, and return when the API answers."""
+    console = Console()
+    with _clear_errors():
+        steps = Steps(console)
+        state = bring_up(StateFolder.from_environ(), endpoint=endpoint or None, steps=steps)
+        console.print(f"Up after {sum(steps.seconds.values()):.1f} s.\n", highlight=False)
+        _show_access(console, state)
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` started; logs, tools and built assets stay."""
+    with _clear_errors():
+        stopped = stopping.take_down(StateFolder.from_environ())
+    Console().print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@app.command()
+def status() -> None:
+    """Show what runs and what the stack is; exit status 1 unless all is well."""
+    # In a pipe rich takes 80 columns for granted and would break every URL.
+    folder, console = StateFolder.from_environ(), Console(width=None if sys.stdout.isatty() else 200)
+    with _clear_errors():
+        state = LocalState.require(folder.state_file)
+        parts = inspection.inspect(folder, state)
+    table = Table("part", "state", Column("where", overflow="fold"))
+    for part in parts:
+        table.add_row(part.name, part.state if part.well else f"[red]{part.state}[/red]", part.where)
+    console.print(table)
+    outputs = Table("output", Column("value", overflow="fold"))
+    for name, value in sorted(state.outputs.items()):
+        outputs.add_row(name, value)
+    console.print(outputs)
+    if not all(part.well for part in parts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    *,
+    follow: Annotated[bool, typer.Option(help="Keep printing lines as they come.")] = True,
+    since: Annotated[float, typer.Option(help="Begin this many seconds ago.")] = 600,
+    platform: Annotated[bool, typer.Option(help="Lambda's START, END and REPORT lines, too.")] = False,
+) -> None:
+    """Print what the functions log: one JSON object a line."""
+    with _clear_errors(), suppress(KeyboardInterrupt):  # Ctrl-C is how one stops following
+        state = LocalState.require(StateFolder.from_environ().state_file)
+        for line in function_logs.read(state, since_s=since, follow=follow, platform=platform):
+            print(line, flush=True)  # noqa: T201 - raw lines for jq, not rich's wrapped ones
+
+
+@app.command()
+def dev(
+    port: Annotated[int | None, typer.Option(help="Default: 8000, or the next free port.")] = None,
+) -> None:
+    """Serve the app under uvicorn with reload, against the Redis and the engine that are up."""
+    with _clear_errors():
+        dev_server.serve(LocalState.require(StateFolder.from_environ().state_file), port)
+
+
+@app.command()
+def tools() -> None:
+    """Install the tools that tests and deploys need; prints the path of a Redis server."""
+    with _clear_errors():
+        toolchain.ensure()
+        print(redis_server.find_binary())  # noqa: T201 - the Makefile reads it
+
+
+def _show_access(console: Console, state: LocalState) -> None:
+    url, keys = state.api_url, state.api_keys
+    console.print(f"[bold]{url}[/bold]", soft_wrap=True, highlight=False)
+    for tier, key in keys.items():
+        console.print(f"  {tier:<9} {key}", soft_wrap=True, highlight=False)
+    order = '{"items": [{"product_id": "tea-assam", "quantity": 1}]}'
+    console.print("\nTry:", highlight=False)
+    listing = f"curl -i -H 'x-api-key: {keys['pro']}' {url}/v1/products"
+    ordering = (
+        f"curl -i -H 'x-api-key: {keys['pro']}' -H 'Idempotency-Key: order-1' "
+        f"-H 'Content-Type: application/json' -d '{order}' {url}/v1/orders"
+    )
+    for line in (listing, ordering, f"curl -i {url}/health"):
+        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """End with the error's message instead of its traceback, and take SIGTERM and SIGHUP as Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    console = Console(stderr=True)
+    try:
+        yield
+    except LocalCloudError as error:
+        console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        console.print("Interrupted.")
+        raise typer.Exit(_EXIT_INTERRUPTED) from error
+    except BrokenPipeError:
+        # The reader of our output (head, say) has gone.
+        sys.stderr.close()
+        raise typer.Exit(0) from None
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

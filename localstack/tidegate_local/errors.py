@@ -1,0 +1,50 @@
+"""What can go wrong on the local cloud, each with the mend in its message.
+
+LocalCloudError
+├── ToolMissingError      a tool is not on this machine and cannot be built here
+├── StartError            Redis or the engine did not come up; the end of its log is in the message
+├── EndpointError         nothing that speaks LocalStack's API answers at the given endpoint
+├── DeploymentError       CDK failed, or what it deployed does not answer
+├── StateError            .tidegate/state.json is absent where one is needed, or is not ours
+└── BusyError             another `tidegate up` or `down` is at work on the same state folder
+"""
+
+from pathlib import Path
+
+
+class LocalCloudError(Exception):
+    """Anything that stops a `tidegate` command; the message says what to do about it."""
+
+
+class ToolMissingError(LocalCloudError):
+    """A tool is neither on PATH nor buildable here."""
+
+
+class StartError(LocalCloudError):
+    """A process of the local cloud died or stayed silent while starting."""
+
+
+class EndpointError(LocalCloudError):
+    """No LocalStack-compatible API answers at an endpoint."""
+
+
+class DeploymentError(LocalCloudError):
+    """A CDK command failed, or the deployed API does not answer."""
+
+
+class StateError(LocalCloudError):
+    """The state file is absent, unreadable or incomplete."""
+
+
+class BusyError(LocalCloudError):
+    """Another command holds the state folder."""
+
+
+def log_tail(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log file, indented, with its path; empty logs say so."""
+    try:
+        tail = log.read_text(errors="replace").splitlines()[-lines:]
+    except OSError:
+        tail = []
+    shown = "\n".join(f"  {line}" for line in tail) or "  (nothing was logged)"
+    return f"{log}:\n{shown}"

@@ -1,0 +1,60 @@
+"""`tidegate logs`: what the functions log, from CloudWatch Logs of the engine."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidegate_local import cloud
+from tidegate_local.errors import LocalCloudError
+from tidegate_local.state import LocalState
+
+_POLL_S = 0.5
+# Lambda's own lines around every invocation.
+_PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ")
+
+
+def read(state: LocalState, *, since_s: float, follow: bool, platform: bool) -> Iterator[str]:
+    """Yield log lines in the order of their times, from so many seconds ago; following, it never ends.
+
+    `platform` adds Lambda's own START, END and REPORT lines.
+
+    Raises:
+        LocalCloudError: the engine doesn't answer.
+    """
+    group = state.outputs.get("LogGroupName") or f"/aws/lambda/{state.outputs['FunctionName']}"
+    start, seen = int((time.time() - since_s) * 1000), set[tuple[Any, ...]]()
+    with closing(cloud.client("logs", state.endpoint_url)) as logs:
+        while True:
+            events = _events(logs, group, start)
+            for key, event in _keyed(events):
+                if key not in seen and (platform or not event["message"].startswith(_PLATFORM)):
+                    yield event["message"].rstrip("\n")
+            if not follow:
+                return
+            # The next poll begins with the newest time seen: of that instant there may be more to come.
+            start = max((event["timestamp"] for event in events), default=start)
+            seen = {key for key, event in _keyed(events) if event["timestamp"] == start} or seen
+            time.sleep(_POLL_S)
+
+
+def _events(logs: cloud.Client, group: str, start: int) -> list[dict[str, Any]]:
+    try:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=start)
+        return [event for page in pages for event in page["events"]]
+    except logs.exceptions.ResourceNotFoundException:
+        return []  # the group comes with the first invocation
+    except (BotoCoreError, ClientError) as error:
+        raise LocalCloudError(f"The engine's log service does not answer ({error}).") from error
+
+
+def _keyed(events: list[dict[str, Any]]) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Name each event. MiniStack gives no eventId, but every invocation has a stream of its own there."""
+    repeats: Counter[tuple[Any, ...]] = Counter()
+    for event in events:
+        line = (event.get("eventId"), event["logStreamName"], event["timestamp"], event["message"])
+        repeats[line] += 1
+        yield (*line, repeats[line]), event

@@ -1,0 +1,47 @@
+"""Loopback ports: taken and held at once, so that nobody else gets them in between."""
+
+import errno
+import socket
+
+from tidegate_local.errors import StartError
+
+LOOPBACK = "127.0.0.1"
+# The number of the file descriptor under which the engine's process gets its listening socket.
+ENGINE_SOCKET = 3
+
+
+def listen_from(first: int, tries: int = 50) -> socket.socket:
+    """Return a socket that listens on loopback at the first free port from `first` on.
+
+    Raises:
+        StartError: all of them are taken.
+    """
+    for port in range(first, first + tries):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Without it a port stays "in use" for a minute after an engine that had connections.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, port))
+            listener.listen(512)
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+        else:
+            return listener
+    raise StartError(f"No free port on {LOOPBACK} from {first} to {first + tries - 1}.")
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return a port that is free at this moment: the preferred one, else one of the system's choice."""
+    for port in (preferred, 0):
+        if port is None:
+            continue
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StartError(f"No free port on {LOOPBACK}.")

@@ -1,0 +1,151 @@
+"""A real Redis on loopback: the one that REDIS_URL names, else a process of our own."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+
+from tidegate_local import ports, redis_build
+from tidegate_local.errors import LocalCloudError, StartError, log_tail
+from tidegate_local.layout import StateFolder
+from tidegate_local.processes import is_running, spawn, stop
+from tidegate_local.registry import ManagedProcess, ProcessRegistry
+
+NAME = "redis"
+_START_DEADLINE_S = 10.0
+_ATTEMPTS = 3
+# How long a Redis may take to answer before it counts as hung.
+_PATIENCE_S = 1.0
+_ON_PATH = ("redis-server", "valkey-server")
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    """A Redis that answers; `version` is like "redis 7.0.15", `process` is None if it isn't ours."""
+
+    url: str
+    version: str
+    process: ManagedProcess | None
+
+
+def ensure(folder: StateFolder, registry: ProcessRegistry) -> RedisServer:
+    """Return a Redis that answers PING: REDIS_URL's, the one that runs already, or a new one.
+
+    Raises:
+        StartError: it doesn't answer or doesn't start; the message has the end of its log.
+        ToolMissingError: there is no server on PATH and none can be built.
+    """
+    given = os.environ.get("REDIS_URL")
+    if given:
+        version = _given_version(given)
+        registry.stop(NAME)
+        return RedisServer(given, version, None)
+    running = registry.running(NAME)
+    found = _version(running.url) if running else None
+    if running and found:
+        return RedisServer(running.url, found, running)
+    before = registry.find(NAME)
+    registry.stop(NAME)
+    return _start(folder, registry, before)
+
+
+def must_be_built() -> bool:
+    """Tell whether a server has to be built before one can start, which takes long."""
+    return not (os.environ.get("REDIS_URL") or _on_path() or redis_build.binary().is_file())
+
+
+def find_binary() -> Path:
+    """Return a Redis (or Valkey) server: from PATH, else built from source once.
+
+    Raises:
+        ToolMissingError: neither is possible; the message names what to install.
+    """
+    return _on_path() or redis_build.ensure()
+
+
+def _on_path() -> Path | None:
+    found = next(filter(None, map(shutil.which, _ON_PATH)), None)
+    return Path(found) if found else None
+
+
+def _start(folder: StateFolder, registry: ProcessRegistry, before: ManagedProcess | None) -> RedisServer:
+    binary, log = find_binary(), folder.logs / "redis.log"
+    # The functions were deployed with its address: a Redis that comes back should come back there.
+    port = ports.free_port(urlsplit(before.url).port if before else None)
+    for _ in range(_ATTEMPTS):
+        started = _start_on(port, binary, log, folder, registry)
+        if started:
+            return started
+        if "Address already in use" not in log.read_text(errors="replace"):
+            break
+        port = ports.free_port()
+    raise StartError(f"Redis ({binary}) died while starting. The end of its log, {log_tail(log)}")
+
+
+def _start_on(port: int, binary: Path, log: Path, folder: StateFolder, registry: ProcessRegistry) -> RedisServer | None:
+    """Start one on a port; None if it died."""
+    folder.redis_data.mkdir(parents=True, exist_ok=True)
+    url = f"redis://{ports.LOOPBACK}:{port}/0"
+    # Nothing is written to disk: a local cloud starts empty, and a snapshot under load would only distort.
+    options = {
+        "--bind": ports.LOOPBACK,
+        "--port": str(port),
+        "--save": "",
+        "--appendonly": "no",
+        "--daemonize": "no",
+        "--dir": str(folder.redis_data),
+    }
+    command = [str(binary), *(word for option in options.items() for word in option)]
+    identity = spawn(command, env={"PATH": os.defpath, "LC_ALL": "C"}, log=log)
+    process = ManagedProcess(NAME, identity, url, str(binary))
+    try:
+        registry.record(process)
+        deadline = time.monotonic() + _START_DEADLINE_S
+        while time.monotonic() < deadline:
+            # Alive is asked after the answer: another server that has the port would answer for a dead one.
+            version = _version(url)
+            if not is_running(identity):
+                registry.stop(NAME)
+                return None
+            if version:
+                return RedisServer(url, version, process)
+            time.sleep(0.02)
+    except BaseException:
+        stop(identity)
+        raise
+    registry.stop(NAME)
+    raise StartError(
+        f"Redis did not answer within {_START_DEADLINE_S:.0f} s of its start. The end of its log, {log_tail(log)}"
+    )
+
+
+def _given_version(url: str) -> str:
+    try:
+        with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+            return _described(client)
+    except (redis.RedisError, ValueError) as error:
+        raise StartError(
+            f"REDIS_URL is set, but no Redis answers there ({error}). Correct it, or unset it to have one started."
+        ) from error
+
+
+def _version(url: str) -> str | None:
+    try:
+        with redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S) as client:
+            return _described(client)
+    except redis.RedisError:
+        return None
+
+
+def _described(client: redis.Redis) -> str:
+    client.ping()
+    server = client.info("server")
+    if not isinstance(server, dict):
+        raise LocalCloudError("Redis answered INFO with something unreadable.")
+    if "valkey_version" in server:
+        return f"valkey {server['valkey_version']}"
+    return f"redis {server.get('redis_version', 'of an unknown version')}"

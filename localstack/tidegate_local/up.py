@@ -1,0 +1,157 @@
+"""`tidegate up`: from nothing, or from whatever runs already, to an API that answers."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+
+import httpx
+
+from tidegate_local import cloud, deployment, engine, fingerprint, redis_server, seed, toolchain
+from tidegate_local.deployment import Deployer, Stack
+from tidegate_local.down import clear
+from tidegate_local.engine import Engine
+from tidegate_local.errors import DeploymentError, StateError
+from tidegate_local.layout import StateFolder, exclusive
+from tidegate_local.progress import Steps
+from tidegate_local.redis_server import RedisServer
+from tidegate_local.registry import ProcessRegistry
+from tidegate_local.state import LocalState
+
+# Cold starts on a busy machine take seconds, and the first answer waits for one.
+_READY_DEADLINE_S = 60.0
+_KEY_OUTPUTS = {"free": "FreeKeyId", "pro": "ProKeyId", "internal": "InternalKeyId"}
+
+
+def bring_up(folder: StateFolder, *, endpoint: str | None = None, steps: Steps | None = None) -> LocalState:
+    """Bring up the cloud of a state folder and return when its API answers; what runs already is reused.
+
+    `endpoint` is a LocalStack-compatible endpoint to use instead of an engine of our own. Whatever this call
+    has started it stops again if it fails or is interrupted.
+
+    Raises:
+        LocalCloudError: the message says what to do.
+    """
+    steps = steps or Steps(quiet=True)
+    registry = ProcessRegistry(folder.processes_file)
+    with exclusive(folder.path / "lock", "at work on this cloud"), _nothing_half_started(folder, registry):
+        with steps.step("Tools") as step:
+            tools = toolchain.ensure()
+            step.note = "Node and the CDK CLI"
+        with steps.step("Redis") as step:
+            if redis_server.must_be_built():
+                steps.say("No redis-server on PATH: building one from source, about a minute, once.")
+            redis = redis_server.ensure(folder, registry)
+            step.note = f"{redis.version} at {redis.process.url if redis.process else 'REDIS_URL'}"
+        with steps.step("Engine") as step:
+            serving = engine.attach(endpoint, registry) if endpoint else engine.ensure(folder, registry)
+            step.note = _engine_note(serving)
+        deployer = Deployer(tools, folder, serving.url)
+        stack, sources = _deploy(deployer, redis, _former(folder), steps)
+        with steps.step("Seed") as step:
+            added = seed.seed_products(serving.url, stack.outputs["ProductsTable"])
+            step.note = f"{added} products added" if added else "products are there"
+        state = _state(serving, redis, stack, sources)
+        state.write(folder.state_file)
+        with steps.step("Ready") as step:
+            await_ready(state)
+            step.note = f"GET {state.api_url}/health/ready"
+    return state
+
+
+def await_ready(state: LocalState, within_s: float = _READY_DEADLINE_S) -> None:
+    """Wait until the API says that it is ready.
+
+    Raises:
+        DeploymentError: it didn't within the time (seconds); the message has its last answer.
+    """
+    deadline, last = time.monotonic() + within_s, "no answer"
+    with httpx.Client(timeout=within_s, trust_env=False) as client:
+        while time.monotonic() < deadline:
+            try:
+                answer = client.get(f"{state.api_url}/health/ready")
+            except httpx.HTTPError as error:
+                last = str(error) or type(error).__name__
+            else:
+                if answer.status_code == 200:
+                    return
+                last = f"{answer.status_code} {answer.text[:2000]}"
+            time.sleep(0.1)
+    raise DeploymentError(
+        f"{state.api_url}/health/ready was not 200 within {within_s:.0f} s; its last answer: {last}\n"
+        "`make logs` shows what the function logs."
+    )
+
+
+@contextmanager
+def _nothing_half_started(folder: StateFolder, registry: ProcessRegistry) -> Iterator[None]:
+    """Stop, if the block fails, what wasn't running before it."""
+    before = {name for name in (redis_server.NAME, engine.NAME) if registry.running(name)}
+    try:
+        yield
+    except BaseException:
+        for name in {redis_server.NAME, engine.NAME} - before:
+            registry.stop(name)
+        if not registry.running(engine.NAME):
+            clear(folder)
+        raise
+
+
+def _deploy(deployer: Deployer, redis: RedisServer, former: LocalState | None, steps: Steps) -> tuple[Stack, str]:
+    """Deploy what changed; returns the stack and the fingerprint of its sources."""
+    with steps.step("Bootstrap") as step:
+        if deployer.bootstrapped():
+            step.note = "is there"
+        else:
+            deployer.bootstrap()
+    with steps.step("Deploy") as step:
+        context = {"stage": "local", "redis_url": redis.url}
+        sources = fingerprint.of_deployment(deployer.endpoint_url, context)
+        stack = deployer.current() if former and former.deployed == sources else None
+        if stack and former and stack.version == former.stack_version:
+            step.note = "nothing changed"
+        else:
+            stack = deployer.deploy(context)
+            step.note = deployment.STACK
+    return stack, sources
+
+
+def _former(folder: StateFolder) -> LocalState | None:
+    try:
+        return LocalState.read(folder.state_file)
+    except StateError:
+        return None  # written by another version: deploy anew
+
+
+def _state(serving: Engine, redis: RedisServer, stack: Stack, sources: str) -> LocalState:
+    processes = {"redis": redis.process, "engine": serving.process}
+    outputs = stack.outputs
+    return LocalState(
+        api_url=f"{serving.url}/_aws/execute-api/{outputs['ApiId']}/{outputs['StageName']}",
+        endpoint_url=serving.url,
+        redis_url=redis.url,
+        engine=serving.kind,
+        api_keys=_api_keys(serving.url, outputs),
+        pids={name: process.identity.pid for name, process in processes.items() if process},
+        outputs=outputs,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        deployed=sources,
+        stack_version=stack.version,
+        versions={"engine": serving.version, "redis": redis.version},
+    )
+
+
+def _api_keys(endpoint_url: str, outputs: Mapping[str, str]) -> dict[str, str]:
+    with closing(cloud.client("apigateway", endpoint_url)) as gateway:
+        return {
+            tier: gateway.get_api_key(apiKey=outputs[output], includeValue=True)["value"]
+            for tier, output in _KEY_OUTPUTS.items()
+        }
+
+
+def _engine_note(serving: Engine) -> str:
+    name = "MiniStack" if serving.kind == "ministack" else "given endpoint, version"
+    note = f"{name} {serving.version} at {serving.url}"
+    if serving.process and not serving.url.endswith(f":{engine.PORT}"):
+        note += f" (port {engine.PORT} was taken)"
+    return note

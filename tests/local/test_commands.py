@@ -1,0 +1,224 @@
+"""The commands that look at a cloud: against an engine that has just what they read."""
+
+import contextlib
+import itertools
+import json
+import shlex
+import time
+
+import httpx
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from tests.local.deployed_function import deploy_function
+from tidegate_local import cloud, dev, logs, seed, status
+from tidegate_local.cli import _show_access, app
+from tidegate_local.errors import LocalCloudError
+from tidegate_local.registry import ManagedProcess, ProcessRegistry
+from tidegate_local.state import LocalState
+
+FUNCTION = "shop"
+
+
+@pytest.fixture(scope="module")
+def product_table(running_engine):
+    with contextlib.closing(cloud.client("dynamodb", running_engine.url)) as dynamodb:
+        dynamodb.create_table(
+            TableName="products",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+        yield dynamodb
+
+
+@pytest.fixture
+def state(folder, running_engine, redis_url) -> LocalState:
+    """A cloud of which there is an engine, but no API."""
+    state = LocalState(
+        api_url=f"{running_engine.url}/_aws/execute-api/absent/api",
+        endpoint_url=running_engine.url,
+        redis_url=redis_url,
+        engine="ministack",
+        api_keys={"free": "f", "pro": "p", "internal": "i"},
+        pids={},
+        outputs={"FunctionName": FUNCTION, "AliasName": "live", "LogGroupName": "logs"},
+        started_at="",
+        deployed="",
+        stack_version="",
+    )
+    state.write(folder.state_file)
+    return state
+
+
+@pytest.fixture
+def tidegate(folder, monkeypatch):
+    """Runs a command of the cloud of this test; returns the result with its exit status."""
+    monkeypatch.setenv("TIDEGATE_STATE_DIR", str(folder.path))
+    return lambda *words: CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture(scope="module")
+def released(running_engine):
+    """The function with two versions behind its alias."""
+    with contextlib.closing(cloud.client("lambda", running_engine.url)) as functions:
+        deploy_function(functions, FUNCTION, "def handler(event, context):\n    return 1\n")
+        functions.update_function_configuration(
+            FunctionName=FUNCTION, Environment={"Variables": {"TIDEGATE_TABLE": "guard", "AWS_REGION": "us-east-1"}}
+        )
+        functions.get_waiter("function_updated_v2").wait(FunctionName=FUNCTION, WaiterConfig={"Delay": 0.05})
+        functions.publish_version(FunctionName=FUNCTION)
+        functions.update_function_configuration(FunctionName=FUNCTION, Description="the second")
+        functions.get_waiter("function_updated_v2").wait(FunctionName=FUNCTION, WaiterConfig={"Delay": 0.05})
+        functions.publish_version(FunctionName=FUNCTION)
+        functions.create_alias(
+            FunctionName=FUNCTION,
+            Name="live",
+            FunctionVersion="1",
+            RoutingConfig={"AdditionalVersionWeights": {"2": 0.3}},
+        )
+
+
+def test_seeding_twice_keeps_what_was_sold(product_table, running_engine):
+    added = seed.seed_products(running_engine.url, "products")
+    assert added == product_table.scan(TableName="products")["Count"] >= 20
+    product_table.update_item(
+        TableName="products",
+        Key={"id": {"S": "tea-assam"}},
+        UpdateExpression="SET stock = :left",
+        ExpressionAttributeValues={":left": {"N": "7"}},
+    )
+    assert seed.seed_products(running_engine.url, "products") == 0
+    assert product_table.get_item(TableName="products", Key={"id": {"S": "tea-assam"}})["Item"] == {
+        "id": {"S": "tea-assam"},
+        "name": {"S": "Assam breakfast tea, 250 g"},
+        "price": {"N": "890"},
+        "currency": {"S": "EUR"},
+        "stock": {"N": "7"},
+    }
+
+
+def test_the_first_products_show_plenty_and_none():
+    products = seed._products()
+    assert len({product["id"] for product in products}) == len(products)
+    assert {0, 1, 1000} <= {product["stock"] for product in products}
+    assert all(isinstance(product["price"], int) and product["price"] > 0 for product in products)
+
+
+def test_status_of_a_cloud_that_is_not_up(tidegate):
+    result = tidegate("status")
+    assert result.exit_code == 1
+    assert "Start it with `make up`" in result.stderr
+
+
+def test_status_shows_how_the_alias_splits_and_what_is_not_well(folder, state, released, running_engine, tidegate):
+    # Not the `registry` fixture: that would stop what is on record, and the engine is the module's.
+    ProcessRegistry(folder.processes_file).record(
+        ManagedProcess("engine", running_engine.process.identity, running_engine.url, "any")
+    )
+    parts = {part.name: part for part in status.inspect(folder, state)}
+    assert parts["engine"].state == f"running, pid {running_engine.process.identity.pid}"
+    assert parts["redis"].state == "not ours"
+    assert parts["shop:live"].state == "version 1 (70%), version 2 (30%)"
+    assert not parts["api"].well
+    result = tidegate("status")
+    assert result.exit_code == 1
+    assert "version 2 (30%)" in result.stdout
+
+
+def test_status_of_a_cloud_whose_processes_died(folder, state, released, running_engine):
+    gone = running_engine.process.identity.__class__(running_engine.process.identity.pid, "another time")
+    ProcessRegistry(folder.processes_file).record(ManagedProcess("redis", gone, state.redis_url, "any"))
+    parts = {part.name: part for part in status.inspect(folder, state)}
+    assert (parts["redis"].state, parts["redis"].well) == ("not running", False)
+
+
+def test_dev_takes_the_deployed_functions_environment(state, released, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "the developer's")
+    environ = dev.environment(state)
+    assert environ["TIDEGATE_TABLE"] == "guard"
+    assert environ["AWS_ENDPOINT_URL"] == state.endpoint_url
+    assert environ["TIDEGATE_TRUST_API_KEY_HEADER"] == "1"
+    assert "AWS_PROFILE" not in environ
+
+
+def test_dev_without_a_deploy_says_what_to_do(state, running_engine):
+    undeployed = LocalState(**{**state.__dict__, "outputs": {"FunctionName": "absent", "AliasName": "live"}})
+    with pytest.raises(LocalCloudError, match="Run `make up`"):
+        dev.environment(undeployed)
+
+
+@pytest.fixture
+def log(running_engine, state):
+    """`log(line, ...)` writes lines of one invocation, as the engine does: in a stream of their own."""
+    with contextlib.closing(cloud.client("logs", running_engine.url)) as client:
+        client.create_log_group(logGroupName="logs")
+        serial = itertools.count()
+
+        def write(*lines: str) -> None:
+            stream, now = f"stream-{next(serial)}", int(time.time() * 1000)
+            client.create_log_stream(logGroupName="logs", logStreamName=stream)
+            events = [{"timestamp": now, "message": line} for line in lines]
+            client.put_log_events(logGroupName="logs", logStreamName=stream, logEvents=events)
+
+        yield write
+        client.delete_log_group(logGroupName="logs")
+
+
+def test_logs_are_the_functions_own_lines(log, state, tidegate):
+    line = json.dumps({"message": "request", "path": "x" * 300})
+    log("START RequestId: 1 Version: 1", line, "END RequestId: 1", "REPORT RequestId: 1\tDuration: 3 ms")
+    assert tidegate("logs", "--no-follow").stdout == f"{line}\n"
+    assert len(tidegate("logs", "--no-follow", "--platform").stdout.splitlines()) == 4
+    assert tidegate("logs", "--no-follow", "--since", "0").stdout == ""
+
+
+def test_followed_logs_come_once_each_even_if_they_are_equal(log, state, monkeypatch):
+    monkeypatch.setattr(logs, "_POLL_S", 0.01)
+    log("one", "one")
+    following = logs.read(state, since_s=60, follow=True, platform=False)
+    assert [next(following), next(following)] == ["one", "one"]
+    log("two")
+    log("one")
+    assert sorted([next(following), next(following)]) == ["one", "two"]
+    log("three")
+    assert next(following) == "three"
+    following.close()
+
+
+def test_logs_before_the_first_invocation_are_none(state):
+    assert list(logs.read(state, since_s=60, follow=False, platform=False)) == []
+
+
+def test_logs_of_an_engine_that_is_gone_are_an_error(state):
+    gone = LocalState(**{**state.__dict__, "endpoint_url": "http://127.0.0.1:1"})
+    with pytest.raises(LocalCloudError, match="does not answer"):
+        list(logs.read(gone, since_s=60, follow=False, platform=False))
+
+
+def test_an_unreachable_endpoint_is_one_line_and_exit_status_1(tidegate, redis_url, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    result = tidegate("up", "--endpoint", "http://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "error: No LocalStack-compatible endpoint answers at http://127.0.0.1:1" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_down_where_nothing_runs(tidegate):
+    result = tidegate("down")
+    assert (result.exit_code, result.stdout) == (0, "Nothing was running.\n")
+
+
+def test_the_three_lines_to_try_are_shell_words(capsys):
+    state = LocalState(
+        "http://127.0.0.1:4566/a/api", "", "", "", {"free": "f", "pro": "p", "internal": "i"}, {}, {}, "", "", ""
+    )
+    _show_access(Console(width=40), state)
+    tries = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  curl")]
+    assert len(tries) == 3
+    words = [shlex.split(line) for line in tries]
+    assert words[0][-1] == "http://127.0.0.1:4566/a/api/v1/products"
+    assert json.loads(words[1][words[1].index("-d") + 1])["items"]
+    assert "Idempotency-Key: order-1" in words[1]
+    assert httpx.URL(words[2][-1]).path == "/a/api/health"

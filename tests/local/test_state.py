@@ -1,0 +1,113 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tidegate_local.errors import BusyError, StateError
+from tidegate_local.files import write_atomically
+from tidegate_local.layout import REPOSITORY, StateFolder, exclusive
+from tidegate_local.processes import ProcessIdentity
+from tidegate_local.registry import ManagedProcess, ProcessRegistry
+from tidegate_local.state import LocalState
+
+STATE = LocalState(
+    api_url="http://127.0.0.1:4566/_aws/execute-api/a/api",
+    endpoint_url="http://127.0.0.1:4566",
+    redis_url="redis://127.0.0.1:6379/0",
+    engine="ministack",
+    api_keys={"free": "f", "pro": "p", "internal": "i"},
+    pids={"redis": 1, "engine": 2},
+    outputs={"ApiId": "a"},
+    started_at="2026-11-23T12:00:00+00:00",
+    deployed="digest",
+    stack_version="id@time",
+    versions={"engine": "1"},
+)
+
+
+def test_what_is_written_is_read(folder):
+    STATE.write(folder.state_file)
+    assert LocalState.read(folder.state_file) == STATE
+    assert set(json.loads(folder.state_file.read_text())) >= {
+        "api_url",
+        "endpoint_url",
+        "redis_url",
+        "engine",
+        "api_keys",
+        "pids",
+    }
+
+
+def test_the_keys_in_it_are_for_its_owner_only(folder):
+    STATE.write(folder.state_file)
+    dataclasses.replace(STATE, engine="external").write(folder.state_file)
+    assert folder.state_file.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in folder.path.iterdir()] == ["state.json"]
+
+
+def test_a_write_that_fails_leaves_the_former_file(folder):
+    STATE.write(folder.state_file)
+    with pytest.raises(TypeError):
+        write_atomically(folder.state_file, {"unwritable": object()})
+    assert LocalState.read(folder.state_file) == STATE
+    assert [file.name for file in folder.path.iterdir()] == ["state.json"]
+
+
+def test_without_a_file_there_is_no_state(folder):
+    assert LocalState.read(folder.state_file) is None
+    with pytest.raises(StateError, match="Start it with `make up`"):
+        LocalState.require(folder.state_file)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"api_url": "x"}', '{"another": 1}'])
+def test_a_file_of_another_form_is_not_guessed_at(folder, content):
+    folder.path.mkdir()
+    folder.state_file.write_text(content)
+    with pytest.raises(StateError, match="make down && make up"):
+        LocalState.read(folder.state_file)
+
+
+def test_the_folder_is_in_the_repository_unless_the_environment_names_another(monkeypatch, tmp_path):
+    monkeypatch.delenv("TIDEGATE_STATE_DIR", raising=False)
+    assert StateFolder.from_environ() == StateFolder(REPOSITORY / ".tidegate")
+    monkeypatch.setenv("TIDEGATE_STATE_DIR", str(tmp_path))
+    assert StateFolder.from_environ() == StateFolder(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"redis": {}}', '{"redis": 3}', '{"redis": {"identity": {}}}'])
+def test_a_process_file_of_another_form_claims_nothing(folder, content):
+    folder.path.mkdir()
+    folder.processes_file.write_text(content)
+    assert ProcessRegistry(folder.processes_file).all() == ()
+
+
+def test_a_process_on_record_that_is_gone_is_not_running(folder):
+    registry = ProcessRegistry(folder.processes_file)
+    process = ManagedProcess("redis", ProcessIdentity(2**22 + 1, "then"), "redis://", "any")
+    registry.record(process)
+    assert registry.find("redis") == process
+    assert registry.running("redis") is None
+    assert registry.stop("redis") is False
+    assert not folder.processes_file.exists()
+
+
+def test_two_commands_at_once_are_one_too_many(folder):
+    script = f"""
+from pathlib import Path
+from tidegate_local.layout import exclusive
+with exclusive(Path({str(folder.path / "lock")!r}), "any"):
+    print("held", flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match="is at work"), exclusive(folder.path / "lock", "at work"):
+            pytest.fail("it was held")
+        holder.stdin.write("\n")
+        holder.stdin.close()
+        with exclusive(folder.path / "lock", "at work", wait_s=10):
+            pass
