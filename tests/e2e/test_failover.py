@@ -56,7 +56,7 @@ def _until(condition, what, seconds=20):
 
 
 def test_killed_in_mid_traffic_no_request_fails_and_the_limit_holds_across_environments(cloud):
-    cloud.at_once(8, lambda: cloud.get("/v1/products/none"), threads=4)
+    cloud.warm(threads=4)
     with Traffic(cloud, threads=4) as traffic:
         traffic.wait_for(100)
         cloud.redis.kill()
@@ -83,8 +83,10 @@ def test_redis_back_is_used_again_without_a_restart(cloud):
     _until(lambda: _dependencies(cloud)["redis"]["state"] == "ready", "Redis' return is not seen")
     asked = cloud.redis.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0)
     _until(
-        lambda: cloud.get("/v1/products/none").status_code in {404, 429}
-        and cloud.redis.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0) > asked,
+        lambda: (
+            cloud.get("/v1/products/none").status_code in {404, 429}
+            and cloud.redis.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0) > asked
+        ),
         "no decision reaches Redis",
     )
     assert cloud.get("/health", tier=None).json()["version"] == version

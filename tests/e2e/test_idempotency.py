@@ -41,7 +41,8 @@ def test_no_key_too_long_a_key_and_a_body_that_is_no_json_are_400(cloud):
     url, headers = cloud.state["api_url"] + "/v1/orders", cloud.key("internal")
     missing = cloud.http.post(url, headers=headers, json={})
     too_long = cloud.http.post(url, headers={**headers, "idempotency-key": "k" * 256}, json={})
-    no_json = cloud.http.post(url, headers={**headers, "idempotency-key": str(uuid.uuid4())}, content=b"{")
+    as_json = {"content-type": "application/json", "idempotency-key": str(uuid.uuid4())}
+    no_json = cloud.http.post(url, headers={**headers, **as_json}, content=b"{")
     for answer in (missing, too_long, no_json):
         assert answer.status_code == 400
         assert answer.headers["content-type"] == "application/problem+json"
@@ -64,28 +65,11 @@ def test_when_redis_is_killed_the_same_key_still_replays(cloud, product):
     first = cloud.order(key, items)
     after_first = cloud.stock(product)
     cloud.redis.kill()
-    again = _until_admitted(cloud, key, items)
+    again = cloud.order(key, items)
     assert again.status_code == 201
     assert again.content == first.content
     assert again.headers["idempotent-replayed"] == "true"
     cloud.redis.restart_empty()
     from_empty = cloud.order(key, items)
     assert from_empty.content == first.content
-    assert _until_read(cloud, product) == after_first
-
-
-def _until_admitted(cloud, key, items):
-    """The fallback starts without a burst: a client obeys the 429s of the first moment."""
-    for _ in range(20):
-        answer = cloud.order(key, items)
-        if answer.status_code != 429:
-            return answer
-    return answer
-
-
-def _until_read(cloud, product):
-    for _ in range(50):
-        answer = cloud.get(f"/v1/products/{product}")
-        if answer.status_code == 200:
-            return answer.json()["stock"]
-    pytest.fail(f"never admitted: {answer.status_code}")
+    assert cloud.stock(product) == after_first

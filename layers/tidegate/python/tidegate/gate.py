@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from tidegate.errors import ConfigurationError
 from tidegate.guard import Guard
 from tidegate.identity import Identify
-from tidegate.lifecycle import Environment, Lifecycle
+from tidegate.lifecycle import PATIENCE_S, Environment, Lifecycle
 from tidegate.policy import Policy, TokenBucket
 from tidegate.problems import install
 from tidegate.routing import RouteTable
@@ -82,9 +82,9 @@ class Gate:
         return self._lifecycle.environment.settings
 
     async def health(self) -> Health:
-        """Ask every store that its breaker lets us ask, within the store's own short timeouts, and report."""
+        """Ask every store now, in short timeouts, and report."""
         environment = self._lifecycle.environment
-        await environment.call(environment.stores.probe)
+        await environment.call(lambda: environment.stores.check(PATIENCE_S))
         states = environment.stores.states
         return Health(_status(states), _deciding(environment, states), tuple(_health(state) for state in states))
 

@@ -108,9 +108,8 @@ def rate_limit_fields(
 
 def _window(limit: TokenBucket, state: LimitState, retry_after: int | None) -> int:
     """Seconds within which no more than the remaining quota may be used: until the next token comes back."""
-    if state.retry_after_us > 0 and retry_after is not None:
-        return min(retry_after, math.ceil(state.retry_after_us / 1_000_000))
-    return min(_LONGEST_WAIT_S, math.ceil(limit.bucket.interval_us / 1_000_000))
+    wait_us = state.retry_after_us if state.retry_after_us > 0 else limit.bucket.interval_us
+    return min(math.ceil(wait_us / 1_000_000), retry_after or _LONGEST_WAIT_S)
 
 
 @lru_cache(maxsize=1024)

@@ -16,8 +16,11 @@ Identify = Callable[[Scope], str]
 
 def digest(*parts: str, size: int = 16) -> str:
     """Return a short, safe name for a tuple of strings: base64url without padding; `size` in bytes."""
-    joined = "\x1f".join(parts).encode()
-    return urlsafe_b64encode(hashlib.blake2b(joined, digest_size=size).digest()).rstrip(b"=").decode()
+    hashed = hashlib.blake2b(digest_size=size)
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        hashed.update(b"%d:%b" % (len(encoded), encoded))
+    return urlsafe_b64encode(hashed.digest()).rstrip(b"=").decode()
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -64,7 +67,8 @@ class Identifier:
 def _authorized(authorizer: Mapping[str, Any]) -> str | None:
     """Read a REST API's authorizer (`principalId`, `claims`) or an HTTP API's (`jwt.claims`, `lambda`)."""
     claims = authorizer.get("claims") or (authorizer.get("jwt") or {}).get("claims") or {}
-    return _prefixed("user", authorizer.get("principalId") or claims.get("sub"))
+    own = authorizer.get("lambda") or {}
+    return _prefixed("user", authorizer.get("principalId") or claims.get("sub") or own.get("principalId"))
 
 
 def _prefixed(kind: str, value: object) -> str | None:

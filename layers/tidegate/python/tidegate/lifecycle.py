@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tidegate.clock import Clock, SystemClock
-from tidegate.errors import StoreUnavailableError
+from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.settings import Settings
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
@@ -30,6 +30,8 @@ Result = TypeVar("Result")
 # still has the greater part. The rest is for the way between them.
 _REDIS_SHARE = 1 / 3
 _DYNAMODB_SHARE = 7 / 12
+# Where nobody waits for a decision: at start, and when health is asked for.
+PATIENCE_S = 0.5
 _CLAIM_CONNECT_S = 0.5
 _CLAIM_READ_S = 1.0
 _CLAIM_ATTEMPTS = 2
@@ -127,7 +129,7 @@ class Lifecycle:
             with self._lock:
                 if self._environment is None:
                     environment = compose(self._read())
-                    environment.stores.connect()
+                    environment.stores.connect(PATIENCE_S)
                     self._environment = environment
         return self._environment
 
@@ -167,6 +169,13 @@ def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Stor
 
         credentials = IamCredentials(settings.redis_iam_user, settings.redis_iam_cache)
     target = RedisTarget(url, timeout_s, timeout_s, settings.redis_cluster, credentials)
+    try:
+        target.check()
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            "TIDEGATE_REDIS_URL",
+            f"redis-py can't read it ({error}); write redis://USER:PASSWORD@HOST:6379/0, or rediss:// for TLS",
+        ) from error
     return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock)
 
 
@@ -177,6 +186,6 @@ def _dynamodb(
     from tidegate.stores.dynamodb import DynamoStore  # noqa: PLC0415
     from tidegate.stores.dynamodb_claims import DynamoClaims  # noqa: PLC0415
 
-    quick = DynamoClient(DynamoTimeouts(budget_s, budget_s), region=settings.region)
+    quick = DynamoClient(DynamoTimeouts(PATIENCE_S, PATIENCE_S), region=settings.region)
     sure = DynamoClient(DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS), region=settings.region)
     return DynamoStore(quick, table, clock, budget_s), DynamoClaims(sure, table, clock), quick.warm

@@ -11,11 +11,12 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 from tidegate.algorithms.token_bucket import Bucket
 from tidegate.errors import ConfigurationError
-from tidegate.units import Rate, duration_us
+from tidegate.units import LONGEST_US, Rate, duration_us
 
 Priority = Literal["critical", "normal", "sheddable"]
 OnOutage = Literal["share", "allow", "reject"]
 Claims = Literal["dynamodb", "redis"]
+LARGEST_QUOTA = 10**14  # well within the 15 digits of a structured field's Integer
 DEFAULT_MAX_BODY_BYTES = 6 * 1024 * 1024
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -52,6 +53,8 @@ class TokenBucket:
         burst = rate.count if self.burst is None else self.burst
         if burst < 1:
             raise ConfigurationError("TokenBucket(burst=…)", f"{burst} admits nothing; write 1 or more")
+        if rate.interval_us * burst > LONGEST_US or burst > LARGEST_QUOTA:
+            raise ConfigurationError("TokenBucket(burst=…)", f"{burst} takes over a century to fill; write less")
         if self.cost < 1:
             raise ConfigurationError("TokenBucket(cost=…)", f"{self.cost} charges nothing; write 1 or more")
         if self.name is not None and not (self.name.isascii() and self.name.isprintable() and self.name):
@@ -61,7 +64,7 @@ class TokenBucket:
     @property
     def label(self) -> str:
         """The limit's name in header fields, problems and logs."""
-        return self.name or self.rate
+        return self.name or self.rate.strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,11 @@ class Charge:
     bucket: Bucket
     cost: int = 1
 
+    def shared_by(self, environments: int) -> Charge:
+        """Return the charge against a fair share of the bucket, deep enough for what the bucket would admit."""
+        share = self.bucket.shared_by(environments)
+        return replace(self, bucket=replace(share, burst=max(share.burst, min(self.cost, self.bucket.burst))))
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
@@ -46,6 +51,11 @@ class ClaimRequest:
     hold_ms: int
     lifetime_ms: int
     in_redis: bool = False
+
+    @property
+    def kept_ms(self) -> int:
+        """How long the claim itself is kept: a short lifetime must not end it while its holder lives."""
+        return max(self.hold_ms, self.lifetime_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,8 @@ class Question:
         charges: tokens wanted; taken all or none.
         claim: the idempotency claim or None.
         on_outage: the route's choice for when no store answers.
-        refilled_for_us: microseconds since this environment last spent at another store than the one asked,
-            whose buckets count as empty then; None if it never did. Set by `FailoverStore`.
+        refilled_for_us: microseconds since another store than the one asked last answered this environment,
+            whose buckets count as empty then; None if none ever did. Set by `FailoverStore`.
     """
 
     subject: str
@@ -104,7 +114,7 @@ class Question:
         """Return the question as one of so many environments must ask it when each enforces its share alone."""
         if environments <= 1:
             return self
-        return replace(self, charges=tuple(replace(c, bucket=c.bucket.shared_by(environments)) for c in self.charges))
+        return replace(self, charges=tuple(charge.shared_by(environments) for charge in self.charges))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,10 @@ class StoredResponse:
             ValueError: the bytes are something else.
         """
         first, _, body = stored.partition(b"\n")
-        head = json.loads(first)
-        headers = tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in head["headers"])
-        whole = zlib.decompress(body) if head["deflated"] else body
-        return cls(head["status"], headers, whole if head["kept"] else None)
+        try:
+            head = json.loads(first)
+            headers = tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in head["headers"])
+            whole = zlib.decompress(body) if head["deflated"] else body
+            return cls(head["status"], headers, whole if head["kept"] else None)
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise ValueError("these bytes are no stored response") from error

@@ -90,8 +90,8 @@ class Settings:
             )
         if bool(self.redis_iam_user) != bool(self.redis_iam_cache):
             raise ConfigurationError(
-                "TIDEGATE_REDIS_IAM_USER",
-                "IAM authentication needs TIDEGATE_REDIS_IAM_CACHE, the cache's name, too",
+                "TIDEGATE_REDIS_IAM_USER" if self.redis_iam_user else "TIDEGATE_REDIS_IAM_CACHE",
+                "IAM authentication needs both TIDEGATE_REDIS_IAM_USER and TIDEGATE_REDIS_IAM_CACHE; set the other one",
             )
 
 
@@ -119,7 +119,8 @@ def _store(text: str) -> bool:
 
 def _redis_url(text: str) -> str:
     if not text.startswith(_REDIS_SCHEMES):
-        raise ValueError(f"{text!r} is no Redis address; write redis://HOST:6379/0, or rediss:// for TLS")
+        # Not the text itself: it may hold a password.
+        raise ValueError("this is no Redis address; write redis://HOST:6379/0, or rediss:// for TLS")
     return text
 
 

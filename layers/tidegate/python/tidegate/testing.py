@@ -62,10 +62,10 @@ class FailingStore:
         self._stumble()
         return self._store.settle(settlement)
 
-    def probe(self) -> None:
+    def probe(self, patience_s: float | None = None) -> None:
         """Probe, or fail."""
         self._stumble()
-        self._store.probe()
+        self._store.probe(patience_s)
 
     def close(self) -> None:
         """Close the store."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# A century: beyond it times are no longer whole numbers in Lua, whose doubles are exact to 2^53.
+LONGEST_US = 36_500 * 86_400_000_000
+
 _UNITS_US = {
     "us": 1,
     "ms": 1_000,
@@ -19,8 +22,8 @@ _UNITS_US = {
     "d": 86_400_000_000,
     "day": 86_400_000_000,
 }
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)?\s*([a-z]+)")
-_RATE = re.compile(r"(\d+)\s*(?:/|per)\s*(.+)")
+_DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)?\s*([a-z]+)", re.ASCII)
+_RATE = re.compile(r"(\d{1,15})\s*(?:/|per)\s*(.+)", re.ASCII)
 
 
 def duration_us(text: str) -> int:
@@ -34,8 +37,8 @@ def duration_us(text: str) -> int:
     if found is None or unit is None:
         raise ValueError(f"{text!r} is no duration; write a number and a unit, such as '30s', '250ms' or '24h'")
     amount = round(float(found.group(1) or 1) * unit)
-    if amount <= 0:
-        raise ValueError(f"{text!r} is no time at all; write at least '1us'")
+    if not 0 < amount <= LONGEST_US:
+        raise ValueError(f"{text!r} is out of range; write at least '1us' and at most '36500d'")
     return amount
 
 

@@ -61,7 +61,7 @@ def start_of_debt(tat_us: int | None, now_us: int, bucket: Bucket, refilled_for_
     empty `refilled_for_us` ago.
 
     The last rule is what bounds over-admission when a fleet changes from one store to another: whatever the
-    new store remembers, the bucket counts as empty when the old one was last spent at, and has filled since.
+    new store remembers, the bucket counts as empty when the old one gave its last answer, and has filled since.
     """
     base = max(tat_us or 0, now_us)
     if refilled_for_us is None:
@@ -77,7 +77,7 @@ def take(tat_us: int | None, now_us: int, bucket: Bucket, cost: int = 1, refille
         now_us: epoch microseconds.
         bucket: the bucket's size and speed.
         cost: tokens wanted, at least 0.
-        refilled_for_us: microseconds since another store was last spent at; None if none ever was.
+        refilled_for_us: microseconds since another store's last answer; None if none ever gave one.
     """
     base = start_of_debt(tat_us, now_us, bucket, refilled_for_us)
     moved = base + cost * bucket.interval_us

@@ -32,7 +32,11 @@ def charges(route: RoutePolicy) -> tuple[Charge, ...]:
     A bucket's key doesn't depend on its rate, so a release that changes a rate hands no one a full bucket.
     """
     return tuple(
-        Charge(digest(route.method, route.route, limit.name or str(place), size=6), limit.bucket, limit.cost)
+        Charge(
+            digest(route.method, route.route, *(["named", limit.name] if limit.name else [str(place)]), size=6),
+            limit.bucket,
+            limit.cost,
+        )
         for place, limit in enumerate(route.policy.limits)
     )
 

@@ -32,8 +32,11 @@ class Store(Protocol):
             StoreUnavailableError: nothing is known to be written.
         """
 
-    def probe(self) -> None:
-        """Find out, in one short attempt that writes, whether the store would take a decision now.
+    def probe(self, patience_s: float | None = None) -> None:
+        """Find out, in one attempt that writes, whether the store would take a decision now.
+
+        Args:
+            patience_s: seconds to wait where nobody waits for a decision; as long as a decision if None.
 
         Raises:
             StoreUnavailableError: it would not.

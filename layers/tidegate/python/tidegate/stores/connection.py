@@ -43,6 +43,18 @@ class RedisTarget:
     cluster: bool = False
     credentials: CredentialProvider | None = None
 
+    def check(self) -> None:
+        """Make a connection without connecting it.
+
+        Raises:
+            ValueError, TypeError: redis-py can't read the URL, or doesn't know an option in it.
+        """
+        pool = ConnectionPool.from_url(self.url)
+        port = pool.connection_kwargs.get("port", 1)
+        if not 0 < port < 65536:
+            raise ValueError(f"there is no port {port}")
+        pool.connection_class(**pool.connection_kwargs)
+
 
 class Transport(Protocol):
     """Sends commands in one round trip, and hands errors of single commands back in their places."""

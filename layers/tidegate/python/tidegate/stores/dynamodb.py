@@ -7,7 +7,7 @@ refusal is decided or the other form written. All buckets of a subject are attri
 write charges all of them or none.
 
 botocore can bound a connect and a read but not a call, so a decision runs on a thread and is waited for no
-longer than its budget.
+longer than its budget; the client's own timeouts only end what nobody waits for any more.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tidegate.stores.aws import DynamoClient, Item
 Result = TypeVar("Result")
 
 _ATTEMPTS = 8
+_EXPIRES = "expires_at"
 _KEPT_AFTER_FULL_S = 60
 _SUBJECTS_REMEMBERED = 1000
 
@@ -63,22 +64,23 @@ class DynamoStore:
         del settlement
         return True
 
-    def probe(self) -> None:
+    def probe(self, patience_s: float | None = None) -> None:
         """Write an item that expires; the client, if it isn't made yet, is made outside the budget."""
         self._client.warm()
         item = {"pk": {"S": "probe"}, "expires_at": {"N": str(self._clock.wall_us() // 1_000_000 + 60)}}
-        self._within_budget(lambda: self._client.call("PutItem", TableName=self._table, Item=item))
+        self._within_budget(lambda: self._client.call("PutItem", TableName=self._table, Item=item), patience_s)
 
     def close(self) -> None:
         """Keep the client: botocore replaces dead connections by itself."""
 
-    def _within_budget(self, call: Callable[[], Result]) -> Result:
+    def _within_budget(self, call: Callable[[], Result], patience_s: float | None = None) -> Result:
+        seconds = self._budget_s if patience_s is None else patience_s
         future = self._threads.submit(call)
         try:
-            return future.result(self._budget_s)
+            return future.result(seconds)
         except FutureTimeoutError as error:
             future.cancel()
-            raise StoreUnavailableError(self.name, "timeout", f"no answer in {self._budget_s * 1000:.0f} ms") from error
+            raise StoreUnavailableError(self.name, "timeout", f"no answer in {seconds * 1000:.0f} ms") from error
 
     def _decide(self, question: Question) -> Answer:
         tats, confirmed = self._seen.get(question.subject, {}), False
@@ -128,9 +130,11 @@ class _Write:
 def _write(question: Question, tats: Mapping[str, int], now: int) -> _Write:
     """Choose each bucket's form by the TAT it is believed to have."""
     depth = max(c.bucket.depth_us for c in question.charges)
-    names = {"#expires": "expires_at"}
-    values = {":expires": (now + depth) // 1_000_000 + _KEPT_AFTER_FULL_S}
-    assignments, conditions = ["#expires = :expires"], []
+    names = {"#expires": _EXPIRES}
+    # Another route's deeper bucket may lie in the same item: it is never kept for less time than it was.
+    values = {":expires": max(tats.get(_EXPIRES, 0), (now + depth) // 1_000_000 + _KEPT_AFTER_FULL_S)}
+    assignments = ["#expires = :expires"]
+    conditions = ["(attribute_not_exists(#expires) OR #expires <= :expires)"]
     for i, charge in enumerate(question.charges):
         base = start_of_debt(None, now, charge.bucket, question.refilled_for_us)
         cost = charge.cost * charge.bucket.interval_us
@@ -153,7 +157,7 @@ def _take_all(question: Question, tats: Mapping[str, int], now: int) -> list[Tak
 
 
 def _tats(item: Item) -> dict[str, int]:
-    return {name: int(value["N"]) for name, value in item.items() if "N" in value and name != "expires_at"}
+    return {name: int(value["N"]) for name, value in item.items() if "N" in value}
 
 
 def _refused(question: Question, taken: list[Taken]) -> Answer:

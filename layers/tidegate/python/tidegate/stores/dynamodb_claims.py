@@ -47,7 +47,7 @@ class DynamoClaims:
                 "fingerprint": {"S": request.fingerprint},
                 "attempt_id": {"S": request.attempt_id},
                 "deadline_ms": {"N": str(now_ms + request.hold_ms)},
-                "expires_at": {"N": str((now_ms + request.lifetime_ms) // 1000 + 1)},
+                "expires_at": {"N": str((now_ms + request.kept_ms) // 1000 + 1)},
             },
             ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now OR (#state = :claimed "
             "AND fingerprint = :fingerprint AND (deadline_ms <= :now_ms OR attempt_id = :mine))",

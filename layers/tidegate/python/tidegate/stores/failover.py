@@ -1,17 +1,17 @@
 """The ladder: Redis, then DynamoDB, then this environment's memory.
 
 Over-admission over any number of changes is bounded because a change costs the burst: whatever the store we
-change to remembers, its buckets count as empty at the moment when this environment last spent at another
-store, and refill at their rate from there (see `token_bucket.start_of_debt`). So an environment admits at most
+change to remembers, its buckets count as empty at the moment when another store last answered this
+environment, and refill at their rate from there (see `token_bucket.start_of_debt`). So an environment admits at most
 burst + rate * time over all stores together, and nobody gets a fresh full bucket on the way back. The moment
-is the last spending rather than the change itself so that a fleet agrees without a word: nobody spent at a
-store after it died, however late an idle environment notices.
+is the last answer rather than the change itself so that a fleet agrees without a word: nobody was answered by
+a store after it died, however late an idle environment notices. A store that failed is doubted in the same way
+when it comes back, since it may have come back empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -40,7 +40,8 @@ class FailoverStore:
         self._clock = clock
         self._current = rungs[0].name if rungs else last.name
         # Every store from the start: threads read it while others write, and only a dict's size must not change.
-        self._spent_at: dict[str, float | None] = dict.fromkeys([*(rung.name for rung in rungs), last.name])
+        self._answered_at: dict[str, float | None] = dict.fromkeys([*(rung.name for rung in rungs), last.name])
+        self._doubted_at: float | None = None
         self._environments = 1
 
     @property
@@ -59,7 +60,9 @@ class FailoverStore:
             asked = self._as_asked_of(rung.name, question)
             try:
                 answer = rung.ask(partial(_admit, asked))
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                if error.kind != "breaker-open":
+                    self._doubted_at = max(self._answers(), default=None)
                 continue
             if answer.environments is not None:
                 self._environments = answer.environments
@@ -76,15 +79,15 @@ class FailoverStore:
             return self._last.settle(settlement)
         return self._rungs[0].ask(lambda store: store.settle(settlement))
 
-    def probe(self) -> None:
-        """Ask every rung that its breaker lets us ask, so that their states are fresh."""
+    def check(self, patience_s: float) -> None:
+        """Probe every rung, so that their states are fresh."""
         for rung in self._rungs:
-            _probe(rung)
+            rung.check(patience_s)
 
-    def connect(self) -> None:
+    def connect(self, patience_s: float) -> None:
         """Find the first rung that answers, so that the first decision needn't."""
         for rung in self._rungs:
-            _probe(rung)
+            rung.check(patience_s)
             if rung.trusted:
                 return
 
@@ -103,23 +106,21 @@ class FailoverStore:
         return Answer(admitted=question.on_outage == "allow", limits=(), claim=None, store="none")
 
     def _as_asked_of(self, name: str, question: Question) -> Question:
-        """Tell a store how long ago this environment last spent elsewhere."""
-        elsewhere = [spent for store, spent in self._spent_at.items() if store != name and spent is not None]
-        if not elsewhere:
+        """Tell a store since when its buckets count as empty: the last answer of another one, or of a failed one."""
+        since = [*self._answers(but=name), *([] if self._doubted_at is None else [self._doubted_at])]
+        if not since:
             return question
-        return replace(question, refilled_for_us=round((self._clock.monotonic() - max(elsewhere)) * 1_000_000))
+        return replace(question, refilled_for_us=round((self._clock.monotonic() - max(since)) * 1_000_000))
+
+    def _answers(self, but: str | None = None) -> list[float]:
+        return [at for store, at in self._answered_at.items() if store != but and at is not None]
 
     def _noted(self, answer: Answer) -> Answer:
         self._current = answer.store
-        if answer.admitted and answer.limits:
-            self._spent_at[answer.store] = self._clock.monotonic()
+        if answer.limits:
+            self._answered_at[answer.store] = self._clock.monotonic()
         return answer
 
 
 def _admit(question: Question, store: Store) -> Answer:
     return store.admit(question)
-
-
-def _probe(rung: TrackedStore) -> None:
-    with suppress(StoreUnavailableError):
-        rung.ask(lambda store: store.probe())

@@ -88,7 +88,7 @@ class MemoryStore:
             return self.release(settlement.claim)
         return self.complete(settlement.claim, settlement.record)
 
-    def probe(self) -> None:
+    def probe(self, patience_s: float | None = None) -> None:
         """Memory always answers."""
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class MemoryStore:
     def _hold(self, request: ClaimRequest, now: int) -> Granted:
         deadline = now + request.hold_ms * 1000
         self._claims[request.id] = _Held(
-            request.attempt_id, request.fingerprint, deadline, now + request.lifetime_ms * 1000, record=None
+            request.attempt_id, request.fingerprint, deadline, now + request.kept_ms * 1000, record=None
         )
         self._claims.move_to_end(request.id)
         if len(self._claims) > self._capacity:

@@ -107,8 +107,12 @@ class RedisStore:
         [done] = self._evaluate([(SETTLE, [_claim_key(settlement.subject, request)], arguments)])
         return bool(done)
 
-    def probe(self) -> None:
-        """Write a key that expires: a replica, a full memory and a hung server all refuse that."""
+    def probe(self, patience_s: float | None = None) -> None:
+        """Write a key that expires: a replica, a full memory and a hung server all refuse that.
+
+        The connections' timeouts bound it; a Redis that needs more patience can't decide either.
+        """
+        del patience_s
         [reply] = self._transport.send([("SET", "tidegate:probe", self._environment_id, "PX", 1000)])
         if isinstance(reply, Exception):
             raise unavailable(reply)

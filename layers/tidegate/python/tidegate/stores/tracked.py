@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from tidegate.clock import Clock
 from tidegate.errors import FaultKind, StoreUnavailableError
 from tidegate.stores.base import Store
-from tidegate.stores.breaker import Breaker, BreakerState
+from tidegate.stores.breaker import Breaker, BreakerState, Permission
 from tidegate.telemetry import store_changed
 
 Result = TypeVar("Result")
@@ -77,11 +78,16 @@ class TrackedStore:
         permission = self._breaker.permission()
         if permission == "refuse":
             raise StoreUnavailableError(self.store.name, "breaker-open", self._state.detail or "")
+        return self._report(permission, _after_probe(call) if permission == "probe" else call)
+
+    def check(self, patience_s: float) -> None:
+        """Probe the store now, whatever its breaker says, so that its state is fresh; never fails."""
+        with suppress(StoreUnavailableError):
+            self._report("probe", lambda store: store.probe(patience_s))
+
+    def _report(self, permission: Permission, call: Callable[[Store], Result]) -> Result:
         began = self._clock.monotonic()
         try:
-            if permission == "probe":
-                self.store.close()
-                self.store.probe()
             result = call(self.store)
         except StoreUnavailableError as error:
             self._breaker.failed(permission)
@@ -107,3 +113,14 @@ class TrackedStore:
         self._state = StoreState(self.store.name, state, self._breaker.state, since, latency_ms, fault, detail)
         if changed:
             store_changed(self.store.name, state, fault, detail)
+
+
+def _after_probe(call: Callable[[Store], Result]) -> Callable[[Store], Result]:
+    """Connect anew before asking a store that was lost: what is connected still may lead to a dead server."""
+
+    def probe_and_call(store: Store) -> Result:
+        store.close()
+        store.probe()
+        return call(store)
+
+    return probe_and_call

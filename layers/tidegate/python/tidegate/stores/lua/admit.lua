@@ -1,7 +1,7 @@
 -- The one question, decided at once: every bucket is looked at, and charged only if all admit.
 -- A key whose answer is known is answered from it, and charged nothing: a replay costs no more than a refusal.
 -- KEYS: one per bucket, then the claim's if there is one (ARGV[3] = 1).
--- ARGV: buckets, refilled_for µs (-1: never spent elsewhere), claim?, then interval, burst, cost per bucket,
+-- ARGV: buckets, refilled_for µs (-1: no other store ever answered), claim?, then interval, burst, cost per bucket,
 --       then fingerprint, attempt, hold ms, lifetime ms, in_redis.
 -- Answer: admitted, then allowed, remaining, retry_after µs per bucket, then the claim's state and its payload.
 

@@ -16,5 +16,5 @@ end
 local function claim(key, now_ms, fingerprint, attempt, hold_ms, lifetime_ms)
   redis.call('HSET', key, 'fingerprint', fingerprint, 'attempt', attempt,
     'deadline', string.format('%.0f', now_ms + hold_ms))
-  redis.call('PEXPIRE', key, lifetime_ms)
+  redis.call('PEXPIRE', key, math.max(hold_ms, lifetime_ms))
 end
