@@ -33,7 +33,7 @@ dev: setup ## Serve the app under uvicorn with reload, against the cloud that is
 	@$(BIN)/tidegate dev $(ARGS)
 
 test: setup ## Run all tests; ARGS="tests/unit -k gcra" runs some
-	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/pytest $(ARGS)
+	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: setup ## Check style, formatting and types
 	@$(BIN)/ruff check

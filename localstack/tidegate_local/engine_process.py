@@ -1,4 +1,4 @@
-"""The engine as a process: MiniStack with our two amendments, on a socket that the parent has bound.
+"""The engine as a process: MiniStack with our three amendments, on a socket that the parent has bound.
 
 Run as `python -m tidegate_local.engine_process`, with the listening socket as file descriptor 3. The parent
 binds it, so nobody can take the port between its choice and its use. GATEWAY_PORT must name the same port:
@@ -12,7 +12,7 @@ from contextlib import suppress
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from tidegate_local import log_drain, weighted_aliases
+from tidegate_local import log_drain, unpacked_once, weighted_aliases
 from tidegate_local.ports import ENGINE_SOCKET
 
 
@@ -23,6 +23,7 @@ def main() -> None:
 
     weighted_aliases.install()
     log_drain.install()
+    unpacked_once.install()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A burst takes one connection per client and three pipes per function process. macOS refuses its own
     # "unlimited"; then the soft limit has to do.

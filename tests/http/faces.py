@@ -57,7 +57,7 @@ class Function:
         asyncio.set_event_loop(self._loop)
         reply = self.handler(event, context or LambdaContext())
         fields = [*reply["headers"].items()]
-        fields += [(name, value) for name, values in reply["multiValueHeaders"].items() for value in values]
+        fields += [(name, value) for name, values in reply.get("multiValueHeaders", {}).items() for value in values]
         body = base64.b64decode(reply["body"]) if reply["isBase64Encoded"] else reply["body"].encode()
         return httpx.Response(reply["statusCode"], headers=fields, content=body)
 

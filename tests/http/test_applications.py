@@ -172,12 +172,12 @@ def test_mounted_parts_that_are_not_fastapi_are_limited_by_the_default(run, memo
         assert (answer.status_code, "ratelimit" in answer.headers) == (200, True), path
 
 
-def test_a_mounts_parameter_may_be_called_as_its_parts(run, memory):
+def test_a_mount_and_its_part_may_call_their_parameters_alike(run, memory):
     async def hello(request):
         return PlainTextResponse(request.path_params["name"])
 
     app = FastAPI()
-    app.mount("/{path}", Starlette(routes=[Route("/hello/{name}", hello)]))
+    app.mount("/{name}", Starlette(routes=[Route("/hello/{name}", hello)]))
     assert run(app, memory).get("/anything/hello/you").text == "you"
 
 

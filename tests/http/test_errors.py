@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from tests.harness.lambda_events import LambdaContext, rest_event
 from tests.http.wire import Call, http_scope
-from tidegate import ProblemError, TokenBucket, policy
+from tidegate import ProblemError, TokenBucket, policy, protect
 
 KEY = {"idempotency-key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 
@@ -205,8 +205,6 @@ def test_what_fails_before_the_handler_begins_does_not_bind(run, memory):
 
 @pytest.mark.anyio
 async def test_an_exception_after_the_answer_has_begun_ends_the_connection(memory, log):
-    from tidegate import protect
-
     app = FastAPI()
     protect(app, settings=memory)
 

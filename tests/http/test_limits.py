@@ -5,7 +5,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
 
-from tidegate import Policy, TokenBucket, policy
+from tests.harness.lambda_events import http_api_event, rest_event
+from tests.http.deadlines import eventually
+from tidegate import Policy, TokenBucket, policy, protect
 
 SLOW = TokenBucket("3/h", burst=3)
 
@@ -150,20 +152,24 @@ def test_each_route_has_its_own_limit(run, stores):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("event", "one", "other"),
     [
-        ({"api_key_id": "k1"}, {"api_key_id": "k2"}),
-        ({"source_ip": "192.0.2.1"}, {"source_ip": "192.0.2.2"}),
-        ({"authorizer": {"principalId": "ada"}}, {"authorizer": {"principalId": "bea"}}),
-        ({"authorizer": {"claims": {"sub": "ada"}}}, {"authorizer": {"claims": {"sub": "bea"}}}),
+        (rest_event, {"api_key_id": "k1"}, {"api_key_id": "k2"}),
+        (rest_event, {"source_ip": "192.0.2.1"}, {"source_ip": "192.0.2.2"}),
+        (rest_event, {"authorizer": {"principalId": "ada"}}, {"authorizer": {"principalId": "bea"}}),
+        (rest_event, {"authorizer": {"claims": {"sub": "ada"}}}, {"authorizer": {"claims": {"sub": "bea"}}}),
+        (http_api_event, {"source_ip": "192.0.2.1"}, {"source_ip": "192.0.2.2"}),
+        (
+            http_api_event,
+            {"authorizer": {"jwt": {"claims": {"sub": "ada"}}}},
+            {"authorizer": {"jwt": {"claims": {"sub": "bea"}}}},
+        ),
     ],
 )
-def test_a_caller_is_known_by_what_the_gateway_vouches_for(deploy, stores, one, other):
-    from tests.harness.lambda_events import rest_event
-
+def test_a_caller_is_known_by_what_the_gateway_vouches_for(deploy, stores, event, one, other):
     api = deploy(shop(), stores.settings())
-    assert statuses(api.invoke(rest_event("GET", "/products", **one)) for _ in range(4)) == [200, 200, 200, 429]
-    assert api.invoke(rest_event("GET", "/products", **other)).status_code == 200
+    assert statuses(api.invoke(event("GET", "/products", **one)) for _ in range(4)) == [200, 200, 200, 429]
+    assert api.invoke(event("GET", "/products", **other)).status_code == 200
 
 
 def test_a_key_that_no_gateway_has_checked_makes_nobody_somebody_else(serve, stores):
@@ -185,9 +191,7 @@ def test_routes_of_an_included_router_keep_their_policies(run, stores):
     assert statuses([api.get("/v1/items/1", key="a"), api.get("/v1/items/2", key="a")]) == [200, 429]
 
 
-def test_routes_declared_after_protect_are_limited(serve, stores, closing):
-    from tidegate import protect
-
+def test_routes_declared_after_protect_are_limited(serve, stores):
     app = FastAPI()
     gate = protect(app, settings=stores.settings())
 
@@ -219,8 +223,6 @@ def test_the_policy_is_that_of_the_route_which_answers(run, stores):
 
 
 def test_a_limit_refills_at_its_rate(run, stores):
-    from tests.http.deadlines import eventually
-
     app = FastAPI()
 
     @app.get("/quick")

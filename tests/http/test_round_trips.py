@@ -1,6 +1,7 @@
 """What a request costs: counted on the wire, between the application and the real servers."""
 
 import pytest
+import redis.asyncio
 from fastapi import FastAPI
 
 from tests.http.deadlines import eventually
@@ -142,8 +143,6 @@ def test_an_invocation_after_redis_has_closed_the_idle_connection_is_answered_by
 
 def test_a_client_that_is_bound_to_the_loop_serves_a_second_invocation(deploy, stores):
     """Mangum 0.20 ran each event on a loop of its own, which kills such clients from the second event on."""
-    import redis.asyncio
-
     app, kept = FastAPI(), {}
 
     @app.get("/count")

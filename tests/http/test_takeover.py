@@ -3,9 +3,11 @@
 import time
 
 import pytest
+from fastapi import HTTPException
 
 from tests.harness.lambda_events import LambdaContext
 from tests.http.payments import Payments
+from tidegate import policy
 
 KEY = {"idempotency-key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 
@@ -110,13 +112,8 @@ def test_of_many_heirs_one_runs(zombie, serve, claims, stores):
 def test_a_zombies_failure_does_not_free_its_heirs_claim(run, stores, claims):
     """A 503 isn't kept, so its claim is released; a zombie has none to release."""
     payments = Payments(name="zombie")
-    app = payments.app
 
-    from fastapi import HTTPException
-
-    from tidegate import policy
-
-    @app.post("/closed")
+    @payments.app.post("/closed")
     @policy(idempotent=True)
     def closed():
         payments.ran("closed")
@@ -124,7 +121,7 @@ def test_a_zombies_failure_does_not_free_its_heirs_claim(run, stores, claims):
         payments.may_end.wait(30)
         raise HTTPException(503)
 
-    late = run(app, stores.settings()).begin("POST", "/closed", key="alice", headers=KEY)
+    late = run(payments.app, stores.settings()).begin("POST", "/closed", key="alice", headers=KEY)
     assert payments.began.wait(10)
     claims.let_the_deadline_pass()
 

@@ -64,7 +64,7 @@ class TokenBucket:
     @property
     def label(self) -> str:
         """The limit's name in header fields, problems and logs."""
-        return self.name or self.rate.strip()
+        return self.name or "".join(self.rate.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,8 +37,10 @@ def duration_us(text: str) -> int:
     if found is None or unit is None:
         raise ValueError(f"{text!r} is no duration; write a number and a unit, such as '30s', '250ms' or '24h'")
     amount = round(float(found.group(1) or 1) * unit)
-    if not 0 < amount <= LONGEST_US:
-        raise ValueError(f"{text!r} is out of range; write at least '1us' and at most '36500d'")
+    if amount <= 0:
+        raise ValueError(f"{text!r} is no time at all; write at least '1us'")
+    if amount > LONGEST_US:
+        raise ValueError(f"{text!r} is over a century; write at most '36500d'")
     return amount
 
 

@@ -148,6 +148,8 @@ class ClusterTransport:
         try:
             client = self._connected()
             return [_attempt(partial(client.execute_command, *command)) for command in commands]
+        except driver.RedisClusterException as error:  # not one of the driver's own family, and often a wrapper
+            raise unavailable(error.__cause__ or error) from error
         except (driver.RedisError, OSError, ValueError) as error:
             raise unavailable(error) from error
 
@@ -199,6 +201,7 @@ _KINDS: tuple[tuple[type[BaseException], FaultKind], ...] = (
     (driver.ReadOnlyError, "read-only"),
     (driver.OutOfMemoryError, "out-of-memory"),
     (driver.ClusterDownError, "cluster-down"),
+    (driver.RedisClusterException, "cluster-down"),
     (driver.MovedError, "moved"),
     (driver.AskError, "moved"),
     (driver.MasterDownError, "cluster-down"),

@@ -94,7 +94,7 @@ class DynamoStore:
                 "UpdateItem",
                 TableName=self._table,
                 Key={"pk": {"S": f"limit#{question.subject}"}},
-                ReturnValues="UPDATED_NEW",
+                ReturnValues="ALL_NEW",
                 **write.arguments(),
             )
             tats, confirmed = _tats(written.item), True
