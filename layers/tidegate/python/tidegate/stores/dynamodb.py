@@ -86,8 +86,8 @@ class DynamoStore:
         tats, confirmed = self._seen.get(question.subject, {}), False
         for _ in range(_ATTEMPTS):
             now = self._clock.wall_us()
-            taken = _take_all(question, tats, now)
-            if not all(t.allowed for t in (taken if confirmed else _take_all(question, {}, now))):
+            taken = _take_all(question, tats, now) if confirmed else []
+            if not all(t.allowed for t in taken):
                 return _refused(question, taken)
             write = _write(question, tats, now)
             written = self._client.write(
@@ -140,7 +140,8 @@ def _write(question: Question, tats: Mapping[str, int], now: int) -> _Write:
         cost = charge.cost * charge.bucket.interval_us
         names[f"#k{i}"] = charge.key
         values[f":base{i}"] = base
-        if tats.get(charge.key, 0) > base:
+        hopeless = base + cost > now + charge.bucket.depth_us
+        if hopeless or tats.get(charge.key, 0) > base:  # a hopeless charge in this form fails, and hands the item back
             assignments.append(f"#k{i} = #k{i} + :cost{i}")
             conditions.append(f"#k{i} > :base{i} AND #k{i} <= :latest{i}")
             values[f":cost{i}"] = cost
