@@ -51,7 +51,7 @@ def test_allow_knows_no_limit(run, stores, log):
 
 
 def test_share_enforces_this_environments_part(deploy, stores, log):
-    """Two live environments: each admits half the rate."""
+    """Two live environments: each admits half the rate, and half the burst of whoever had not spent it."""
     first, second = deploy(shop("share"), stores.settings()), deploy(shop("share"), stores.settings())
     assert first.get("/products", key="alice").status_code == 200
     spent = time.monotonic()
@@ -63,7 +63,7 @@ def test_share_enforces_this_environments_part(deploy, stores, log):
         assert answer.status_code in {200, 429}
         admitted += answer.status_code == 200
     assert log.last["store"] == "memory"
-    assert 1 <= admitted <= 5 * (time.monotonic() - spent) + 1
+    assert 1 <= admitted <= 5 * (time.monotonic() - spent) + 5
 
 
 def test_they_are_used_again_when_they_are_back(deploy, stores, log):

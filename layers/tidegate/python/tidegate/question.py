@@ -6,9 +6,10 @@ knows a driver, and nothing in a store knows HTTP.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tidegate.algorithms.token_bucket import Bucket
+from tidegate.algorithms.token_bucket import Bucket, Taken
 from tidegate.policy import OnOutage
 
 
@@ -20,11 +21,13 @@ class Charge:
         key: the bucket's name within its subject, short and stable; letters, digits, `-` and `_` only.
         bucket: its size and speed.
         cost: tokens.
+        known_debt_us: how far the asker knows the bucket to be from full, at least. Set by `FailoverStore`.
     """
 
     key: str
     bucket: Bucket
     cost: int = 1
+    known_debt_us: int = 0
 
     def shared_by(self, environments: int) -> Charge:
         """Return the charge against a fair share of the bucket, deep enough for what the bucket would admit."""
@@ -100,15 +103,12 @@ class Question:
         charges: tokens wanted; taken all or none.
         claim: the idempotency claim or None.
         on_outage: the route's choice for when no store answers.
-        refilled_for_us: microseconds since another store than the one asked last answered this environment,
-            whose buckets count as empty then; None if none ever did. Set by `FailoverStore`.
     """
 
     subject: str
     charges: tuple[Charge, ...] = ()
     claim: ClaimRequest | None = None
     on_outage: OnOutage = "share"
-    refilled_for_us: int | None = None
 
     def shared_by(self, environments: int) -> Question:
         """Return the question as one of so many environments must ask it when each enforces its share alone."""
@@ -125,11 +125,26 @@ class LimitState:
         allowed: whether this bucket alone would admit.
         remaining: whole tokens left, after the charge if the question was admitted.
         retry_after_us: 0 if it admits; `token_bucket.NEVER` if it never will.
+        debt_us: microseconds until the bucket would be full again.
     """
 
     allowed: bool
     remaining: int
     retry_after_us: int
+    debt_us: int
+
+
+def limit_states(question: Question, taken: Sequence[Taken], now_us: int, *, charged: bool) -> tuple[LimitState, ...]:
+    """Describe buckets by what the pure function said of each; if nothing was charged, as they stand uncharged."""
+    return tuple(
+        LimitState(
+            allowed=t.allowed,
+            remaining=t.remaining if charged or not t.allowed else t.remaining + c.cost,
+            retry_after_us=t.retry_after_us,
+            debt_us=t.tat_us - now_us - (0 if charged or not t.allowed else c.cost * c.bucket.interval_us),
+        )
+        for c, t in zip(question.charges, taken, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,20 +56,16 @@ class Taken:
     retry_after_us: int
 
 
-def start_of_debt(tat_us: int | None, now_us: int, bucket: Bucket, refilled_for_us: int | None) -> int:
-    """Return the TAT that counts: the stored one, never in the past, and never richer than a bucket that was
-    empty `refilled_for_us` ago.
+def start_of_debt(tat_us: int | None, now_us: int, known_debt_us: int = 0) -> int:
+    """Return the TAT that counts: the stored one, never in the past, and no richer than what the asker knows.
 
-    The last rule is what bounds over-admission when a fleet changes from one store to another: whatever the
-    new store remembers, the bucket counts as empty when the old one gave its last answer, and has filled since.
+    A debt that the asker heard of, from another store or before this one lost its data, is as good as a stored
+    one: of two TATs of the same bucket the later one is right, for a TAT is only ever moved forward.
     """
-    base = max(tat_us or 0, now_us)
-    if refilled_for_us is None:
-        return base
-    return max(base, now_us + bucket.depth_us - refilled_for_us)
+    return max(tat_us or 0, now_us + known_debt_us)
 
 
-def take(tat_us: int | None, now_us: int, bucket: Bucket, cost: int = 1, refilled_for_us: int | None = None) -> Taken:
+def take(tat_us: int | None, now_us: int, bucket: Bucket, cost: int = 1, known_debt_us: int = 0) -> Taken:
     """Decide one request for `cost` tokens.
 
     Args:
@@ -77,9 +73,9 @@ def take(tat_us: int | None, now_us: int, bucket: Bucket, cost: int = 1, refille
         now_us: epoch microseconds.
         bucket: the bucket's size and speed.
         cost: tokens wanted, at least 0.
-        refilled_for_us: microseconds since another store's last answer; None if none ever gave one.
+        known_debt_us: how far the asker knows the bucket to be from full, at least; microseconds.
     """
-    base = start_of_debt(tat_us, now_us, bucket, refilled_for_us)
+    base = start_of_debt(tat_us, now_us, known_debt_us)
     moved = base + cost * bucket.interval_us
     if moved - now_us <= bucket.depth_us:
         return Taken(allowed=True, tat_us=moved, remaining=_tokens(moved, now_us, bucket), retry_after_us=0)

@@ -22,7 +22,7 @@ from typing import TypeVar
 from tidegate.algorithms.token_bucket import Taken, start_of_debt, take
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
-from tidegate.question import Answer, Charge, LimitState, Question, Settlement
+from tidegate.question import Answer, Question, Settlement, limit_states
 from tidegate.stores.aws import DynamoClient, Item
 
 Result = TypeVar("Result")
@@ -88,7 +88,7 @@ class DynamoStore:
             now = self._clock.wall_us()
             taken = _take_all(question, tats, now) if confirmed else []
             if not all(t.allowed for t in taken):
-                return _refused(question, taken)
+                return _refused(question, taken, now)
             write = _write(question, tats, now)
             written = self._client.write(
                 "UpdateItem",
@@ -136,7 +136,7 @@ def _write(question: Question, tats: Mapping[str, int], now: int) -> _Write:
     assignments = ["#expires = :expires"]
     conditions = ["(attribute_not_exists(#expires) OR #expires <= :expires)"]
     for i, charge in enumerate(question.charges):
-        base = start_of_debt(None, now, charge.bucket, question.refilled_for_us)
+        base = start_of_debt(None, now, charge.known_debt_us)
         cost = charge.cost * charge.bucket.interval_us
         names[f"#k{i}"] = charge.key
         values[f":base{i}"] = base
@@ -154,25 +154,20 @@ def _write(question: Question, tats: Mapping[str, int], now: int) -> _Write:
 
 
 def _take_all(question: Question, tats: Mapping[str, int], now: int) -> list[Taken]:
-    return [take(tats.get(c.key), now, c.bucket, c.cost, question.refilled_for_us) for c in question.charges]
+    return [take(tats.get(c.key), now, c.bucket, c.cost, c.known_debt_us) for c in question.charges]
 
 
 def _tats(item: Item) -> dict[str, int]:
     return {name: int(value["N"]) for name, value in item.items() if "N" in value}
 
 
-def _refused(question: Question, taken: list[Taken]) -> Answer:
-    states = (
-        LimitState(t.allowed, t.remaining + (c.cost if t.allowed else 0), t.retry_after_us)
-        for c, t in zip(question.charges, taken, strict=True)
-    )
-    return Answer(admitted=False, limits=tuple(states), claim=None, store=DynamoStore.name)
+def _refused(question: Question, taken: list[Taken], now: int) -> Answer:
+    states = limit_states(question, taken, now, charged=False)
+    return Answer(admitted=False, limits=states, claim=None, store=DynamoStore.name)
 
 
 def _admitted(question: Question, tats: Mapping[str, int], now: int) -> Answer:
-    states = (LimitState(allowed=True, remaining=_left(c, tats, now), retry_after_us=0) for c in question.charges)
-    return Answer(admitted=True, limits=tuple(states), claim=None, store=DynamoStore.name)
-
-
-def _left(charge: Charge, tats: Mapping[str, int], now: int) -> int:
-    return take(tats[charge.key], now, charge.bucket, cost=0).remaining
+    """Read the answer off the item as it was written."""
+    left = [take(tats[c.key], now, c.bucket, cost=0) for c in question.charges]
+    states = limit_states(question, left, now, charged=True)
+    return Answer(admitted=True, limits=states, claim=None, store=DynamoStore.name)

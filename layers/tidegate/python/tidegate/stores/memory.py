@@ -18,10 +18,10 @@ from tidegate.question import (
     Completed,
     Granted,
     InProgress,
-    LimitState,
     Mismatch,
     Question,
     Settlement,
+    limit_states,
 )
 
 
@@ -57,28 +57,14 @@ class MemoryStore:
         now = self._clock.wall_us()
         with self._lock:
             taken = [
-                take(
-                    self._tats.get((question.subject, charge.key)),
-                    now,
-                    charge.bucket,
-                    charge.cost,
-                    question.refilled_for_us,
-                )
-                for charge in question.charges
+                take(self._tats.get((question.subject, c.key)), now, c.bucket, c.cost, c.known_debt_us)
+                for c in question.charges
             ]
             admitted = all(t.allowed for t in taken)
             if admitted:
                 for charge, t in zip(question.charges, taken, strict=True):
                     self._remember((question.subject, charge.key), t.tat_us)
-        limits = tuple(
-            LimitState(
-                t.allowed,
-                t.remaining if admitted or not t.allowed else t.remaining + c.cost,
-                t.retry_after_us,
-            )
-            for c, t in zip(question.charges, taken, strict=True)
-        )
-        return Answer(admitted=admitted, limits=limits, claim=None, store=self.name)
+        return Answer(admitted, limit_states(question, taken, now, charged=admitted), claim=None, store=self.name)
 
     def settle(self, settlement: Settlement) -> bool:
         """Complete or release a claim that this store holds; anything else isn't its to keep."""

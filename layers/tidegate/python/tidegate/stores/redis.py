@@ -151,10 +151,9 @@ def _admit_keys(question: Question) -> list[str]:
 
 
 def _admit_arguments(question: Question) -> list[Any]:
-    refilled_for = -1 if question.refilled_for_us is None else question.refilled_for_us
-    arguments: list[Any] = [len(question.charges), refilled_for, int(question.claim is not None)]
+    arguments: list[Any] = [len(question.charges), int(question.claim is not None)]
     for charge in question.charges:
-        arguments += (charge.bucket.interval_us, charge.bucket.burst, charge.cost)
+        arguments += (charge.bucket.interval_us, charge.bucket.burst, charge.cost, charge.known_debt_us)
     if question.claim is not None:
         c = question.claim
         arguments += (c.fingerprint, c.attempt_id, c.hold_ms, c.lifetime_ms, int(c.in_redis))
@@ -164,10 +163,10 @@ def _admit_arguments(question: Question) -> list[Any]:
 def _read_answer(question: Question, reply: list[Any], environments: int | None) -> Answer:
     count = len(question.charges)
     limits = tuple(
-        LimitState(bool(allowed), remaining, retry_after)
-        for allowed, remaining, retry_after in (reply[1 + 3 * i : 4 + 3 * i] for i in range(count))
+        LimitState(bool(allowed), remaining, retry_after, debt)
+        for allowed, remaining, retry_after, debt in (reply[1 + 4 * i : 5 + 4 * i] for i in range(count))
     )
-    tail = reply[1 + 3 * count :]
+    tail = reply[1 + 4 * count :]
     claim = _read_claim(*tail) if tail else None
     return Answer(bool(reply[0]), limits, claim, "redis", environments)
 

@@ -1,0 +1,63 @@
+"""A cluster's faults, through the cluster's client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.places import Place
+from tests.contract.test_redis_faults import CALLS, QUESTION, TIMEOUT_S, fails
+from tests.harness.redis_server import RedisServer
+from tidegate.stores.base import Store
+
+FAULTS = {
+    "killed": (RedisServer.kill, RedisServer.start, {"refused", "reset", "cluster-down"}),
+    "stopped": (RedisServer.stop, RedisServer.cont, {"timeout"}),
+    "out of memory": (RedisServer.fill_memory, RedisServer.free_memory, {"out-of-memory"}),
+    "without slots": (RedisServer.lose_slots, RedisServer.take_slots, {"cluster-down"}),
+}
+
+
+@pytest.fixture
+def store(redis_cluster: RedisServer) -> Iterator[Store]:
+    store = Place("redis-cluster", redis_cluster.url, timeout_s=TIMEOUT_S).open()
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("connected", [True, False], ids=["connected", "not connected"])
+@pytest.mark.parametrize(("begin", "end", "kinds"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(
+    redis_cluster, store, begin, end, kinds, connected
+):
+    if connected:
+        store.admit(QUESTION)
+    begin(redis_cluster)
+    found = {name: fails(lambda call=call: call(store)) for name, call in CALLS.items()}
+    assert set(found.values()) <= kinds
+    end(redis_cluster)
+    for call in CALLS.values():
+        call(store)
+    assert store.admit(QUESTION).admitted
+
+
+def test_a_single_nodes_client_is_told_that_a_cluster_is_down(redis_cluster):
+    store = Place("redis", redis_cluster.url, timeout_s=TIMEOUT_S).open()
+    redis_cluster.lose_slots()
+    assert fails(lambda: store.admit(QUESTION)) == "cluster-down"
+    redis_cluster.take_slots()
+    assert store.admit(QUESTION).admitted
+    store.close()
+
+
+def test_a_clusters_client_at_a_single_node_is_an_error(redis_server):
+    store = Place("redis-cluster", redis_server.url, timeout_s=TIMEOUT_S).open()
+    fails(lambda: store.admit(QUESTION))
+    store.close()
+
+
+def test_a_restart_empty_goes_unnoticed(redis_cluster, store):
+    for _ in range(2):
+        assert store.admit(QUESTION).limits[0].remaining == 999
+        redis_cluster.restart_empty()

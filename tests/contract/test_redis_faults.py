@@ -1,0 +1,229 @@
+"""Redis' faults, made for real: each is one error of ours, ends by itself, and is forgotten when it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Barrier
+
+import pytest
+
+from tests.contract.places import Place
+from tests.contract.workers import request
+from tests.harness.redis_binary import redis_speaks_tls
+from tests.harness.redis_server import RedisServer
+from tests.harness.tcp_proxy import TcpProxy
+from tidegate import StoreUnavailableError
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.question import Charge, Question, Settlement
+from tidegate.stores.base import Store
+
+TIMEOUT_S = 0.15
+# Not about speed: what isn't bounded would take for ever, or a driver's own minute.
+ENDS_WITHIN_S = 5.0
+
+QUESTION = Question("subject", (Charge("a", Bucket(60_000_000, 1000)),))
+SETTLEMENT = Settlement("subject", request("claim", "first"), b"answer", fenced=False)
+
+CALLS: dict[str, Callable[[Store], object]] = {
+    "admit": lambda store: store.admit(QUESTION),
+    "settle": lambda store: store.settle(SETTLEMENT),
+    "probe": lambda store: store.probe(),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to the server or on the way to it, how that ends, and what it may be called."""
+
+    begin: Callable[[RedisServer, TcpProxy], object]
+    end: Callable[[RedisServer, TcpProxy], object]
+    kinds: frozenset[str]
+
+
+def on_the_way(begin: Callable[[TcpProxy], object], *kinds: str) -> Fault:
+    return Fault(lambda _, proxy: begin(proxy), lambda _, proxy: proxy.pass_through(), frozenset(kinds))
+
+
+def in_the_server(begin: Callable[[RedisServer], object], end: Callable[[RedisServer], object], *kinds: str) -> Fault:
+    return Fault(lambda server, _: begin(server), lambda server, _: end(server), frozenset(kinds))
+
+
+FAULTS = {
+    "refused": on_the_way(lambda proxy: proxy.refuse(), "refused"),
+    "killed": in_the_server(RedisServer.kill, RedisServer.start, "refused", "reset"),
+    "stopped": in_the_server(RedisServer.stop, RedisServer.cont, "timeout"),
+    "accepts and never answers": on_the_way(lambda proxy: proxy.hang(), "timeout"),
+    "reset": on_the_way(lambda proxy: proxy.reset(), "reset"),
+    "reset in mid-reply": on_the_way(lambda proxy: proxy.reset(after_bytes=2), "reset"),
+    "half a reply": on_the_way(lambda proxy: proxy.half_reply(2), "timeout"),
+    "no reply at all": on_the_way(lambda proxy: proxy.half_reply(0), "timeout"),
+    "too slow": on_the_way(lambda proxy: proxy.delay(2000 * TIMEOUT_S), "timeout"),
+    "read-only": in_the_server(RedisServer.readonly, RedisServer.writable, "read-only"),
+    "out of memory": in_the_server(RedisServer.fill_memory, RedisServer.free_memory, "out-of-memory"),
+}
+
+
+@pytest.fixture
+def proxy(redis_server: RedisServer, tcp_proxy) -> TcpProxy:
+    return tcp_proxy(redis_server.port)
+
+
+@pytest.fixture
+def store(redis_server: RedisServer, proxy: TcpProxy) -> Iterator[Store]:
+    store = Place("redis", proxy.url(redis_server.url), timeout_s=TIMEOUT_S).open()
+    yield store
+    store.close()
+
+
+def fails(call: Callable[[], object]) -> str:
+    """Return the kind of the one error that may leave a store, which must come soon."""
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailableError) as raised:
+        call()
+    assert time.monotonic() - began < ENDS_WITHIN_S
+    assert raised.value.store == "redis"
+    return raised.value.kind
+
+
+@pytest.mark.parametrize("connected", [True, False], ids=["connected", "not connected"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(
+    redis_server, proxy, store, fault, connected
+):
+    if connected:
+        store.admit(QUESTION)
+    fault.begin(redis_server, proxy)
+    found = {name: fails(lambda call=call: call(store)) for name, call in CALLS.items()}
+    assert set(found.values()) <= fault.kinds
+    fault.end(redis_server, proxy)
+    for call in CALLS.values():
+        call(store)
+    assert store.admit(QUESTION).admitted
+
+
+def test_a_wrong_password_is_an_error_until_it_is_right_again(tcp_proxy):
+    with RedisServer(password="right") as server:
+        store = Place("redis", server.url, timeout_s=TIMEOUT_S).open()
+        server.change_password("changed")
+        assert {fails(lambda call=call: call(store)) for call in CALLS.values()} == {"authentication"}
+        server.change_password("right")
+        assert store.admit(QUESTION).admitted
+        store.close()
+
+
+def test_a_missing_password_is_an_authentication_error():
+    with RedisServer(password="secret") as server:
+        store = Place("redis", f"redis://{server.host}:{server.port}/0", timeout_s=TIMEOUT_S).open()
+        assert fails(lambda: store.admit(QUESTION)) == "authentication"
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def tls_server() -> Iterator[RedisServer]:
+    if not redis_speaks_tls():
+        pytest.skip("this redis-server was built without TLS")
+    with RedisServer(tls=True) as server:
+        yield server
+
+
+def test_tls_is_spoken_where_the_address_says_so(tls_server):
+    store = Place("redis", tls_server.url).open()
+    assert store.admit(QUESTION).admitted
+    store.close()
+
+
+def test_tls_to_a_plain_port_is_an_error(redis_server):
+    address = f"rediss://{redis_server.host}:{redis_server.port}/0?ssl_cert_reqs=none"
+    store = Place("redis", address, timeout_s=TIMEOUT_S).open()
+    assert fails(lambda: store.admit(QUESTION)) in {"tls", "timeout", "reset"}
+    store.close()
+
+
+def test_plain_to_a_tls_port_is_an_error(tls_server):
+    address = f"redis://{tls_server.host}:{tls_server.port}/0"
+    store = Place("redis", address, timeout_s=TIMEOUT_S).open()
+    assert fails(lambda: store.admit(QUESTION)) in {"tls", "timeout", "reset", "protocol"}
+    store.close()
+
+
+def test_a_certificate_that_nobody_trusts_is_a_tls_error(tls_server):
+    address = f"rediss://{tls_server.host}:{tls_server.port}/0"
+    store = Place("redis", address, timeout_s=TIMEOUT_S * 4).open()
+    assert fails(lambda: store.admit(QUESTION)) == "tls"
+    store.close()
+
+
+def test_something_that_isnt_redis_is_a_protocol_error(http_faults):
+    store = Place("redis", f"redis://127.0.0.1:{http_faults.port}/0", timeout_s=TIMEOUT_S * 4).open()
+    assert fails(lambda: store.admit(QUESTION)) in {"protocol", "reset"}
+    store.close()
+
+
+def connect_often(store: Store, connections: int) -> None:
+    """Leave that many idle connections."""
+    barrier = Barrier(connections)
+
+    def ask(_: int) -> None:
+        barrier.wait()
+        store.admit(QUESTION)
+
+    with ThreadPoolExecutor(connections) as threads:
+        list(threads.map(ask, range(connections)))
+
+
+def test_connections_that_died_idle_are_replaced_without_an_error(redis_server, proxy, store):
+    connect_often(store, 6)
+    redis_server.restart_empty()
+    for _ in range(8):
+        assert store.admit(QUESTION).admitted
+
+
+def test_a_dead_connection_costs_one_new_one_and_not_one_for_each_that_died(redis_server, proxy, store):
+    connect_often(store, 6)
+    proxy.refuse()
+    proxy.pass_through()
+    proxy.reset_counts()
+    for _ in range(8):
+        assert store.admit(QUESTION).admitted
+    assert proxy.connections == 1
+
+
+def test_a_server_that_restarted_empty_goes_unnoticed_and_knows_nothing(redis_server, store):
+    for _ in range(3):
+        assert store.admit(QUESTION).limits[0].remaining == 999
+        redis_server.restart_empty()
+
+
+def test_a_refused_request_is_tried_on_one_fresh_connection_only(proxy, store):
+    store.admit(QUESTION)
+    proxy.reset_counts()
+    proxy.reset()
+    fails(lambda: store.admit(QUESTION))
+    assert proxy.connections <= 1
+
+
+def test_a_timeout_is_not_tried_again(proxy, store):
+    store.admit(QUESTION)
+    proxy.hang()
+    proxy.reset_counts()
+    fails(lambda: store.admit(QUESTION))
+    assert proxy.connections == 0
+
+
+def test_one_question_is_one_round_trip_on_one_connection(proxy, store):
+    store.admit(QUESTION)
+    proxy.reset_counts()
+    for _ in range(5):
+        store.admit(QUESTION)
+    counts = proxy.counts()
+    assert (counts.round_trips, counts.connections, counts.commands) == (5, 0, ("EVALSHA",) * 5)
+
+
+def test_callers_at_once_have_connections_of_their_own_and_keep_them(proxy, store):
+    connect_often(store, 8)
+    proxy.reset_counts()
+    connect_often(store, 8)
+    assert proxy.connections <= 2

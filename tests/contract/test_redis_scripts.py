@@ -1,0 +1,35 @@
+"""Scripts that the server doesn't know: it was flushed, restarted, or never asked."""
+
+import pytest
+import redis as driver
+
+from tests.contract.workers import request
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.question import Charge, Question, Settlement
+from tidegate.stores import redis as module
+
+RUNS_ON = ["redis", "redis-cluster", "valkey"]
+
+QUESTION = Question("subject", (Charge("a", Bucket(60_000_000, 10)),))
+SETTLEMENT = Settlement("subject", request("claim", "first"), b"answer", fenced=False)
+
+
+@pytest.fixture
+def server(place):
+    with driver.Redis.from_url(place.address) as client:
+        yield client
+
+
+def test_a_flushed_script_cache_goes_unnoticed_and_charges_once(rig, server):
+    for remaining in (9, 8, 7):
+        server.script_flush()
+        answer = rig.store.admit(QUESTION)
+        assert (answer.admitted, answer.limits[0].remaining) == (True, remaining)
+        assert rig.store.settle(SETTLEMENT)
+
+
+def test_scripts_are_known_by_their_digest_after_the_first_time(rig, server):
+    rig.store.admit(QUESTION)
+    rig.store.settle(SETTLEMENT)
+    known = server.script_exists(module.ADMIT.sha, module.HEARTBEAT.sha, module.SETTLE.sha)
+    assert known == [True, True, True]

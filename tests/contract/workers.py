@@ -1,0 +1,59 @@
+"""What each of many threads in many processes does; module-level, so that processes can be told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.contract.places import Place
+from tests.harness.processes import Worker
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.question import Charge, ClaimAnswer, ClaimRequest, Question
+from tidegate.stores.base import ClaimStore, Store
+
+HOUR_US = 3_600_000_000
+# Nothing comes back while the test runs.
+WIDE, NARROW, SINGLE = Bucket(HOUR_US, 100), Bucket(HOUR_US, 7), Bucket(HOUR_US, 1)
+ASKED_BY_EACH = 5
+KEYS = 6
+
+LIMITS = {
+    "wide": (Charge("wide", WIDE),),
+    "both": (Charge("wide", WIDE), Charge("narrow", NARROW)),
+    "single": (Charge("single", SINGLE),),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one thread was told: claims by key, and how often each question was admitted."""
+
+    claimed: list[ClaimAnswer]
+    taken_over: list[ClaimAnswer]
+    admitted: dict[str, int]
+
+
+def open_stores(place: Place, *_: object) -> tuple[Store, ClaimStore]:
+    """One pair per process; asked once, so that nobody connects behind the barrier."""
+    store, claims = place.open(), place.open_claims()
+    store.admit(Question("warm", LIMITS["single"]))
+    claims.recall(request("warm", "warm"))
+    return store, claims
+
+
+def everything_at_once(worker: Worker, _: Place, subject: str) -> Seen:
+    """Try to take free claims and abandoned ones, then spend until long after the limits are used up."""
+    store, claims = worker.shared
+    attempt = f"attempt-{worker.index}"
+    return Seen(
+        [claims.claim(request(f"{subject}-free-{i}", attempt)) for i in range(KEYS)],
+        [claims.claim(request(f"{subject}-left-{i}", attempt)) for i in range(KEYS)],
+        {name: spend(store, Question(f"{subject}-{name}", charges)) for name, charges in LIMITS.items()},
+    )
+
+
+def spend(store: Store, question: Question) -> int:
+    return sum(store.admit(question).admitted for _ in range(ASKED_BY_EACH))
+
+
+def request(key: str, attempt: str, *, hold_ms: int = 60_000, lifetime_ms: int = 3_600_000) -> ClaimRequest:
+    return ClaimRequest(key, "fingerprint", attempt, hold_ms, lifetime_ms, in_redis=True)

@@ -1,0 +1,97 @@
+"""One environment over arbitrary faults and times: never an error, never more than burst + rate x time."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests.unit.ladder import FAULTS, Ladder, SharedStore
+from tidegate.algorithms.token_bucket import Bucket, take
+from tidegate.question import Answer, Charge, Question
+
+faults = st.none() | st.sampled_from(FAULTS)
+names = st.sampled_from(["redis", "dynamodb"])
+
+
+class OneEnvironment(RuleBasedStateMachine):
+    """A caller that asks one environment for tokens of one limit, while its stores fail as they like.
+
+    Redis may come back empty, once this environment has found it failing. (A restart that falls between two
+    questions can't be told from a quiet minute, and costs one burst.)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ladder = Ladder()
+        # What one bucket that never forgets would say of all that was admitted, wherever.
+        self.tat_us: int | None = None
+        self.redis_is_gone = False
+
+    @initialize(
+        interval_ms=st.integers(1, 60_000), burst=st.integers(1, 20), environments=st.none() | st.integers(1, 30)
+    )
+    def begin(self, interval_ms: int, burst: int, environments: int | None) -> None:
+        self.bucket = Bucket(interval_ms * 1000, burst)
+        self.ladder.redis.environments = environments
+
+    @rule(cost=st.integers(1, 20), on_outage=st.sampled_from(["share", "allow", "reject"]))
+    def ask(self, cost: int, on_outage: str) -> None:
+        self._ask(cost, on_outage)
+
+    @rule()
+    def ask_until_refused(self) -> None:
+        while self._ask(1, "reject").admitted:
+            pass
+
+    @rule(seconds=st.floats(0, 20))
+    def time_passes(self, seconds: float) -> None:
+        self.ladder.clock.advance(seconds)
+
+    @rule(name=names, fault=faults)
+    def a_store_changes_its_mood(self, name: str, fault) -> None:
+        if not (name == "redis" and self.redis_is_gone):
+            self._store(name).fault = fault
+
+    @rule(name=names, loses=st.booleans())
+    def a_store_loses_its_answers_or_stops_to(self, name: str, *, loses: bool) -> None:
+        self._store(name).loses_answers = loses
+
+    @rule(on_outage=st.sampled_from(["share", "reject"]))
+    def redis_is_killed_and_found_gone(self, on_outage: str) -> None:
+        self.redis_is_gone, self.ladder.redis.fault = True, "refused"
+        self._ask(1, on_outage)
+
+    @precondition(lambda self: self.redis_is_gone)
+    @rule()
+    def redis_is_back_and_empty(self) -> None:
+        self.redis_is_gone = False
+        self.ladder.redis.come_back_empty()
+        self._ask_redis_again()
+
+    @precondition(lambda self: self.ladder.redis.fault is None and not self.ladder.redis.loses_answers)
+    @rule()
+    def a_second_after_its_return_redis_decides(self) -> None:
+        self._ask_redis_again()
+
+    def _ask_redis_again(self) -> None:
+        self.ladder.clock.advance(1)
+        if not self.ladder.redis.loses_answers:
+            assert self._ask(1, "share").store == "redis"
+
+    def _ask(self, cost: int, on_outage: str) -> Answer:
+        before = {store.name: store.decided for store in (self.ladder.redis, self.ladder.dynamodb)}
+        answer = self.ladder.store.admit(Question("subject", (Charge("limit", self.bucket, cost),), None, on_outage))
+        decided = [name for name, count in before.items() if self._store(name).decided > count]
+        alone = "memory" if on_outage == "share" else "none"
+        assert [answer.store] == (decided or [alone])
+        if answer.store == "none":
+            assert answer.admitted == (on_outage == "allow")
+        elif answer.admitted:
+            within_the_bound = take(self.tat_us, self.ladder.clock.wall_us(), self.bucket, cost)
+            assert within_the_bound.allowed
+            self.tat_us = within_the_bound.tat_us
+        return answer
+
+    def _store(self, name: str) -> SharedStore:
+        return self.ladder.redis if name == "redis" else self.ladder.dynamodb
+
+
+TestOneEnvironment = OneEnvironment.TestCase

@@ -1,0 +1,196 @@
+"""The fields that tell a client what is left, read as a client reads them: with a structured-fields parser."""
+
+import json
+import math
+
+import http_sf
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tidegate import ConfigurationError, Policy, TokenBucket
+from tidegate.algorithms.token_bucket import NEVER
+from tidegate.asgi import Outgoing
+from tidegate.http import Problem, may_carry_fields, problem_headers, problem_type, rate_limit_fields, retry_after_s
+from tidegate.mechanisms import limits
+from tidegate.question import Answer, LimitState
+
+DAY_S = 86_400
+
+rates = st.builds("{}/{}".format, st.integers(1, 1000), st.sampled_from(["s", "min", "h", "d", "90s", "250ms"]))
+token_buckets = st.builds(TokenBucket, rates, st.none() | st.integers(1, 10_000))
+policies = st.lists(token_buckets, min_size=1, max_size=4, unique_by=lambda limit: limit.label).map(tuple)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[Policy, Answer]:
+    """Limits and what a store may say of them."""
+    chosen = draw(policies)
+    states = tuple(
+        draw(
+            st.builds(LimitState, st.just(value=True), st.integers(0, limit.bucket.burst), st.just(0))
+            | st.builds(
+                LimitState,
+                st.just(value=False),
+                st.integers(0, limit.bucket.burst - 1),
+                st.integers(1, limit.bucket.depth_us) | st.just(NEVER),
+            )
+        )
+        for limit in chosen
+    )
+    return Policy(limits=chosen), Answer(all(s.allowed for s in states), states, None, "memory")
+
+
+def parsed(value: bytes) -> dict[str, dict[str, int]]:
+    """Read a list of named items with parameters."""
+    return {name: dict(parameters) for name, parameters in http_sf.parse(value, tltype="list")}
+
+
+def read(policy: Policy, answer: Answer) -> tuple[dict, dict, int | None]:
+    """Return what a client understands: the policies, what is left, and Retry-After."""
+    verdict = limits.read(policy, answer)
+    fields = dict(verdict.fields)
+    retry = dict(verdict.refusal.headers).get(b"retry-after") if verdict.refusal else None
+    return parsed(fields[b"ratelimit-policy"]), parsed(fields[b"ratelimit"]), None if retry is None else int(retry)
+
+
+@given(answers())
+def test_both_fields_name_every_limit_with_whole_numbers(asked):
+    policy, answer = asked
+    policies_field, left, _ = read(policy, answer)
+    labels = [limit.label for limit in policy.limits]
+    assert list(policies_field) == list(left) == labels
+    for label, state in zip(labels, answer.limits, strict=True):
+        assert set(policies_field[label]) == {"q", "w"}
+        assert policies_field[label]["q"] >= 1
+        assert policies_field[label]["w"] >= 1
+        assert left[label]["r"] == state.remaining
+        assert left[label]["t"] >= 0
+        assert all(type(number) is int for number in left[label].values())
+
+
+@given(answers())
+def test_no_window_ends_after_retry_after(asked):
+    _, left, retry_after = read(*asked)
+    if retry_after is not None:
+        assert all(item["t"] <= retry_after for item in left.values())
+
+
+@given(answers())
+def test_a_refusal_says_whole_seconds_that_are_never_too_early_unless_it_is_for_good(asked):
+    policy, answer = asked
+    *_, retry_after = read(policy, answer)
+    waits = [state.retry_after_us for state in answer.limits if not state.allowed]
+    if not waits or NEVER in waits:
+        assert retry_after is None
+    else:
+        needed = math.ceil(max(waits) / 1_000_000)
+        assert min(DAY_S, needed) <= retry_after <= min(DAY_S, math.ceil(needed * 1.1) + 1)
+
+
+@given(answers())
+def test_a_refusal_is_a_429_that_names_the_limits_that_refuse(asked):
+    policy, answer = asked
+    refusal = limits.read(policy, answer).refusal
+    assert (refusal is None) == answer.admitted
+    if refusal is not None:
+        body = json.loads(refusal.body())
+        assert body["status"] == refusal.status == 429
+        assert body["type"].endswith("#quota-exceeded")
+        refusing = [p.label for p, s in zip(policy.limits, answer.limits, strict=True) if not s.allowed]
+        assert body["violated-policies"] == refusing
+
+
+def test_the_policy_field_is_the_same_in_every_answer():
+    policy = Policy(limits=[TokenBucket("10/s", burst=20)])
+    admitted = Answer(True, (LimitState(True, 5, 0, 0),), None, "redis")
+    refused = Answer(False, (LimitState(False, 0, 100_000, 0),), None, "redis")
+    assert read(policy, admitted)[0] == read(policy, refused)[0] == {"10/s": {"q": 20, "w": 2}}
+
+
+def test_the_fields_of_the_documented_example():
+    fields = rate_limit_fields([TokenBucket("20/s", burst=40)], [LimitState(True, 39, 0, 0)], None)
+    assert fields.policy == b'"20/s";q=40;w=2'
+    assert fields.limit == b'"20/s";r=39;t=1'
+
+
+@given(st.text(max_size=12) | st.from_regex(r"\s?\d{1,3}\s?/\s?s\s?", fullmatch=True), st.none() | st.text(max_size=8))
+@example("\N{FULLWIDTH DIGIT TWO}/s", None)
+@example("2/s\n", None)
+@example("1/s", 'a"b\\c')
+@example("1/d", None)
+def test_every_limit_that_can_be_declared_can_be_sent(rate, name):
+    try:
+        limit = TokenBucket(rate, name=name)
+    except ConfigurationError:
+        return
+    fields = rate_limit_fields([limit], [LimitState(True, 1, 0, 0)], None)
+    assert list(parsed(fields.limit)) == list(parsed(fields.policy)) == [limit.label]
+
+
+@pytest.mark.parametrize("burst", [10**15, 10**18, 2**63])
+def test_a_burst_that_no_field_and_no_store_can_hold_is_refused_when_it_is_declared(burst):
+    with pytest.raises(ConfigurationError) as raised:
+        TokenBucket("1/d", burst=burst)
+    assert raised.value.name == "TokenBucket(burst=…)"
+
+
+def test_an_answer_that_no_store_looked_at_carries_no_fields():
+    policy = Policy(limits=[TokenBucket("1/s")])
+    verdict = limits.read(policy, Answer(True, (), None, "none"))
+    assert (verdict.refusal, verdict.fields) == (None, ())
+
+
+def test_a_route_that_rejects_in_an_outage_answers_503_with_retry_after():
+    verdict = limits.read(Policy(limits=[TokenBucket("1/s")]), Answer(False, (), None, "none"))
+    assert verdict.refusal.status == 503
+    assert verdict.refusal.type.endswith("#temporary-reduced-capacity")
+    assert int(dict(verdict.refusal.headers)[b"retry-after"]) >= 1
+
+
+@given(st.integers(0, 10**13))
+def test_retry_after_is_whole_jittered_upwards_and_at_most_a_day(wait_us):
+    seconds = retry_after_s(wait_us)
+    assert type(seconds) is int
+    assert 1 <= seconds <= DAY_S
+    assert min(DAY_S, wait_us / 1_000_000) <= seconds <= max(1, math.ceil(wait_us / 1_000_000 * 1.1))
+
+
+def test_clients_that_are_told_to_come_back_dont_come_back_together():
+    assert len({retry_after_s(600_000_000) for _ in range(50)}) > 10
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("status", "carried"), [(200, True), (204, True), (301, False), (304, False), (404, True)])
+async def test_redirections_carry_no_fields(status, carried):
+    sent = []
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    outgoing = Outgoing(send)
+    outgoing.fields = ((b"ratelimit", b"x"),)
+    await outgoing({"type": "http.response.start", "status": status, "headers": []})
+    assert (outgoing.status, may_carry_fields(status)) == (status, carried)
+    assert ((b"ratelimit", b"x") in sent[0]["headers"]) == carried
+
+
+def test_a_problem_is_problem_json_of_its_own_length():
+    problem = Problem(
+        409, problem_type("out-of-stock"), "Out of stock", "Täglich", ((b"retry-after", b"1"),), {"id": 7}
+    )
+    headers = dict(problem_headers(problem))
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert int(headers[b"content-length"]) == len(problem.body())
+    assert headers[b"retry-after"] == b"1"
+    assert json.loads(problem.body()) == {
+        "type": "urn:tidegate:problem:out-of-stock",
+        "title": "Out of stock",
+        "status": 409,
+        "detail": "Täglich",
+        "id": 7,
+    }
+
+
+def test_a_full_uri_stays_a_problems_type():
+    assert problem_type("https://example.com/problems/x") == "https://example.com/problems/x"

@@ -1,0 +1,127 @@
+"""Every TIDEGATE_* variable: what it takes, and what is said of anything else."""
+
+import pytest
+
+from tidegate import ConfigurationError, Settings
+from tidegate.lifecycle import compose
+
+REDIS = {"TIDEGATE_REDIS_URL": "redis://localhost:6379/0"}
+
+
+def read(**variables: str) -> Settings:
+    return Settings.from_environ(REDIS | {f"TIDEGATE_{name}": value for name, value in variables.items()})
+
+
+def test_what_is_left_out_has_a_default():
+    settings = Settings.from_environ(REDIS)
+    assert settings == Settings(redis_url="redis://localhost:6379/0")
+    assert (settings.namespace, settings.decision_budget_ms, settings.release) == ("default", 60, "local")
+    assert settings.idempotency_lifetime_ms == 86_400_000
+    flags = (settings.redis_cluster, settings.trust_api_key_header, settings.memory_only, settings.on_lambda)
+    assert flags == (False,) * 4
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "attribute", "value"),
+    [
+        ("REDIS_URL", "rediss://cache:6379", "redis_url", "rediss://cache:6379"),
+        ("REDIS_URL", " redis://cache:6379 ", "redis_url", "redis://cache:6379"),
+        ("REDIS_URL", "unix:///run/redis.sock", "redis_url", "unix:///run/redis.sock"),
+        ("REDIS_CLUSTER", "1", "redis_cluster", True),
+        ("REDIS_CLUSTER", "true", "redis_cluster", True),
+        ("REDIS_CLUSTER", "No", "redis_cluster", False),
+        ("TABLE", "claims", "table", "claims"),
+        ("NAMESPACE", "shop-2_eu", "namespace", "shop-2_eu"),
+        ("NAMESPACE", "n" * 32, "namespace", "n" * 32),
+        ("DECISION_BUDGET_MS", "10", "decision_budget_ms", 10),
+        ("DECISION_BUDGET_MS", "10000", "decision_budget_ms", 10_000),
+        ("PRINCIPAL_SECRET", "s3cret", "principal_secret", "s3cret"),
+        ("TRUST_API_KEY_HEADER", "1", "trust_api_key_header", True),
+        ("TRUST_API_KEY_HEADER", "0", "trust_api_key_header", False),
+        ("TRUST_API_KEY_HEADER", "", "trust_api_key_header", False),
+        ("IDEMPOTENCY_LIFETIME", "1h", "idempotency_lifetime_ms", 3_600_000),
+        ("RELEASE", "2026-11", "release", "2026-11"),
+    ],
+)
+def test_a_good_value_is_taken(variable, text, attribute, value):
+    assert getattr(read(**{variable: text}), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "advice"),
+    [
+        ("REDIS_URL", "localhost:6379", "write redis://HOST:6379/0, or rediss:// for TLS"),
+        ("REDIS_URL", "http://localhost", "write redis://"),
+        ("REDIS_CLUSTER", "maybe", "write 1 or 0"),
+        ("TRUST_API_KEY_HEADER", "2", "write 1 or 0"),
+        ("NAMESPACE", "n" * 33, "1 to 32 letters, digits, '-' and '_'"),
+        ("NAMESPACE", "a{b}", "1 to 32 letters, digits, '-' and '_'"),
+        ("NAMESPACE", "größe", "1 to 32 letters, digits, '-' and '_'"),
+        ("DECISION_BUDGET_MS", "9", "from 10 to 10000"),
+        ("DECISION_BUDGET_MS", "10001", "from 10 to 10000"),
+        ("DECISION_BUDGET_MS", "60ms", "from 10 to 10000"),
+        ("DECISION_BUDGET_MS", "-60", "from 10 to 10000"),
+        ("IDEMPOTENCY_LIFETIME", "forever", "such as '30s', '250ms' or '24h'"),
+        ("IDEMPOTENCY_LIFETIME", "0s", "write at least"),
+        ("STORE", "redis", "write 'memory'"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name_with_what_to_write(variable, text, advice):
+    with pytest.raises(ConfigurationError) as raised:
+        read(**{variable: text})
+    assert raised.value.name == f"TIDEGATE_{variable}"
+    assert str(raised.value).startswith(f"TIDEGATE_{variable}: ")
+    assert advice in str(raised.value)
+
+
+def test_no_store_at_all_is_answered_with_the_ways_to_have_one():
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_environ({})
+    for way in ("TIDEGATE_REDIS_URL=redis://", "TIDEGATE_TABLE=", "TIDEGATE_STORE=memory"):
+        assert way in str(raised.value)
+
+
+@pytest.mark.parametrize("shared", [REDIS, {"TIDEGATE_TABLE": "claims"}, REDIS | {"TIDEGATE_TABLE": "claims"}])
+def test_memory_excludes_shared_stores(shared):
+    with pytest.raises(ConfigurationError, match="TIDEGATE_STORE: 'memory' excludes") as raised:
+        Settings.from_environ(shared | {"TIDEGATE_STORE": "memory"})
+    assert "unset" in str(raised.value)
+
+
+@pytest.mark.parametrize("stores", [REDIS, {"TIDEGATE_TABLE": "claims"}, {"TIDEGATE_STORE": "memory"}])
+def test_one_kind_of_store_is_enough(stores):
+    assert isinstance(Settings.from_environ(stores), Settings)
+
+
+def test_iam_authentication_needs_user_and_cache():
+    settings = read(REDIS_IAM_USER="app", REDIS_IAM_CACHE="cache-1")
+    assert (settings.redis_iam_user, settings.redis_iam_cache) == ("app", "cache-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("REDIS_IAM_USER", "REDIS_IAM_CACHE"), ("REDIS_IAM_CACHE", "REDIS_IAM_USER")]
+)
+def test_half_of_iam_authentication_is_refused_and_the_missing_half_named(given, missing):
+    with pytest.raises(ConfigurationError) as raised:
+        read(**{given: "x"})
+    assert f"TIDEGATE_{missing}" in str(raised.value).partition(": ")[2]
+
+
+def test_the_functions_version_is_the_release_unless_one_is_named():
+    on_lambda = REDIS | {"AWS_LAMBDA_FUNCTION_NAME": "api", "AWS_LAMBDA_FUNCTION_VERSION": "42"}
+    assert Settings.from_environ(on_lambda).release == "42"
+    assert Settings.from_environ(on_lambda).on_lambda
+    assert Settings.from_environ(on_lambda | {"TIDEGATE_RELEASE": "blue"}).release == "blue"
+
+
+@pytest.mark.parametrize("url", ["redis://cache:port", "redis://cache:6379?socket_timeout=soon"])
+def test_an_address_that_the_driver_cant_read_is_refused_by_name_too(url):
+    with pytest.raises(ConfigurationError) as raised:
+        compose(read(REDIS_URL=url))
+    assert raised.value.name == "TIDEGATE_REDIS_URL"
+
+
+def test_a_configuration_error_shows_no_secret():
+    with pytest.raises(ConfigurationError) as raised:
+        read(REDIS_URL="redis:/:hunter2@cache:6379")
+    assert "hunter2" not in str(raised.value)
