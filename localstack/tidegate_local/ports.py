@@ -1,6 +1,7 @@
 """Loopback ports: taken and held at once, so that nobody else gets them in between."""
 
 import errno
+import random
 import socket
 
 from tidegate_local.errors import StartError
@@ -8,6 +9,7 @@ from tidegate_local.errors import StartError
 LOOPBACK = "127.0.0.1"
 # The number of the file descriptor under which the engine's process gets its listening socket.
 ENGINE_SOCKET = 3
+_BELOW_EPHEMERAL = range(22_000, 32_000)
 
 
 def listen_from(first: int, tries: int = 50) -> socket.socket:
@@ -33,15 +35,18 @@ def listen_from(first: int, tries: int = 50) -> socket.socket:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return a port that is free at this moment: the preferred one, else one of the system's choice."""
-    for port in (preferred, 0):
-        if port is None:
-            continue
+    """Return a port that is free at this moment: the preferred one, else any below the kernel's ephemeral range.
+
+    A port from within it could become some connection's own while its server is down, and the server, killed and
+    started again, would have to move.
+    """
+    drawn = random.sample(_BELOW_EPHEMERAL, 100)
+    for port in [preferred, *drawn] if preferred else drawn:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
     raise StartError(f"No free port on {LOOPBACK}.")
