@@ -13,7 +13,7 @@ from functions.api.data.errors import DataUnavailableError
 from functions.api.shop import Shop, shop
 from tidegate import ConfigurationError, Gate
 
-TABLE_TIMEOUT_S = 1.0
+TABLE_TIMEOUT_S = 2.0
 NOBODY = "health"  # an id that no item has: the cheapest read that proves a table can be read
 
 Status = Literal["ok", "degraded", "down"]

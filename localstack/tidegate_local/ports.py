@@ -3,6 +3,7 @@
 import errno
 import random
 import socket
+import time
 
 from tidegate_local.errors import StartError
 
@@ -34,19 +35,31 @@ def listen_from(first: int, tries: int = 50) -> socket.socket:
     raise StartError(f"No free port on {LOOPBACK} from {first} to {first + tries - 1}.")
 
 
-def free_port(preferred: int | None = None) -> int:
+def free_port(preferred: int | None = None, patience_s: float = 1.0) -> int:
     """Return a port that is free at this moment: the preferred one, else any below the kernel's ephemeral range.
 
     A port from within it could become some connection's own while its server is down, and the server, killed and
-    started again, would have to move.
+    started again, would have to move. The preferred port is waited for: a killed server with several threads may
+    hold it for a moment longer than its process seems to live.
     """
-    drawn = random.sample(_BELOW_EPHEMERAL, 100)
-    for port in [preferred, *drawn] if preferred else drawn:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
+    deadline = time.monotonic() + patience_s
+    while preferred is not None:
+        if _is_free(preferred):
+            return preferred
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    for port in random.sample(_BELOW_EPHEMERAL, 100):
+        if _is_free(port):
             return port
     raise StartError(f"No free port on {LOOPBACK}.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -93,7 +93,7 @@ async def test_a_hung_dynamodb_isnt_waited_for(start, tables, dynamo):
         dynamo.cont()
 
     assert answer.status_code == 503
-    assert by_name(answer)["orders-table"]["error"] == "no answer within 1 s"
+    assert by_name(answer)["orders-table"]["error"] == "no answer within 2 s"
 
 
 async def test_a_missing_variable_is_named(start, monkeypatch):

@@ -187,6 +187,17 @@ def test_what_was_let_through_without_limits_doesnt_change_them(outage):
     assert spend(outage) == 10
 
 
+@pytest.mark.parametrize("environments", [4, 30, 1000])
+def test_after_an_outage_nobody_waits_longer_than_an_empty_bucket_makes_him(ladder, environments):
+    ladder.redis.environments = environments
+    ladder.store.admit(question(subject="someone else"))
+    ladder.redis.fault = ladder.dynamodb.fault = "refused"
+    ladder.store.admit(question())
+    ladder.redis.come_back_empty()
+    ladder.clock.advance(LONGEST_PAUSE_S)
+    assert spend(ladder) >= 1
+
+
 def settlement() -> Settlement:
     claim = ClaimRequest("id", "print", "attempt", hold_ms=1000, lifetime_ms=60_000)
     return Settlement("subject", claim, b"answer", fenced=False)

@@ -1,0 +1,81 @@
+"""What an environment remembers of its buckets, and carries from store to store."""
+
+import pytest
+
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.question import Answer, Charge, LimitState, Question
+from tidegate.stores.debts import Debts
+from tidegate.testing import FakeClock
+
+BUCKET = Bucket(interval_us=1_000_000, burst=10)
+ONE, TWO = Charge("one", BUCKET), Charge("two", BUCKET)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def debts(clock: FakeClock) -> Debts:
+    return Debts(clock, capacity=2)
+
+
+def hear(debts: Debts, clock: FakeClock, subject: str, *debts_us: int, asked_s_ago: float = 0) -> None:
+    states = tuple(LimitState(allowed=True, remaining=0, retry_after_us=0, debt_us=us) for us in debts_us)
+    answer = Answer(admitted=True, limits=states, claim=None, store="redis")
+    debts.heard(Question(subject, (ONE, TWO)[: len(debts_us)]), answer, clock.monotonic() - asked_s_ago)
+
+
+def carried(debts: Debts, subject: str = "a") -> list[int]:
+    return [charge.known_debt_us for charge in debts.carried_by(Question(subject, (ONE, TWO))).charges]
+
+
+def test_what_was_never_heard_of_has_no_debt(debts):
+    question = Question("a", (ONE, TWO))
+    assert debts.carried_by(question) is question
+
+
+def test_a_debt_is_carried_to_its_bucket_and_no_other(debts, clock):
+    hear(debts, clock, "a", 3_000_000)
+    assert carried(debts) == [3_000_000, 0]
+    assert carried(debts, "b") == [0, 0]
+
+
+def test_a_debt_falls_with_time_and_ends(debts, clock):
+    hear(debts, clock, "a", 3_000_000, 9_000_000)
+    clock.advance(2)
+    assert carried(debts) == [1_000_000, 7_000_000]
+    clock.advance(2)
+    assert carried(debts) == [0, 5_000_000]
+
+
+def test_of_two_tales_the_larger_is_believed(debts, clock):
+    hear(debts, clock, "a", 5_000_000)
+    clock.advance(1)
+    hear(debts, clock, "a", 1_000_000)
+    assert carried(debts) == [4_000_000, 0]
+    hear(debts, clock, "a", 8_000_000)
+    assert carried(debts) == [8_000_000, 0]
+
+
+def test_an_answer_counts_from_when_it_was_asked_for(debts, clock):
+    clock.advance(10)
+    hear(debts, clock, "a", 3_000_000, asked_s_ago=0.5)
+    assert carried(debts) == [2_500_000, 0]
+
+
+def test_an_answer_of_no_store_says_nothing(debts, clock):
+    debts.heard(Question("a", (ONE, TWO)), Answer(admitted=True, limits=(), claim=None, store="none"), 0)
+    assert carried(debts) == [0, 0]
+
+
+def test_beyond_its_capacity_the_subject_unheard_of_for_longest_is_forgotten(debts, clock):
+    for subject in ("a", "b", "a", "c"):
+        hear(debts, clock, subject, 3_000_000)
+    assert [carried(debts, subject)[0] for subject in ("a", "b", "c")] == [3_000_000, 0, 3_000_000]
+
+
+def test_no_debt_is_carried_beyond_an_empty_bucket(debts, clock):
+    hear(debts, clock, "a", 60_000_000)
+    assert carried(debts) == [BUCKET.depth_us, 0]

@@ -1,0 +1,82 @@
+"""What an environment is composed of, and when."""
+
+import threading
+
+import pytest
+
+from tidegate import ConfigurationError, Settings
+from tidegate.lifecycle import Lifecycle, Waiter, compose
+from tidegate.stores.dynamodb_claims import DynamoClaims
+from tidegate.stores.memory import MemoryStore
+
+REDIS, TABLE = {"redis_url": "redis://localhost:1/0"}, {"table": "claims"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "ladder", "claims"),
+    [
+        (REDIS | TABLE, ["redis", "dynamodb"], DynamoClaims),
+        (REDIS, ["redis"], type(None)),
+        (TABLE, ["dynamodb"], DynamoClaims),
+        ({"memory_only": True}, [], MemoryStore),
+    ],
+)
+def test_the_settings_say_which_stores_there_are(settings, ladder, claims):
+    environment = compose(Settings(**settings))
+    assert [state.name for state in environment.stores.states] == ladder
+    assert {state.state for state in environment.stores.states} <= {"untried"}
+    assert isinstance(environment.claims, claims)
+
+
+def test_an_environment_is_made_once_however_many_ask_at_once():
+    read = []
+
+    def settings() -> Settings:
+        read.append(1)
+        return Settings(memory_only=True)
+
+    lifecycle, barrier, found = Lifecycle(settings), threading.Barrier(8), []
+
+    def ask() -> None:
+        barrier.wait()
+        found.append(lifecycle.environment)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read) == 1
+    assert len({id(environment) for environment in found}) == 1
+
+
+def test_settings_that_were_wrong_are_read_again():
+    answers = [None, Settings(memory_only=True)]
+
+    def settings() -> Settings:
+        answer = answers.pop(0)
+        if answer is None:
+            raise ConfigurationError("TIDEGATE_REDIS_URL", "wrong")
+        return answer
+
+    lifecycle = Lifecycle(settings)
+    with pytest.raises(ConfigurationError):
+        _ = lifecycle.environment
+    assert lifecycle.environment.settings.memory_only
+
+
+def test_a_store_that_is_down_at_start_is_known_before_the_first_decision():
+    environment = Lifecycle(lambda: Settings(**REDIS)).environment
+    [state] = environment.stores.states
+    assert (state.state, state.fault) == ("failing", "refused")
+
+
+@pytest.mark.anyio
+async def test_on_lambda_a_call_blocks_its_own_thread_and_elsewhere_one_of_many():
+    here = threading.get_ident()
+    assert await Waiter(inline=True)(threading.get_ident) == here
+    assert await Waiter(inline=False)(threading.get_ident) != here
+
+
+def test_closing_before_anything_was_made_does_nothing():
+    Lifecycle(lambda: Settings(memory_only=True)).close()
