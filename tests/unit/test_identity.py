@@ -106,12 +106,12 @@ def test_an_authorizer_that_names_nobody_leaves_the_key(authorizer):
     assert principal(event) == "key:id1"
 
 
-@given(st.text(st.characters(max_codepoint=0xFF), min_size=1))
+@given(st.text(st.characters(max_codepoint=0xFF), min_size=12))
 def test_no_trusted_value_is_ever_part_of_a_principal(value):
     made = {"headers": [(b"x-api-key", value.encode("latin-1"))], "client": None}
     found = Identifier(TRUSTED)(made)
     assert len(found) == len("key:") + 20
-    assert len(value) < 4 or value not in found
+    assert value not in found
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\x1f")), min_size=1, max_size=4), st.integers(1, 32))
