@@ -24,7 +24,9 @@ def debts(clock: FakeClock) -> Debts:
 def hear(debts: Debts, clock: FakeClock, subject: str, *debts_us: int, asked_s_ago: float = 0) -> None:
     states = tuple(LimitState(allowed=True, remaining=0, retry_after_us=0, debt_us=us) for us in debts_us)
     answer = Answer(admitted=True, limits=states, claim=None, store="redis")
-    debts.heard(Question(subject, (ONE, TWO)[: len(debts_us)]), answer, clock.monotonic() - asked_s_ago)
+    debts.heard(
+        Question(subject, (ONE, TWO)[: len(debts_us)]), answer, debts.now().plus(round(-asked_s_ago * 1_000_000))
+    )
 
 
 def carried(debts: Debts, subject: str = "a") -> list[int]:
@@ -66,7 +68,7 @@ def test_an_answer_counts_from_when_it_was_asked_for(debts, clock):
 
 
 def test_an_answer_of_no_store_says_nothing(debts, clock):
-    debts.heard(Question("a", (ONE, TWO)), Answer(admitted=True, limits=(), claim=None, store="none"), 0)
+    debts.heard(Question("a", (ONE, TWO)), Answer(admitted=True, limits=(), claim=None, store="none"), debts.now())
     assert carried(debts) == [0, 0]
 
 
@@ -79,3 +81,18 @@ def test_beyond_its_capacity_the_subject_unheard_of_for_longest_is_forgotten(deb
 def test_no_debt_is_carried_beyond_an_empty_bucket(debts, clock):
     hear(debts, clock, "a", 60_000_000)
     assert carried(debts) == [BUCKET.depth_us, 0]
+
+
+class FrozenClock(FakeClock):
+    """A clock whose monotonic side stands still while the environment is frozen."""
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def test_a_debt_falls_while_the_environment_is_frozen():
+    clock = FrozenClock()
+    debts = Debts(clock)
+    hear(debts, clock, "a", 3_000_000)
+    clock.advance(2)
+    assert carried(debts) == [1_000_000, 0]

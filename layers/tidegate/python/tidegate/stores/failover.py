@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
 from tidegate.question import Answer, Question, Settlement
-from tidegate.stores.debts import Debts
+from tidegate.stores.debts import Debts, Moment
 from tidegate.stores.memory import MemoryStore
 from tidegate.stores.tracked import StoreState, TrackedStore
 
@@ -31,7 +31,6 @@ class FailoverStore:
     def __init__(self, rungs: Sequence[TrackedStore], last: MemoryStore, clock: Clock) -> None:
         self._rungs = rungs
         self._last = last
-        self._clock = clock
         self._current = rungs[0].name if rungs else last.name
         self._debts = Debts(clock)
         self._environments = 1
@@ -50,14 +49,14 @@ class FailoverStore:
         """Decide on the first rung that answers; with none, as the route chose for an outage."""
         carried = self._debts.carried_by(question)
         for rung in self._rungs:
-            asked_at = self._clock.monotonic()
+            asked = self._debts.now()
             try:
                 answer = rung.ask(lambda store: store.admit(carried))
             except StoreUnavailableError:
                 continue
             if answer.environments is not None:
                 self._environments = answer.environments
-            return self._noted(question, answer, asked_at)
+            return self._noted(question, answer, asked)
         return self._alone(carried)
 
     def settle(self, settlement: Settlement) -> bool:
@@ -91,10 +90,10 @@ class FailoverStore:
         """No shared store answers: enforce our share of the limits, none of them, or refuse."""
         if self._rungs and question.on_outage != "share":
             return Answer(admitted=question.on_outage == "allow", limits=(), claim=None, store="none")
-        asked_at = self._clock.monotonic()
-        return self._noted(question, self._last.admit(question.shared_by(self._environments)), asked_at)
+        asked = self._debts.now()
+        return self._noted(question, self._last.admit(question.shared_by(self._environments)), asked)
 
-    def _noted(self, question: Question, answer: Answer, asked_at: float) -> Answer:
+    def _noted(self, question: Question, answer: Answer, asked: Moment) -> Answer:
         self._current = answer.store
-        self._debts.heard(question, answer, asked_at)
+        self._debts.heard(question, answer, asked)
         return answer
