@@ -9,7 +9,7 @@ BIN := .venv/bin
 # The environment's programs first; then uv, where it had to be installed for this project alone.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
 
-.PHONY: help setup up down status logs dev test lint bench clean
+.PHONY: help setup up down status logs dev cdk test lint bench clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -28,6 +28,9 @@ status: setup ## Show what runs and what is deployed
 
 logs: setup ## Follow the functions' logs; ARGS=--no-follow prints what there is
 	@$(BIN)/tidegate logs $(ARGS)
+
+cdk: setup ## Run the pinned CDK CLI: ARGS="synth -c stage=aws"
+	@$(BIN)/tidegate cdk $(ARGS)
 
 dev: setup ## Serve the app under uvicorn with reload, against the cloud that is up
 	@$(BIN)/tidegate dev $(ARGS)

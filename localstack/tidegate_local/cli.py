@@ -105,6 +105,13 @@ def tools() -> None:
         print(redis_server.find_binary())  # noqa: T201 - the Makefile reads it
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def cdk(context: typer.Context) -> None:
+    """Run the pinned CDK CLI with your own environment: `tidegate cdk synth -c stage=aws`."""
+    with _clear_errors():
+        raise typer.Exit(toolchain.ensure().run_cdk(context.args))
+
+
 def _show_access(console: Console, state: LocalState) -> None:
     url, keys = state.api_url, state.api_keys
     console.print(f"[bold]{url}[/bold]", soft_wrap=True, highlight=False)

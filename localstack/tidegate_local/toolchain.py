@@ -3,6 +3,9 @@
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,13 @@ class Toolchain:
     node: Path
     cdk: Path
     search_path: str
+
+    def run_cdk(self, arguments: Sequence[str]) -> int:
+        """Run CDK at the root of the repository, with this environment and interpreter; return its exit code."""
+        search_path = os.pathsep.join([str(Path(sys.executable).parent), self.search_path])
+        command = [str(self.node), str(self.cdk), *arguments]
+        environ = {**os.environ, "PATH": search_path}
+        return subprocess.run(command, cwd=REPOSITORY, env=environ, check=False).returncode  # noqa: S603 - the user's own words
 
 
 def ensure() -> Toolchain:

@@ -19,6 +19,9 @@ from tidegate import StoreUnavailableError
 from tidegate.algorithms.token_bucket import Bucket
 from tidegate.question import Charge, Question, Settlement
 from tidegate.stores.base import Store
+from tidegate.stores.breaker import Breaker
+from tidegate.stores.tracked import TrackedStore
+from tidegate.testing import FakeClock
 
 TIMEOUT_S = 0.15
 # Not about speed: what isn't bounded would take for ever, or a driver's own minute.
@@ -189,6 +192,17 @@ def test_a_dead_connection_costs_one_new_one_and_not_one_for_each_that_died(redi
     for _ in range(8):
         assert store.admit(QUESTION).admitted
     assert proxy.connections == 1
+
+
+def test_connections_that_fell_silent_together_cost_one_failure(proxy, store):
+    clock = FakeClock()
+    tracked = TrackedStore(store, Breaker(clock), clock)
+    connect_often(store, 6)
+    proxy.blackhole()
+    assert fails(lambda: tracked.ask(lambda asked: asked.admit(QUESTION))) == "timeout"
+    for _ in range(8):
+        clock.advance(1)
+        assert tracked.ask(lambda asked: asked.admit(QUESTION)).admitted
 
 
 def test_a_server_that_restarted_empty_goes_unnoticed_and_knows_nothing(redis_server, store):
