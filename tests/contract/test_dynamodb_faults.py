@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests.contract.patience import answered
 from tests.contract.places import Place, close
 from tests.contract.workers import request
 from tests.harness.dynamodb import DynamoServer
@@ -110,16 +111,16 @@ def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(wa
     store, claims = stores
     store._client.warm()
     if connected:
-        store.probe()
-        claims.recall(CLAIM)
+        answered(store.probe)
+        answered(lambda: claims.recall(CLAIM))
     begin(way)
     with ThreadPoolExecutor(len(CALLS)) as at_once:
         found = set(at_once.map(lambda call: fails(lambda: call(store, claims)), CALLS.values()))
     way.heal()
     assert found <= kinds
     for call in CALLS.values():
-        call(store, claims)
-    assert store.admit(QUESTION).admitted
+        answered(lambda call=call: call(store, claims))
+    assert answered(lambda: store.admit(QUESTION)).admitted
 
 
 def test_a_server_that_was_killed_is_used_again_when_it_is_back(fresh_dynamo):

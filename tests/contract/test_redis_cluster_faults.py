@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.patience import answered
 from tests.contract.places import Place
 from tests.contract.test_redis_faults import CALLS, QUESTION, TIMEOUT_S, fails
 from tests.harness.redis_server import RedisServer
@@ -32,14 +33,14 @@ def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(
     redis_cluster, store, begin, end, kinds, connected
 ):
     if connected:
-        store.admit(QUESTION)
+        answered(lambda: store.admit(QUESTION))
     begin(redis_cluster)
     found = {name: fails(lambda call=call: call(store)) for name, call in CALLS.items()}
     assert set(found.values()) <= kinds
     end(redis_cluster)
     for call in CALLS.values():
-        call(store)
-    assert store.admit(QUESTION).admitted
+        answered(lambda call=call: call(store))
+    assert answered(lambda: store.admit(QUESTION)).admitted
 
 
 def test_a_single_nodes_client_is_told_that_a_cluster_is_down(redis_cluster):
@@ -47,7 +48,7 @@ def test_a_single_nodes_client_is_told_that_a_cluster_is_down(redis_cluster):
     redis_cluster.lose_slots()
     assert fails(lambda: store.admit(QUESTION)) == "cluster-down"
     redis_cluster.take_slots()
-    assert store.admit(QUESTION).admitted
+    assert answered(lambda: store.admit(QUESTION)).admitted
     store.close()
 
 
@@ -59,5 +60,5 @@ def test_a_clusters_client_at_a_single_node_is_an_error(redis_server):
 
 def test_a_restart_empty_goes_unnoticed(redis_cluster, store):
     for _ in range(2):
-        assert store.admit(QUESTION).limits[0].remaining == 999
+        assert answered(lambda: store.admit(QUESTION)).limits[0].remaining == 999
         redis_cluster.restart_empty()

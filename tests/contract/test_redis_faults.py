@@ -10,6 +10,7 @@ from threading import Barrier
 
 import pytest
 
+from tests.contract.patience import answered
 from tests.contract.places import Place
 from tests.contract.workers import request
 from tests.harness.redis_binary import redis_speaks_tls
@@ -97,14 +98,14 @@ def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(
     redis_server, proxy, store, fault, connected
 ):
     if connected:
-        store.admit(QUESTION)
+        answered(lambda: store.admit(QUESTION))
     fault.begin(redis_server, proxy)
     found = {name: fails(lambda call=call: call(store)) for name, call in CALLS.items()}
     assert set(found.values()) <= fault.kinds
     fault.end(redis_server, proxy)
     for call in CALLS.values():
-        call(store)
-    assert store.admit(QUESTION).admitted
+        answered(lambda call=call: call(store))
+    assert answered(lambda: store.admit(QUESTION)).admitted
 
 
 def test_a_wrong_password_is_an_error_until_it_is_right_again(tcp_proxy):
@@ -113,7 +114,7 @@ def test_a_wrong_password_is_an_error_until_it_is_right_again(tcp_proxy):
         server.change_password("changed")
         assert {fails(lambda call=call: call(store)) for call in CALLS.values()} == {"authentication"}
         server.change_password("right")
-        assert store.admit(QUESTION).admitted
+        assert answered(lambda: store.admit(QUESTION)).admitted
         store.close()
 
 
