@@ -19,7 +19,7 @@ from tidegate.admission import Admission, Claim
 from tidegate.asgi import BodyTooLargeError, Captured, Outgoing, read_body, reread, respond, send_whole
 from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.http import Problem, problem_type, reduced_capacity
-from tidegate.identity import Identifier, Identify, digest
+from tidegate.identity import Identify, digest
 from tidegate.lifecycle import Environment, Lifecycle
 from tidegate.mechanisms import idempotency, limits
 from tidegate.mechanisms.idempotency import Replay
@@ -37,7 +37,7 @@ class Guard:
         app: what it protects.
         lifecycle: holds the environment's parts.
         routes: makes the route table at the first request, when all routes are declared.
-        identify: finds the principal; `Identifier` if None.
+        identify: finds the principal; the environment's `Identifier` if None.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Guard:
         out = Outgoing(send)
         way = _Way(self._app, environment, scope, receive, out)
         try:
-            way.identify(self._routes(), self._identify or Identifier(environment.settings))
+            way.identify(self._routes(), self._identify or environment.identify)
             match await way.prepare() or await way.admit():
                 case Problem() as refusal:
                     await way.refuse(refusal)

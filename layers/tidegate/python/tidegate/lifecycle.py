@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from tidegate.clock import Clock, SystemClock
 from tidegate.errors import ConfigurationError, StoreUnavailableError
+from tidegate.identity import Identifier, Identify
 from tidegate.settings import Settings
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
@@ -48,6 +49,7 @@ class Environment:
         claims: the store that guards effects; None if only Redis is configured.
         warm: makes what the fallback needs before it is needed.
         call: runs a store's blocking call, and waits for it without blocking others.
+        identify: finds a request's principal, where the application doesn't do that itself.
     """
 
     settings: Settings
@@ -56,6 +58,7 @@ class Environment:
     claims: ClaimStore | None
     warm: Callable[[], None]
     call: Waiter
+    identify: Identify
 
 
 class Waiter:
@@ -97,9 +100,8 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
         rungs.append(_tracked(decisions, clock))
     if settings.memory_only:
         claims = last
-    return Environment(
-        settings, clock, FailoverStore(rungs, last, clock), claims, warm, Waiter(inline=settings.on_lambda)
-    )
+    waiter = Waiter(inline=settings.on_lambda)
+    return Environment(settings, clock, FailoverStore(rungs, last, clock), claims, warm, waiter, Identifier(settings))
 
 
 class Lifecycle:
