@@ -7,21 +7,20 @@ import sys
 import tempfile
 import uuid
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from tests.harness.ports import free_port
-from tests.harness.server_process import ServerProcess
+from tests.harness.server_process import ServerProcess, SignalledServer
 
 _START_DEADLINE_S = 20.0
 _SERIAL = itertools.count(1)
 
 
-class DynamoServer:
+class DynamoServer(SignalledServer):
     """The engine, serving DynamoDB only; a context manager that starts it and always ends it.
 
     Tables live in memory: after `kill` and `start` it has the same port and no table.
@@ -50,43 +49,10 @@ class DynamoServer:
     def endpoint_url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        return self._process.running
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def start(self) -> None:
         """Starts it and returns when ListTables answers; RuntimeError with the log's tail otherwise."""
         self._process.launch()
         self._process.wait_until(self._answers, deadline_s=_START_DEADLINE_S)
-
-    def kill(self) -> None:
-        """SIGKILL: the port refuses, every table is gone."""
-        self._process.kill()
-
-    def stop(self) -> None:
-        """SIGSTOP: accepts and never answers."""
-        self._process.stop()
-
-    def cont(self) -> None:
-        """SIGCONT."""
-        self._process.cont()
 
     def client(self, *, endpoint_url: str | None = None, **config: Any) -> Any:
         """A boto3 DynamoDB client, without retries and with timeouts of 5 s unless `config` says otherwise.

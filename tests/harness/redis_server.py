@@ -5,8 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -15,13 +14,13 @@ from redis.retry import Retry
 from tests.harness.certificates import Certificate, make_certificate
 from tests.harness.ports import free_port
 from tests.harness.redis_binary import redis_binary
-from tests.harness.server_process import ServerProcess
+from tests.harness.server_process import ServerProcess, SignalledServer
 
 _START_DEADLINE_S = 15.0
 _ALL_SLOTS = range(16384)
 
 
-class RedisServer:
+class RedisServer(SignalledServer):
     """One real Redis on a loopback port of its own; a context manager that starts it and always ends it.
 
     `config` are lines of redis.conf ("maxmemory 3mb"). With `tls` the port speaks TLS only; with `cluster`
@@ -52,27 +51,6 @@ class RedisServer:
         trust = f"?ssl_ca_certs={self.certificate.certificate}" if self.certificate else ""
         return f"{scheme}://{secret}{self.host}:{self.port}/0{trust}"
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        return self._process.running
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def start(self) -> None:
         """Starts it (empty) and returns when PING answers; RuntimeError with the log's tail otherwise."""
         (self.folder / "nodes.conf").unlink(missing_ok=True)
@@ -82,22 +60,10 @@ class RedisServer:
         if self.cluster:
             self.take_slots()
 
-    def kill(self) -> None:
-        """SIGKILL: connections break, the port refuses, every key and script is gone."""
-        self._process.kill()
-
     def restart_empty(self) -> None:
         """Kills it if it runs and starts it on the same port: no key, no script, no old connection."""
         self.kill()
         self.start()
-
-    def stop(self) -> None:
-        """SIGSTOP: connections stay open, new ones are accepted by the kernel, nothing answers."""
-        self._process.stop()
-
-    def cont(self) -> None:
-        """SIGCONT: goes on, and answers what was sent meanwhile."""
-        self._process.cont()
 
     def readonly(self) -> None:
         """Every write answers READONLY, reads go on: what a client sees that talks to a demoted primary."""

@@ -4,8 +4,11 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 
 class ServerProcess:
@@ -94,3 +97,53 @@ class ServerProcess:
         if not self.log.exists():
             return "(no log)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class SignalledServer(ABC):
+    """A server for tests, as a context manager: started on entry, closed on exit, and hurt by signals between.
+
+    A server of its own kind says how it starts and what closing it removes.
+    """
+
+    _process: ServerProcess
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.running
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def start(self) -> None:
+        """Starts it and returns when it answers; RuntimeError with the log's tail otherwise."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends it for good, and removes what it left."""
+
+    def kill(self) -> None:
+        """SIGKILL: connections break, the port refuses, everything it held is gone."""
+        self._process.kill()
+
+    def stop(self) -> None:
+        """SIGSTOP: connections stay open, new ones are accepted by the kernel, nothing answers."""
+        self._process.stop()
+
+    def cont(self) -> None:
+        """SIGCONT: goes on, and answers what was sent meanwhile."""
+        self._process.cont()
