@@ -66,8 +66,8 @@ class Rig:
         return store
 
     def another_claims(self) -> ClaimStore:
-        if self.place.kind == "memory":
-            return self.store
+        if self.place.kind == "memory" and hasattr(self, "claims"):
+            return self.claims
         claims = self.place.open_claims(self.clock)
         self.closing.callback(close, claims)
         return claims

@@ -15,6 +15,7 @@ from tidegate.stores.connection import RedisTarget
 from tidegate.stores.dynamodb import DynamoStore
 from tidegate.stores.dynamodb_claims import DynamoClaims
 from tidegate.stores.memory import MemoryStore
+from tidegate.stores.memory_claims import MemoryClaims
 from tidegate.stores.redis import RedisStore, Script
 
 # Far above what a loaded machine needs: only the tests of faults are about time.
@@ -54,10 +55,11 @@ class Place:
 
     def open_claims(self, clock: Clock | None = None) -> ClaimStore:
         """A new environment's claim store; Redis' own claims are asked for inside a question."""
+        if self.kind == "memory":
+            return MemoryClaims(clock or SystemClock())
         if self.kind == "dynamodb":
             return DynamoClaims(self.dynamo_client(), self.table, clock or SystemClock())
-        store = self.open(clock)
-        return RedisClaims(store) if isinstance(store, RedisStore) else store
+        return RedisClaims(self.open(clock))
 
     def dynamo_client(self) -> DynamoClient:
         return DynamoClient(DynamoTimeouts(self.timeout_s, self.timeout_s), endpoint_url=self.address)

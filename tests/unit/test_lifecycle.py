@@ -7,7 +7,7 @@ import pytest
 from tidegate import ConfigurationError, Settings
 from tidegate.lifecycle import Lifecycle, Waiter, compose
 from tidegate.stores.dynamodb_claims import DynamoClaims
-from tidegate.stores.memory import MemoryStore
+from tidegate.stores.memory_claims import MemoryClaims
 
 REDIS, TABLE = {"redis_url": "redis://localhost:1/0"}, {"table": "claims"}
 
@@ -18,7 +18,7 @@ REDIS, TABLE = {"redis_url": "redis://localhost:1/0"}, {"table": "claims"}
         (REDIS | TABLE, ["redis", "dynamodb"], DynamoClaims),
         (REDIS, ["redis"], type(None)),
         (TABLE, ["dynamodb"], DynamoClaims),
-        ({"memory_only": True}, [], MemoryStore),
+        ({"memory_only": True}, [], MemoryClaims),
     ],
 )
 def test_the_settings_say_which_stores_there_are(settings, ladder, claims):

@@ -22,6 +22,7 @@ from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
 from tidegate.stores.failover import FailoverStore
 from tidegate.stores.memory import MemoryStore
+from tidegate.stores.memory_claims import MemoryClaims
 from tidegate.stores.tracked import TrackedStore
 from tidegate.telemetry import logger
 
@@ -99,7 +100,7 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
         decisions, claims, warm = _dynamodb(settings, settings.table, budget_s * _DYNAMODB_SHARE, clock)
         rungs.append(_tracked(decisions, clock))
     if settings.memory_only:
-        claims = last
+        claims = MemoryClaims(clock)
     waiter = Waiter(inline=settings.on_lambda)
     return Environment(settings, clock, FailoverStore(rungs, last, clock), claims, warm, waiter, Identifier(settings))
 
