@@ -111,7 +111,7 @@ def test_only_the_named_services_are_described(artefact):
 
 def test_packages_keep_their_names_versions_and_licences(artefact):
     found = {d.name: d for d in importlib.metadata.distributions(path=[str(artefact.packages)])}
-    assert {"boto3", "fastapi", "mangum", "pydantic", "pynamodb", "redis"} <= set(found)
+    assert {"boto3", "fastapi", "hiredis", "mangum", "pydantic", "pynamodb"} <= set(found)
     for name, distribution in found.items():
         assert distribution.version, name
     licences = {path.parent.parent.name for path in artefact.packages.glob("*.dist-info/licenses/*")}
@@ -119,7 +119,7 @@ def test_packages_keep_their_names_versions_and_licences(artefact):
 
 
 def test_the_project_s_own_tools_stay_out(artefact):
-    for name in ("aws_cdk", "ministack", "pytest", "moto", "typer", "uvicorn", "tidegate_local"):
+    for name in ("aws_cdk", "ministack", "pytest", "moto", "redis", "typer", "uvicorn", "tidegate_local"):
         assert not (artefact.packages / name).exists(), name
 
 

@@ -105,11 +105,10 @@ def test_resources_of_the_kept_services_are_made(alone, service):
         "aws_lambda_powertools.utilities.typing",
         "botocore.signers",
         "fastapi",
+        "hiredis",
         "http_sf",
         "mangum",
         "pynamodb.models",
-        "redis.asyncio.cluster",
-        "redis.cluster",
     ],
 )
 def test_what_is_pruned_is_not_needed_by(alone, module):

@@ -177,7 +177,7 @@ def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Stor
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
             "TIDEGATE_REDIS_URL",
-            f"redis-py can't read it ({error}); write redis://USER:PASSWORD@HOST:6379/0, or rediss:// for TLS",
+            f"it can't be read ({error}); write redis://USER:PASSWORD@HOST:6379/0, or rediss:// for TLS",
         ) from error
     return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock)
 

@@ -1,28 +1,31 @@
-"""The way to Redis: connections that are bounded in time and tracked by what is seen on them.
+"""The way to Redis: connections that are bounded in time and kept while they are well.
 
-redis-py's connection object does the protocol, TLS and authentication; around it stand only what a decision
-needs: timeouts on everything (redis-py's are unset by default), no retry that could outlive the budget, one
-fresh connection where an idle one proves dead, and errors sorted into the classes that the breaker counts.
+Around the protocol stand only what a decision needs: an end to every wait, no retry that could outlive the budget,
+one fresh connection where an idle one proves dead, and errors sorted into the classes that the breaker counts.
 """
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from threading import Lock
+from math import inf
+from time import monotonic, time
 from typing import Any, Protocol
 
-from redis import exceptions as driver
-from redis.backoff import NoBackoff
-from redis.connection import Connection, ConnectionPool
-from redis.credentials import CredentialProvider
-from redis.retry import Retry
+from tidegate.stores.dialer import Credentials, Dialer
+from tidegate.stores.redis_faults import AuthenticationError, ReplyError, unavailable
+from tidegate.stores.redis_url import Address, parse
+from tidegate.stores.resp import Command, Connection, ProtocolError, pack
 
-from tidegate.errors import FaultKind, StoreUnavailableError
+FAILURES = (OSError, ReplyError, AuthenticationError, ProtocolError, ValueError)
 
-Command = Sequence[str | bytes | int]
+# Used a moment ago, a connection is taken as it is; after this rest it is looked at first, which costs a system call.
+_TRUSTED_FOR_S = 1.0
+# AWS forgets an idle connection after 350 s on the way (NAT gateways, network load balancers, the interfaces of
+# functions in a VPC), Azure after 240 s, and neither says so: what is sent then is answered by nobody.
+_KEPT_FOR_S = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class RedisTarget:
     """Where Redis is and how long it may take.
 
     Attributes:
-        url: `redis://`, `rediss://` or `unix://`, as redis-py reads it.
-        timeout_s: seconds for one reply.
-        connect_timeout_s: seconds to connect, TLS and authentication included step by step.
+        url: `redis://`, `rediss://` or `unix://`; see `redis_url.parse`.
+        timeout_s: seconds for the replies to what is sent at once.
+        connect_timeout_s: seconds for each step of connecting, TLS and authentication included.
         cluster: whether it speaks the cluster protocol.
         credentials: where tokens come from, such as ElastiCache's IAM authentication.
     """
@@ -41,19 +44,19 @@ class RedisTarget:
     timeout_s: float
     connect_timeout_s: float
     cluster: bool = False
-    credentials: CredentialProvider | None = None
+    credentials: Credentials | None = None
 
     def check(self) -> None:
-        """Make a connection without connecting it.
+        """Read the URL without connecting.
 
         Raises:
-            ValueError, TypeError: redis-py can't read the URL, or doesn't know an option in it.
+            ValueError: it can't be read, or names an option that isn't known.
         """
-        pool = ConnectionPool.from_url(self.url)
-        port = pool.connection_kwargs.get("port", 1)
-        if not 0 < port < 65536:
-            raise ValueError(f"there is no port {port}")
-        pool.connection_class(**pool.connection_kwargs)
+        address = parse(self.url)
+        if self.cluster and address.database:
+            raise ValueError("a cluster has the database 0 only")
+        if self.cluster and address.path is not None:
+            raise ValueError("a cluster has no Unix socket")
 
 
 class Transport(Protocol):
@@ -67,169 +70,161 @@ class Transport(Protocol):
         """
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close the idle connections; the next command opens new ones."""
+
+
+def transport_to(target: RedisTarget) -> Transport:
+    """Make the transport for a server or a cluster, without connecting it."""
+    if target.cluster:
+        from tidegate.stores.cluster import ClusterTransport  # noqa: PLC0415  most never need it
+
+        return ClusterTransport(target)
+    return NodeTransport(target)
 
 
 class NodeTransport:
-    """One Redis server: a stack of idle connections, the one used last on top."""
+    """One Redis server."""
 
     def __init__(self, target: RedisTarget) -> None:
-        options: dict[str, Any] = {
-            "socket_timeout": target.timeout_s,
-            "socket_connect_timeout": target.connect_timeout_s,
-            "socket_keepalive": True,
-            "retry": Retry(NoBackoff(), 0),
-            "health_check_interval": 0,
-            "driver_info": None,
-            "protocol": 2,
-        }
-        if target.credentials is not None:
-            options["credential_provider"] = target.credentials
-        self._pool = ConnectionPool.from_url(target.url, **options)
-        self._idle: list[Connection] = []
-        self._lock = Lock()
+        dialer = Dialer(target.connect_timeout_s, target.credentials)
+        self._node = Node(parse(target.url), dialer, target.timeout_s)
 
     def send(self, commands: Sequence[Command]) -> list[Any]:
         """Send on an idle connection; if that one proves dead before it answers, once more on a fresh one."""
-        connection = self._take()
-        reused = connection is not None
         try:
-            return self._exchange(connection or self._connect(), commands)
-        except driver.ConnectionError as error:
-            if not reused or isinstance(error, driver.TimeoutError):
-                raise unavailable(error) from error
-        except (driver.RedisError, OSError, ValueError) as error:
-            raise unavailable(error) from error
-        try:
-            self.close()
-            return self._exchange(self._connect(), commands)
-        except (driver.RedisError, OSError, ValueError) as error:
+            return self._node.send(commands)
+        except FAILURES as error:
             raise unavailable(error) from error
 
     def close(self) -> None:
         """Close the idle connections; busy ones close when they come back broken."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.disconnect()
+        self._node.close()
 
-    def _take(self) -> Connection | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
 
-    def _connect(self) -> Connection:
-        connection: Connection = self._pool.connection_class(**self._pool.connection_kwargs)
-        connection.connect()
-        return connection
+class Exchange:
+    """Commands that were sent on a connection and not yet answered."""
 
-    def _exchange(self, connection: Connection, commands: Sequence[Command]) -> list[Any]:
+    __slots__ = ("connection", "count", "ends_at", "packed", "reused")
+
+    def __init__(self, connection: Connection, packed: bytes, count: int, ends_at: float, *, reused: bool) -> None:
+        self.connection = connection
+        self.packed = packed
+        self.count = count
+        self.ends_at = ends_at
+        self.reused = reused
+
+    def abandon(self) -> None:
+        """Give up on the replies; on the same connection they would pass for those to the next commands."""
+        self.connection.close()
+
+
+class Node:
+    """One server with a stack of idle connections, the one used last on top; thread-safe.
+
+    Args:
+        address: where it is.
+        dialer: how to connect there.
+        timeout_s: seconds for the replies to what is sent at once.
+    """
+
+    def __init__(self, address: Address, dialer: Dialer, timeout_s: float) -> None:
+        self.address = address
+        # Whether the latest exchange failed.
+        self.failed = False
+        self._dialer = dialer
+        self._timeout_s = timeout_s
+        self._idle: list[Connection] = []
+        self._process = os.getpid()
+
+    def send(self, commands: Sequence[Command], until: float = inf) -> list[Any]:
+        """Send commands and return their replies: `begin` and `finish` in one."""
+        return self.finish(self.begin(commands, until), until)
+
+    def begin(self, commands: Sequence[Command], until: float = inf) -> Exchange:
+        """Send commands without waiting for their replies.
+
+        Args:
+            commands: at least one.
+            until: when to give up whatever the timeouts say; seconds of the monotonic clock.
+
+        Raises:
+            OSError, ReplyError, AuthenticationError: the server can't be reached, or lets nobody in.
+        """
+        packed = pack(commands)
+        connection = self._take()
+        if connection is not None:
+            try:
+                return self._sent(connection, packed, len(commands), until, reused=True)
+            except ConnectionError:
+                self.close()
+        return self._sent(self._connect(until), packed, len(commands), until, reused=False)
+
+    def finish(self, exchange: Exchange, until: float = inf) -> list[Any]:
+        """Return the replies; if the connection was an idle one that proves dead, send all on one fresh connection.
+
+        Raises:
+            OSError, ReplyError, AuthenticationError, ProtocolError: no replies; what was done is unknown.
+        """
         try:
-            packed = connection.pack_commands(commands) if len(commands) > 1 else connection.pack_command(*commands[0])
-            connection.send_packed_command(packed, check_health=False)
-            replies = [_reply(connection) for _ in commands]
-        except BaseException:
-            connection.disconnect()
-            raise
-        with self._lock:
-            self._idle.append(connection)
-        return replies
-
-
-class ClusterTransport:
-    """A cluster: redis-py finds the node of each command's keys and follows its redirections."""
-
-    def __init__(self, target: RedisTarget) -> None:
-        self._target = target
-        self._client: Any = None
-        self._lock = Lock()
-
-    def send(self, commands: Sequence[Command]) -> list[Any]:
-        """Send each command to the node that owns its keys."""
-        try:
-            client = self._connected()
-            return [_attempt(partial(client.execute_command, *command)) for command in commands]
-        except driver.RedisClusterException as error:  # not one of the driver's own family, and often a wrapper
-            raise unavailable(error.__cause__ or error) from error
-        except (driver.RedisError, OSError, ValueError) as error:
-            raise unavailable(error) from error
+            return self._replies(exchange)
+        except ConnectionError:
+            if not exchange.reused or exchange.connection.heard:
+                raise
+        self.close()
+        again = self._sent(self._connect(until), exchange.packed, exchange.count, until, reused=False)
+        return self._replies(again)
 
     def close(self) -> None:
-        """Close all connections; the cluster is discovered anew at the next call."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        """Close the idle connections; busy ones close when they come back broken."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
-    def _connected(self) -> Any:
-        from redis.cluster import RedisCluster  # noqa: PLC0415  costs 15 ms at cold start; most never need it
+    def _take(self) -> Connection | None:
+        """Return the connection used last, unless it has ended: those below it have rested for longer still."""
+        if self._process != os.getpid():
+            # A fork: the parent goes on using these connections, so here they are only let go of.
+            self._process = os.getpid()
+            self.close()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return None
+        rested_s = time() - connection.used_at
+        if rested_s < _TRUSTED_FOR_S or (rested_s < _KEPT_FOR_S and connection.quiet):
+            return connection
+        connection.close()
+        self.close()
+        return None
 
-        with self._lock:
-            if self._client is None:
-                options: dict[str, Any] = {
-                    "socket_timeout": self._target.timeout_s,
-                    "socket_connect_timeout": self._target.connect_timeout_s,
-                    "retry": Retry(NoBackoff(), 1),
-                }
-                if self._target.credentials is not None:
-                    options["credential_provider"] = self._target.credentials
-                self._client = RedisCluster.from_url(self._target.url, **options)
-            return self._client
+    def _connect(self, until: float) -> Connection:
+        try:
+            return self._dialer.connect(self.address, until)
+        except BaseException:
+            self.failed = True
+            raise
 
+    def _sent(self, connection: Connection, packed: bytes, count: int, until: float, *, reused: bool) -> Exchange:
+        ends_at = min(monotonic() + self._timeout_s, until)
+        try:
+            connection.send(packed, ends_at)
+        except BaseException:
+            self._drop(connection)
+            raise
+        return Exchange(connection, packed, count, ends_at, reused=reused)
 
-def _reply(connection: Connection) -> Any:
-    return _attempt(lambda: connection.read_response(disconnect_on_error=False))
+    def _replies(self, exchange: Exchange) -> list[Any]:
+        connection = exchange.connection
+        try:
+            replies = connection.read(exchange.count, exchange.ends_at)
+        except BaseException:
+            self._drop(connection)
+            raise
+        connection.used_at = time()
+        self.failed = False
+        self._idle.append(connection)
+        return replies
 
-
-def _attempt(call: Callable[[], Any]) -> Any:
-    """Return a server's error reply as a value, so that the replies after it can still be read."""
-    try:
-        return call()
-    except (driver.ConnectionError, driver.TimeoutError):
-        raise
-    except driver.ResponseError as error:
-        return error
-
-
-_KINDS: tuple[tuple[type[BaseException], FaultKind], ...] = (
-    (driver.AuthenticationError, "authentication"),
-    (driver.AuthenticationWrongNumberOfArgsError, "authentication"),
-    (driver.AuthorizationError, "authentication"),
-    (driver.NoPermissionError, "authentication"),
-    (driver.BusyLoadingError, "loading"),
-    (driver.TimeoutError, "timeout"),
-    (TimeoutError, "timeout"),
-    (driver.ReadOnlyError, "read-only"),
-    (driver.OutOfMemoryError, "out-of-memory"),
-    (driver.ClusterDownError, "cluster-down"),
-    (driver.RedisClusterException, "cluster-down"),
-    (driver.MovedError, "moved"),
-    (driver.AskError, "moved"),
-    (driver.MasterDownError, "cluster-down"),
-    (ssl.SSLError, "tls"),
-)
-
-
-# What stands in the text only: redis-py wraps sockets' errors, and Redis 6.2 a script's.
-_SAID: tuple[tuple[str, FaultKind], ...] = (
-    ("NOAUTH", "authentication"),
-    ("WRONGPASS", "authentication"),
-    ("SSL", "tls"),
-    ("TLS", "tls"),
-    ("Connection refused", "refused"),
-    ("-READONLY", "read-only"),
-    ("-OOM", "out-of-memory"),
-    ("-CLUSTERDOWN", "cluster-down"),
-    ("-MOVED", "moved"),
-)
-
-
-def unavailable(error: BaseException) -> StoreUnavailableError:
-    """Sort a driver's error into the classes that are counted, keeping what it said."""
-    text = str(error)
-    kind = next((kind for known, kind in _KINDS if isinstance(error, known)), None)
-    said = next((kind for word, kind in _SAID if word in text), None)
-    return StoreUnavailableError("redis", kind or said or _by_family(error), text[:200])
-
-
-def _by_family(error: BaseException) -> FaultKind:
-    return "reset" if isinstance(error, driver.ConnectionError | OSError) else "protocol"
+    def _drop(self, connection: Connection) -> None:
+        self.failed = True
+        connection.close()

@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from redis.credentials import CredentialProvider
-
 _VALID_FOR_S = 900
 
 
-class IamCredentials(CredentialProvider):
+class IamCredentials:
     """Signs a token for each connection to an ElastiCache Serverless cache.
 
     Args:
