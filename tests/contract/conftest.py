@@ -138,7 +138,8 @@ def clocked(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     with ExitStack() as closing:
         clock = FakeClock()
         if place.in_redis:
-            monkeypatch.setattr(redis_module, "ADMIT", with_held_time(redis_module.ADMIT))
+            for script in ("ADMIT", "RENEW"):
+                monkeypatch.setattr(redis_module, script, with_held_time(getattr(redis_module, script)))
             clock = HeldServerTime(closing.enter_context(driver.Redis.from_url(place.address)))
         yield Rig(place, clock, closing)
 

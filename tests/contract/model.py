@@ -34,6 +34,7 @@ class _Held:
     fingerprint: str
     deadline_ms: int
     record: bytes | None = None
+    points: bytes = b""
 
 
 @dataclass
@@ -56,8 +57,20 @@ class ClaimsModel:
                 return Completed(held.record)
             if held.attempt_id != request.attempt_id and held.deadline_ms > now_ms:
                 return InProgress(held.deadline_ms - now_ms)
-        self.held[request.id] = _Held(request.attempt_id, request.fingerprint, now_ms + request.hold_ms)
-        return Granted()
+        points = held.points if held is not None else b""
+        deadline = now_ms + request.hold_ms
+        self.held[request.id] = _Held(request.attempt_id, request.fingerprint, deadline, points=points)
+        return Granted(points)
+
+    def renew(self, request: ClaimRequest, points: bytes, now_ms: int) -> bool:
+        held = self.held.get(request.id)
+        if held is None and self.lost_claims_count:
+            held = self.held[request.id] = _Held(request.attempt_id, request.fingerprint, 0)
+        if held is None or held.record is not None or held.attempt_id != request.attempt_id:
+            return False
+        held.deadline_ms = now_ms + request.hold_ms
+        held.points = points or held.points
+        return True
 
     def complete(self, request: ClaimRequest, record: bytes) -> bool:
         held = self.held.get(request.id)
@@ -65,7 +78,7 @@ class ClaimsModel:
             held = self.held[request.id] = _Held(request.attempt_id, request.fingerprint, 0)
         if held is None or held.attempt_id != request.attempt_id:
             return False
-        held.record = record
+        held.record, held.points = record, b""
         return True
 
     def release(self, request: ClaimRequest) -> bool:
@@ -76,5 +89,8 @@ class ClaimsModel:
             return False
         if held.record is not None:
             return self.lost_claims_count
-        del self.held[request.id]
+        if held.points:
+            held.attempt_id, held.deadline_ms = "", 0
+        else:
+            del self.held[request.id]
         return True

@@ -92,6 +92,9 @@ class RedisClaims:
         answer = self.store.admit(_about(request, in_redis=False)).claim
         return answer if isinstance(answer, Completed) else None
 
+    def renew(self, request: ClaimRequest, points: bytes = b"") -> bool:
+        return self.store.settle(Settlement(_SUBJECT, request, None, fenced=True, renews=True, points=points))
+
     def complete(self, request: ClaimRequest, record: bytes) -> bool:
         return self.store.settle(Settlement(_SUBJECT, request, record, fenced=True))
 

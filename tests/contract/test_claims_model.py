@@ -1,4 +1,6 @@
-"""Claims under arbitrary orders of attempts, completions, releases and times: each store is the model."""
+"""Claims under arbitrary orders of attempts, renewals, recovery points, completions, releases and times: each store
+is the model.
+"""
 
 import uuid
 
@@ -12,7 +14,7 @@ from tidegate.question import ClaimRequest
 ATTEMPTS = {"a": "print", "b": "print", "c": "print", "d": "other"}
 
 steps = st.tuples(
-    st.sampled_from(["claim", "claim", "complete", "release"]),
+    st.sampled_from(["claim", "claim", "renew", "point", "complete", "release"]),
     st.sampled_from(["one", "two"]),
     st.sampled_from(list(ATTEMPTS)),
     st.sampled_from([1000, 30_000]),
@@ -30,6 +32,9 @@ def test_every_answer_is_the_models(clocked, history):
         now_ms = clocked.clock.wall_us() // 1000
         if verb == "claim":
             assert clocked.claims.claim(request) == model.claim(request, now_ms)
+        elif verb in {"renew", "point"}:
+            points = f"{attempt} {len(history)}".encode() if verb == "point" else b""
+            assert clocked.claims.renew(request, points) == model.renew(request, points, now_ms)
         elif verb == "complete":
             assert clocked.claims.complete(request, attempt.encode()) == model.complete(request, attempt.encode())
         else:

@@ -7,7 +7,7 @@ knows a driver, and nothing in a store knows HTTP.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tidegate.algorithms.token_bucket import Bucket, Taken
 from tidegate.policy import OnOutage
@@ -63,7 +63,15 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """This attempt holds the claim."""
+    """This attempt holds the claim.
+
+    Attributes:
+        points: the recovery points that earlier attempts left (see `mechanisms.recovery`), or nothing.
+        taken_over: whether another attempt held the claim before. How it came, not what it is: never compared.
+    """
+
+    points: bytes = b""
+    taken_over: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +183,13 @@ class Settlement:
         claim: the request whose claim was granted.
         record: the stored answer; None releases the claim instead.
         fenced: whether the store held the claim itself, and must check that the attempt still owns it.
+        renews: whether the handler still runs: nothing is settled, the claim's deadline moves and `points` are kept.
+        points: the recovery points so far; none are kept if there are none.
     """
 
     subject: str
     claim: ClaimRequest
     record: bytes | None
     fenced: bool
+    renews: bool = False
+    points: bytes = b""

@@ -26,7 +26,7 @@ class Store(Protocol):
         """
 
     def settle(self, settlement: Settlement) -> bool:
-        """Write what a finished request leaves; False if it was fenced and the claim was no longer its own.
+        """Write what a request leaves, or renew its claim; False if the claim was no longer its own.
 
         Raises:
             StoreUnavailableError: nothing is known to be written.
@@ -67,6 +67,16 @@ class ClaimStore(Protocol):
             StoreUnavailableError: unknown.
         """
 
+    def renew(self, request: ClaimRequest, points: bytes = b"") -> bool:
+        """Hold the claim for `hold_ms` from now, and keep these recovery points in place of those before.
+
+        Returns:
+            False if another attempt took the claim over meanwhile, or it has ended. Safe to repeat.
+
+        Raises:
+            StoreUnavailableError: unknown; the claim stands at least until the deadline that it had.
+        """
+
     def complete(self, request: ClaimRequest, record: bytes) -> bool:
         """Store the answer under the claim; False if another attempt took it over meanwhile.
 
@@ -75,7 +85,10 @@ class ClaimStore(Protocol):
         """
 
     def release(self, request: ClaimRequest) -> bool:
-        """Give the claim up without an answer, as if the request had never come; False if it wasn't held.
+        """Give the claim up without an answer; False if it wasn't held.
+
+        It is as if the request had never come, unless recovery points are kept: then the claim stays, held by
+        nobody, for the next attempt with the same payload to continue.
 
         Raises:
             StoreUnavailableError: not known to be released; the claim ends by itself after its hold.

@@ -59,6 +59,7 @@ class Script:
 
 ADMIT = Script.of("token_bucket.lua", "claim.lua", "admit.lua")
 SETTLE = Script.of("settle.lua")
+RENEW = Script.of("renew.lua")
 HEARTBEAT = Script.of("heartbeat.lua")
 
 
@@ -94,8 +95,10 @@ class RedisStore:
         return _read_answer(question, replies[0], environments=int(replies[1]) if beats else None)
 
     def settle(self, settlement: Settlement) -> bool:
-        """Store the answer for replays, or release a claim that Redis holds."""
+        """Store the answer for replays, or release or renew a claim that Redis holds."""
         request = settlement.claim
+        if settlement.renews:
+            return self._renew(settlement)
         arguments = [
             request.fingerprint,
             request.attempt_id,
@@ -105,6 +108,12 @@ class RedisStore:
             settlement.record or b"",
         ]
         [done] = self._evaluate([(SETTLE, [_claim_key(settlement.subject, request)], arguments)])
+        return bool(done)
+
+    def _renew(self, settlement: Settlement) -> bool:
+        c = settlement.claim
+        arguments = [c.fingerprint, c.attempt_id, c.hold_ms, c.lifetime_ms, settlement.points]
+        [done] = self._evaluate([(RENEW, [_claim_key(settlement.subject, c)], arguments)])
         return bool(done)
 
     def probe(self, patience_s: float | None = None) -> None:
@@ -173,8 +182,8 @@ def _read_answer(question: Question, reply: list[Any], environments: int | None)
 
 def _read_claim(state: bytes, payload: bytes) -> ClaimAnswer | Unknown:
     match state:
-        case b"granted":
-            return Granted()
+        case b"granted" | b"taken-over":
+            return Granted(payload, taken_over=state == b"taken-over")
         case b"completed":
             return Completed(payload)
         case b"mismatch":

@@ -40,8 +40,8 @@ end
 
 if with_claim then
   if charged and ARGV[c + 5] == '1' then
-    claim(claim_key, now_ms, ARGV[c + 1], ARGV[c + 2], tonumber(ARGV[c + 3]), tonumber(ARGV[c + 4]))
-    state = 'granted'
+    state, payload =
+      claim(claim_key, now_ms, ARGV[c + 1], ARGV[c + 2], tonumber(ARGV[c + 3]), tonumber(ARGV[c + 4]))
   end
   answer[#answer + 1] = state
   answer[#answer + 1] = payload

@@ -1,5 +1,5 @@
 -- An idempotency key's record: the stored answer, or (for routes whose claims Redis holds) the claim.
--- A hash: fingerprint, record | attempt, deadline (ms).
+-- A hash: fingerprint, record | attempt ('' for nobody), deadline (ms), points.
 
 -- What is known of the key: 'completed' with the answer, 'mismatch', 'in-progress' with the ms left, or 'unknown'.
 local function recall(key, now_ms, fingerprint, attempt)
@@ -13,8 +13,11 @@ local function recall(key, now_ms, fingerprint, attempt)
   return 'unknown', ''
 end
 
+-- Hold what `recall` did not know. Returns 'granted', or 'taken-over' from another attempt, and its points.
 local function claim(key, now_ms, fingerprint, attempt, hold_ms, lifetime_ms)
+  local left = redis.call('HMGET', key, 'attempt', 'points')
   redis.call('HSET', key, 'fingerprint', fingerprint, 'attempt', attempt,
     'deadline', string.format('%.0f', now_ms + hold_ms))
   redis.call('PEXPIRE', key, math.max(hold_ms, lifetime_ms))
+  return (left[1] and left[1] ~= attempt) and 'taken-over' or 'granted', left[2] or ''
 end
