@@ -1,0 +1,50 @@
+"""Programs of the benchmarks, each in an interpreter of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# An account that exists nowhere, for programs that the tests' own environment isn't around.
+AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+
+
+def function(redis_url: str, dynamodb_url: str, table: str) -> dict[str, str]:
+    """The variables of a function with everything wired: what Lambda sets, and what a team sets."""
+    return {
+        "AWS_LAMBDA_FUNCTION_NAME": "api",
+        "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_ENDPOINT_URL": dynamodb_url,
+        "TIDEGATE_REDIS_URL": redis_url,
+        "TIDEGATE_TABLE": table,
+    }
+
+
+def run(
+    module: str,
+    *arguments: str,
+    options: tuple[str, ...] = (),
+    deadline_s: float = 240,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run a module to its end; RuntimeError with what it said if it fails."""
+    done = subprocess.run(
+        [sys.executable, *options, "-m", module, *arguments],
+        cwd=ROOT,
+        env=_environ(variables),
+        capture_output=True,
+        text=True,
+        timeout=deadline_s,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} failed:\n{done.stderr[-4000:]}")
+    return done
+
+
+def _environ(variables: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, **variables}

@@ -1,0 +1,96 @@
+"""Warm requests through Mangum, contender after contender in short rounds; run as a process of its own.
+
+    python -m tests.benchmarks.programs.latency REDIS_URL RESULT.json
+
+Standard output takes the library's log lines, as on Lambda, so the result goes to a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tests.benchmarks import contenders, events, peers
+from tests.harness.lambda_events import LambdaContext
+
+ROUNDS = 100
+REQUESTS_A_ROUND = 30
+WARM_UP = 100
+_SCRIPT = "return redis.call('INCR', KEYS[1])"
+UNIT = "redis-py EVALSHA"
+BARE = "FastAPI + Mangum"
+
+Invocation = tuple[dict[str, Any], LambdaContext]
+Call = Callable[[Invocation], object]
+
+
+def main(redis_url: str, result: str) -> None:
+    """Measure everyone in turns and write the medians of every round, in microseconds."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    calls = _contenders(redis_url, loop)
+    for call in calls.values():
+        for _ in range(WARM_UP):
+            call((events.get(), LambdaContext()))
+    medians: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            medians[name].append(_round_us(name, call))
+    Path(result).write_text(json.dumps(medians), encoding="utf-8")
+
+
+def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
+    wanted: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
+        BARE: ((), contenders.bare),
+        "Tidegate, 1 limit": ((), contenders.tidegate),
+        "Tidegate, 1 limit, no log line": ((), contenders.tidegate),
+        "Tidegate, 3 limits": ((), lambda: contenders.tidegate(limits=3)),
+        "Tidegate, 3 limits, no log line": ((), lambda: contenders.tidegate(limits=3)),
+        "slowapi, 1 limit": (("slowapi",), lambda: contenders.slowapi(url)),
+        "slowapi, 1 limit, its headers": (("slowapi",), lambda: contenders.slowapi(url, headers=True)),
+        "slowapi, 3 limits, its headers": (("slowapi",), lambda: contenders.slowapi(url, limits=3, headers=True)),
+        "fastapi-limiter, 1 limit": (("fastapi-limiter",), lambda: contenders.fastapi_limiter(url, loop)),
+        "slowapi + cashews, 1 limit and a cached result": (
+            ("slowapi", "cashews"),
+            lambda: contenders.slowapi_cashews(url),
+        ),
+    }
+    client = redis.Redis.from_url(url)
+    sha = client.script_load(_SCRIPT)
+    calls: dict[str, Call] = {UNIT: lambda _: client.evalsha(sha, 1, "bench:{unit}")}
+    for name, (needs, make) in wanted.items():
+        if peers.missing(*needs) is None:
+            calls[name] = partial(invoke, make())
+    return calls
+
+
+def invoke(handler: Callable[[Any, Any], dict[str, Any]], invocation: Invocation) -> None:
+    """Invoke the handler; an answer that isn't 200 ends the benchmark."""
+    reply = handler(*invocation)
+    if reply["statusCode"] != 200:
+        raise RuntimeError(f"answered {reply['statusCode']}: {reply['body']}")
+
+
+def _round_us(name: str, call: Call) -> float:
+    logging.getLogger("tidegate").setLevel(logging.WARNING if name.endswith("no log line") else logging.INFO)
+    invocations = [(events.get(), LambdaContext()) for _ in range(REQUESTS_A_ROUND)]
+    took = []
+    for invocation in invocations:
+        began = time.perf_counter_ns()
+        call(invocation)
+        took.append(time.perf_counter_ns() - began)
+    return statistics.median(took) / 1000
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
