@@ -13,6 +13,7 @@ import redis
 
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.http_faults import HttpFaults
+from tests.harness.redis_cluster import RedisCluster
 from tests.harness.redis_server import RedisServer
 from tests.harness.tcp_proxy import TcpProxy
 
@@ -115,6 +116,19 @@ def fresh_redis() -> Iterator[RedisServer]:
     """A Redis of the test's own, to kill and to configure."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _shared_cluster() -> Iterator[RedisCluster]:
+    with RedisCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def sharded_cluster(_shared_cluster: RedisCluster) -> RedisCluster:
+    """A cluster of three masters and their replicas, healed and empty (seconds to start; only where it is used)."""
+    _shared_cluster.heal()
+    return _shared_cluster
 
 
 @pytest.fixture(scope="session")

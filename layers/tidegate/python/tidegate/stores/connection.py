@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from time import monotonic, time
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tidegate.stores.dialer import Credentials, Dialer
 from tidegate.stores.redis_faults import AuthenticationError, ReplyError, unavailable
@@ -28,8 +27,7 @@ _TRUSTED_FOR_S = 1.0
 _KEPT_FOR_S = 200.0
 
 
-@dataclass(frozen=True, slots=True)
-class RedisTarget:
+class RedisTarget(NamedTuple):
     """Where Redis is and how long it may take.
 
     Attributes:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 DEFAULT_PORT = 6379
@@ -19,8 +18,7 @@ _VERIFY = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(NamedTuple):
     """How the server's certificate is checked, and which one we show.
 
     Attributes:
@@ -55,8 +53,7 @@ class Tls:
         return context
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """One server's address, and how to introduce oneself there.
 
     Attributes:
@@ -72,12 +69,15 @@ class Address:
     path: str | None = None
     database: int = 0
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     tls: Tls | None = None
 
     def at(self, host: str, port: int) -> Address:
         """Another node of the same cluster."""
-        return replace(self, host=host, port=port, path=None)
+        return self._replace(host=host, port=port, path=None)
+
+    def __repr__(self) -> str:
+        return f"Address({self.path or f'{self.host}:{self.port}'}/{self.database})"
 
 
 def parse(url: str) -> Address:
