@@ -24,6 +24,14 @@ def function(redis_url: str, dynamodb_url: str, table: str) -> dict[str, str]:
     }
 
 
+def compiled(folder: Path) -> dict[str, str]:
+    """The variables of a program whose bytecode is kept in that folder from its first run on.
+
+    Whoever installed the packages need not have compiled them, and this environment may forbid it.
+    """
+    return {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
+
+
 def run(
     module: str,
     *arguments: str,
