@@ -37,6 +37,6 @@ def test_the_token_is_signed_for_a_quarter_of_an_hour_with_the_roles_credentials
 def test_each_connection_signs_a_token_of_its_own(monkeypatch):
     settings = Settings(redis_url="rediss://cache:6379", redis_iam_user="app-user", redis_iam_cache="cache")
     [rung] = compose(settings).stores._rungs
-    provider = rung.store._transport._pool.connection_kwargs["credential_provider"]
+    provider = rung.store._transport._node._dialer._credentials
     assert isinstance(provider, IamCredentials)
     assert provider.get_credentials()[0] == "app-user"
