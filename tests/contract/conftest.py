@@ -12,7 +12,7 @@ import pytest
 import redis as driver
 
 import tests.harness.redis_server as harness
-import tidegate.stores.redis as redis_module
+import tidegate.stores.redis_scripts as redis_module
 from tests.contract.places import HELD_CLOCK_KEY, Place, close, with_held_time
 from tests.harness.redis_server import RedisServer
 from tidegate.stores.base import ClaimStore, Store
@@ -138,7 +138,7 @@ def clocked(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     with ExitStack() as closing:
         clock = FakeClock()
         if place.in_redis:
-            for script in ("ADMIT", "RENEW"):
+            for script in ("ADMIT", "CORRECT", "RENEW"):
                 monkeypatch.setattr(redis_module, script, with_held_time(getattr(redis_module, script)))
             clock = HeldServerTime(closing.enter_context(driver.Redis.from_url(place.address)))
         yield Rig(place, clock, closing)

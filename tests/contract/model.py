@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tidegate.algorithms.token_bucket import take
-from tidegate.question import ClaimAnswer, ClaimRequest, Completed, Granted, InProgress, LimitState, Mismatch, Question
+from tidegate.algorithms.decision import LimitState, State
+from tidegate.question import Charge, ClaimAnswer, ClaimRequest, Completed, Granted, InProgress, Mismatch, Question
 
 
 @dataclass
 class LimitsModel:
-    """One subject's buckets."""
+    """Every limit's state, by subject, key and kind."""
 
-    tats: dict[str, int] = field(default_factory=dict)
+    states: dict[tuple[str, str, str], State] = field(default_factory=dict)
 
     def admit(self, question: Question, now_us: int) -> tuple[bool, tuple[LimitState, ...]]:
-        asked = [(c, self.tats.get(c.key)) for c in question.charges]
-        taken = [take(tat, now_us, c.bucket, c.cost, c.known_debt_us) for c, tat in asked]
-        admitted = all(t.allowed for t in taken)
-        if admitted:
-            self.tats.update({c.key: t.tat_us for (c, _), t in zip(asked, taken, strict=True)})
-            return True, tuple(LimitState(True, t.remaining, 0, t.tat_us - now_us) for t in taken)
-        before = [take(tat, now_us, c.bucket, 0, c.known_debt_us) for c, tat in asked]
-        return False, tuple(
-            LimitState(t.allowed, uncharged.remaining, t.retry_after_us, uncharged.tat_us - now_us)
-            for t, uncharged in zip(taken, before, strict=True)
-        )
+        places = [(question.subject_of(c), c.key, c.rule.kind) for c in question.charges]
+        decided = [c.decide(self.states.get(at), now_us) for at, c in zip(places, question.charges, strict=True)]
+        admitted = all(d.allowed or c.shadow for d, c in zip(decided, question.charges, strict=True))
+        if not admitted or question.peek:
+            return admitted, tuple(d.uncharged for d in decided)
+        self.states |= {at: d.kept for at, d in zip(places, decided, strict=True) if d.allowed}
+        return True, tuple(d.charged if d.allowed else d.uncharged for d in decided)
+
+    def correct(self, subject: str, charges: Sequence[Charge], now_us: int) -> None:
+        for charge in charges:
+            at = (charge.subject or subject, charge.key, charge.rule.kind)
+            self.states[at] = charge.rule.corrected(self.states.get(at), now_us, charge.cost, charge.known)
 
 
 @dataclass

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-import tidegate.stores.redis as redis_module
+import tidegate.stores.redis_scripts as redis_module
 from tidegate.clock import Clock, SystemClock
 from tidegate.question import ClaimAnswer, ClaimRequest, Completed, Question, Settlement
 from tidegate.stores.aws import DynamoClient, DynamoTimeouts
@@ -16,7 +16,8 @@ from tidegate.stores.dynamodb import DynamoStore
 from tidegate.stores.dynamodb_claims import DynamoClaims
 from tidegate.stores.memory import MemoryStore
 from tidegate.stores.memory_claims import MemoryClaims
-from tidegate.stores.redis import RedisStore, Script
+from tidegate.stores.redis import RedisStore
+from tidegate.stores.redis_scripts import Script
 
 # Far above what a loaded machine needs: only the tests of faults are about time.
 AMPLE_S = 20.0

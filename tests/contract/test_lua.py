@@ -16,7 +16,8 @@ EPOCH_US = 1_800_000_000_000_000
 
 # As many cases as there are, in one evaluation; numbers leave as text, because a reply would cut a double.
 SCRIPT = (
-    (LUA / "token_bucket.lua").read_text(encoding="utf-8")
+    (LUA / "limits.lua").read_text(encoding="utf-8")
+    + (LUA / "token_bucket.lua").read_text(encoding="utf-8")
     + """
 local answers = {}
 for i = 1, #ARGV, 6 do

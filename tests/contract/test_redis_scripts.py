@@ -6,7 +6,7 @@ import redis as driver
 from tests.contract.workers import request
 from tidegate.algorithms.token_bucket import Bucket
 from tidegate.question import Charge, Question, Settlement
-from tidegate.stores import redis as module
+from tidegate.stores import redis_scripts as module
 
 RUNS_ON = ["redis", "redis-cluster", "valkey"]
 

@@ -13,19 +13,26 @@ from tidegate.admission import Admission, Claim
 from tidegate.aws_lambda import lambda_handler
 from tidegate.errors import ConfigurationError, ProblemError, StoreUnavailableError, TidegateError
 from tidegate.gate import Gate, Health, StoreHealth, protect
-from tidegate.policy import Policy, TokenBucket, policy
+from tidegate.identity import Caller
+from tidegate.limits import Concurrency, LeakyBucket, Quota, SlidingWindow, TokenBucket
+from tidegate.policy import Policy, policy
 from tidegate.problems import problem_response
 from tidegate.settings import Settings
 
 __all__ = [
     "Admission",
+    "Caller",
     "Claim",
+    "Concurrency",
     "ConfigurationError",
     "Gate",
     "Health",
+    "LeakyBucket",
     "Policy",
     "ProblemError",
+    "Quota",
     "Settings",
+    "SlidingWindow",
     "StoreHealth",
     "StoreUnavailableError",
     "TidegateError",

@@ -15,7 +15,8 @@ from tidegate.errors import ConfigurationError
 from tidegate.guard import Guard
 from tidegate.identity import Identify
 from tidegate.lifecycle import PATIENCE_S, Environment, Lifecycle
-from tidegate.policy import Policy, TokenBucket
+from tidegate.limits import TokenBucket
+from tidegate.policy import Policy
 from tidegate.problems import install
 from tidegate.routing import RouteTable
 from tidegate.settings import Settings

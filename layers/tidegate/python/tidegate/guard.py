@@ -9,8 +9,10 @@ A refusal is a value (`Problem`), never an exception; nothing that a store does 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,12 +21,12 @@ from tidegate.admission import Admission, Claim
 from tidegate.asgi import BodyTooLargeError, Captured, Outgoing, read_body, reread, respond, send_whole
 from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.http import Problem, problem_type, reduced_capacity
-from tidegate.identity import Identify, digest
+from tidegate.identity import Identify, caller_of
 from tidegate.lifecycle import Environment, Lifecycle
 from tidegate.mechanisms import idempotency, limits
 from tidegate.mechanisms.idempotency import Replay
 from tidegate.policy import Execution, execution
-from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Granted, Question, Settlement, Unknown
+from tidegate.question import Answer, Charge, ClaimAnswer, ClaimRequest, Granted, Question, Settlement, Unknown
 from tidegate.record import StoredResponse
 from tidegate.routing import UNMATCHED, RouteTable
 from tidegate.telemetry import RequestLine, logger, write
@@ -77,6 +79,7 @@ class Guard:
             if begun:  # an answer that has begun can't be taken back: the server ends the connection
                 raise
         finally:
+            await way.correct()
             way.report()
             self._lifecycle.after_request()
 
@@ -106,6 +109,9 @@ class _Way:
         self._began = environment.clock.monotonic()
         self._claim: ClaimRequest | None = None
         self._held_by_redis = False
+        self._bill = limits.Bill()
+        self._owing = False  # whether the bill was charged, and is still to be put right
+        self._wait_us = 0
         self._line = RequestLine(scope["method"], UNMATCHED, "unknown")
 
     # ── identify: who, which route, which policy ────────────────────────────────────────────────────────────
@@ -114,9 +120,10 @@ class _Way:
         """Find the principal, the route and its policy; open the line that will be logged."""
         self._route = routes.find(self._scope)
         self._policy = self._route.policy
-        self._principal = identify(self._scope)
-        self._subject = digest(self._environment.settings.namespace, self._principal, size=9)
-        self._admission = Admission(self._principal, self._route.route)
+        self._caller = caller_of(identify(self._scope))
+        self._principal = self._caller.principal
+        self._subject = limits.subject(self._environment.settings.namespace, self._caller)
+        self._admission = Admission(self._principal, self._route.route, organisation=self._caller.organisation)
         self._scope.setdefault("state", {})["tidegate"] = self._admission
         self._line = RequestLine(self._scope["method"], self._route.route, self._principal)
 
@@ -150,17 +157,22 @@ class _Way:
         """Ask the stores; return a refusal, the answer that was given before, or None if the handler may run."""
         if self._policy.asks_nothing:
             return None
-        question = Question(self._subject, limits.charges(self._route), self._claim, self._policy.on_outage)
-        asked = self._environment.clock.monotonic()
-        answer = await self._environment.call(lambda: self._environment.stores.admit(question))
-        self._line.admission_ms = _ms(self._environment.clock.monotonic() - asked)
+        environment, now_us = self._environment, self._environment.clock.wall_us()
+        asking = limits.Asking(self._caller, self._scope, now_us, uuid.uuid4().hex)
+        self._bill = limits.bill(self._route, asking, environment.settings.namespace, environment.overrides.current)
+        question = Question(self._subject, self._bill.charges, self._claim, self._policy.on_outage)
+        asked = environment.clock.monotonic()
+        answer = await environment.call(lambda: environment.stores.admit(question))
+        self._line.admission_ms = _ms(environment.clock.monotonic() - asked)
         self._line.store = self._admission.store = answer.store
-        verdict = limits.read(self._policy, answer)
+        verdict = limits.read(self._bill, answer, now_us)
         self._out.fields = verdict.fields
+        self._line.shadowed = verdict.shadowed or None
         if verdict.refusal is not None:
             self._line.outcome = "limited"
             return await self._recall(answer) or verdict.refusal
         self._line.outcome = "admitted"
+        self._owing, self._wait_us = bool(answer.limits), verdict.wait_us
         return None if self._claim is None else await self._take_claim(self._claim, answer)
 
     async def _take_claim(self, claim: ClaimRequest, answer: Answer) -> Problem | Replay | None:
@@ -221,6 +233,35 @@ class _Way:
 
     async def run(self) -> None:
         """Run the application: streaming as it likes, or, for an idempotent route, captured and settled."""
+        if self._wait_us:  # a leaky bucket's reserved start
+            self._line.waited_ms = self._wait_us / 1000
+            await asyncio.sleep(self._wait_us / 1_000_000)
+        async with self._keeping_slots():
+            await self._run()
+
+    @asynccontextmanager
+    async def _keeping_slots(self) -> AsyncIterator[None]:
+        """Renew the request's slots while it runs; without any, do nothing."""
+        held = self._bill.renewals() if self._owing else ()
+        if not held:
+            yield
+            return
+        renewing = asyncio.create_task(self._renew_slots(held))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+    async def _renew_slots(self, held: tuple[Charge, ...]) -> None:
+        every_s = limits.renewed_every_s(held)
+        while True:
+            await asyncio.sleep(every_s)
+            with suppress(StoreUnavailableError):
+                await self._environment.call(
+                    lambda: self._environment.stores.correct(self._line.store, self._subject, held)
+                )
+
+    async def _run(self) -> None:
         if self._claim is None:
             await self._app(self._scope, self._receive, self._out)
             return
@@ -282,7 +323,7 @@ class _Way:
     def _write(self, claim: ClaimRequest, record: bytes | None) -> bool:
         stores, claims = self._environment.stores, self._environment.claims
         if self._held_by_redis or claims is None:
-            return stores.settle(Settlement(self._subject, claim, record, fenced=True))
+            return stores.settle(Settlement(self._subject, claim, record, fenced=True, corrections=self._due("redis")))
         if record is None:
             claims.release(claim)
             return True
@@ -292,8 +333,28 @@ class _Way:
         finally:
             if own:  # the copy that Redis replays from; where it is missing, the claim store replays
                 with suppress(StoreUnavailableError):
-                    stores.settle(Settlement(self._subject, claim, record, fenced=False))
+                    stores.settle(
+                        Settlement(self._subject, claim, record, fenced=False, corrections=self._due("redis"))
+                    )
         return own
+
+    async def correct(self) -> None:
+        """Put right what the request was charged, where the settlement did not: a slot freed, a cost as it was."""
+        due = self._due(self._line.store)
+        if due:
+            with suppress(StoreUnavailableError):  # a slot's lease ends by itself
+                await self._correct(due)
+
+    async def _correct(self, charges: tuple[Charge, ...]) -> None:
+        stores, store, subject = self._environment.stores, self._line.store, self._subject
+        await self._environment.call(lambda: stores.correct(store, subject, charges))
+
+    def _due(self, store: str | None) -> tuple[Charge, ...]:
+        """Take what is still to be put right, if that store decided."""
+        if not self._owing or store != self._line.store:
+            return ()
+        self._owing = False
+        return self._bill.corrections(self._admission.units)
 
     def report(self) -> None:
         """Write the request's line."""

@@ -16,15 +16,20 @@ from typing import Any
 
 import http_sf
 
-from tidegate.algorithms.token_bucket import NEVER
-from tidegate.policy import TokenBucket
-from tidegate.question import LimitState
+from tidegate.algorithms.concurrency import Slots
+from tidegate.algorithms.decision import NEVER, LimitState, Rule
+from tidegate.algorithms.leaky_bucket import Drain
+from tidegate.algorithms.quota import Period
+from tidegate.algorithms.sliding_window import Window
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.limits import Concurrency, Limit
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 POLICY_FIELD = b"ratelimit-policy"
 LIMIT_FIELD = b"ratelimit"
-QUOTA, WINDOW, REMAINING, RESET = "q", "w", "r", "t"
+QUOTA, WINDOW, UNIT, REMAINING, RESET = "q", "w", "qu", "r", "t"
+CONCURRENT = "concurrent-requests"
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
@@ -89,43 +94,68 @@ class RateLimitFields:
         return ((POLICY_FIELD, self.policy), (LIMIT_FIELD, self.limit))
 
 
-def rate_limit_fields(
-    limits: Sequence[TokenBucket], states: Sequence[LimitState], retry_after: int | None
-) -> RateLimitFields:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A limit, its algorithm as it was asked, and its answer."""
+
+    limit: Limit
+    rule: Rule
+    state: LimitState
+
+
+def rate_limit_fields(standings: Sequence[Standing], retry_after: int | None, now_us: int) -> RateLimitFields:
     """Describe the limits and what is left of them.
 
     Args:
-        limits: the route's limits.
-        states: the store's answer to each.
+        standings: the limits that bind, and what the store said of each.
         retry_after: the seconds that `Retry-After` says, if it is sent: it must not end before a window does.
+        now_us: the time.
     """
-    left = tuple(
-        (limit.label, state.remaining, _window(limit, state, retry_after))
-        for limit, state in zip(limits, states, strict=True)
-    )
-    return RateLimitFields(_policy_field(tuple(limits)), _limit_field(left))
+    left = tuple((s.limit.label, s.state.remaining, _reset(s, retry_after, now_us)) for s in standings)
+    return RateLimitFields(_policy_field(tuple(s.limit for s in standings)), _limit_field(left))
 
 
-def _window(limit: TokenBucket, state: LimitState, retry_after: int | None) -> int:
-    """Seconds within which no more than the remaining quota may be used: until the next token comes back."""
-    wait_us = state.retry_after_us if state.retry_after_us > 0 else limit.bucket.interval_us
-    return min(math.ceil(wait_us / 1_000_000), retry_after or _LONGEST_WAIT_S)
+def _reset(standing: Standing, retry_after: int | None, now_us: int) -> int | None:
+    """Seconds within which no more than the remaining quota may be used: until the next unit comes back."""
+    wait_us = _next_unit_us(standing.rule, standing.state, now_us)
+    if wait_us == 0:
+        return None
+    if standing.state.retry_after_us > 0:
+        wait_us = standing.state.retry_after_us
+    return min(-(-wait_us // 1_000_000), retry_after or _LONGEST_WAIT_S)
+
+
+def _next_unit_us(rule: Rule, state: LimitState, now_us: int) -> int:
+    """Microseconds until something comes back; 0: nobody can say, for that depends on when others end."""
+    match rule:
+        case Bucket(interval_us) | Drain(interval_us):
+            return interval_us
+        case Window(window_ms):
+            started_ms = (state.counts[0] if state.counts else now_us // 1000 // window_ms) * window_ms
+            return max(1000, (started_ms + window_ms) * 1000 - now_us)
+        case Period(_, end_us):
+            return max(1, end_us - now_us)
+        case Slots():
+            return 0
+        case _:
+            return 1_000_000
 
 
 @lru_cache(maxsize=1024)
-def _policy_field(limits: tuple[TokenBucket, ...]) -> bytes:
-    """A bucket as quota and window: as many units as fit into the seconds in which it fills."""
+def _policy_field(limits: tuple[Limit, ...]) -> bytes:
+    """Each limit as a quota and its window; slots as concurrent requests, which have none."""
     items: list[Any] = []
     for limit in limits:
-        seconds = max(1, math.ceil(limit.bucket.depth_us / 1_000_000))
-        quota = max(limit.bucket.burst, seconds * 1_000_000 // limit.bucket.interval_us)
-        items.append((limit.label, {QUOTA: quota, WINDOW: seconds}))
+        if isinstance(limit, Concurrency):
+            items.append((limit.label, {QUOTA: limit.quota, UNIT: CONCURRENT}))
+        else:
+            items.append((limit.label, {QUOTA: limit.quota, WINDOW: limit.window_s}))
     return http_sf.ser(items).encode()
 
 
 @lru_cache(maxsize=4096)
-def _limit_field(left: tuple[tuple[str, int, int], ...]) -> bytes:
-    items: list[Any] = [(name, {REMAINING: r, RESET: t}) for name, r, t in left]
+def _limit_field(left: tuple[tuple[str, int, int | None], ...]) -> bytes:
+    items: list[Any] = [(name, {REMAINING: r} if t is None else {REMAINING: r, RESET: t}) for name, r, t in left]
     return http_sf.ser(items).encode()
 
 
@@ -144,20 +174,26 @@ def problem_headers(problem: Problem) -> Headers:
     )
 
 
-def quota_exceeded(limits: Sequence[TokenBucket], states: Sequence[LimitState]) -> tuple[Problem, int | None]:
+def quota_exceeded(standings: Sequence[Standing]) -> tuple[Problem, int | None]:
     """Return the 429 for the limits that refuse, and the seconds after which the same request could pass.
 
-    The seconds are None if it never will: its cost exceeds a limit's burst.
+    The seconds are None if it never will: its cost exceeds what a limit ever allows.
     """
-    refusing = [(limit, state) for limit, state in zip(limits, states, strict=True) if not state.allowed]
-    names = [limit.label for limit, _ in refusing]
-    if any(state.retry_after_us == NEVER for _, state in refusing):
+    refusing = [standing for standing in standings if not standing.state.allowed]
+    names = [standing.limit.label for standing in refusing]
+    if any(standing.state.retry_after_us == NEVER for standing in refusing):
         detail = f"The request costs more than {', '.join(names)} ever allows at once."
         return Problem(429, QUOTA_EXCEEDED, "Quota exceeded", detail, (), {"violated-policies": names}), None
-    seconds = retry_after_s(max(state.retry_after_us for _, state in refusing))
+    seconds = retry_after_s(max(_wait_us(standing) for standing in refusing))
     detail = f"The limit {', '.join(names)} is used up; try again in {seconds} s."
     retry = ((b"retry-after", str(seconds).encode()),)
     return Problem(429, QUOTA_EXCEEDED, "Quota exceeded", detail, retry, {"violated-policies": names}), seconds
+
+
+def _wait_us(standing: Standing) -> int:
+    """How long to wait; for a slot a second, since its lease's end is only the latest that it may come free."""
+    wait_us = standing.state.retry_after_us
+    return min(wait_us, 1_000_000) if isinstance(standing.rule, Slots) else wait_us
 
 
 def reduced_capacity(detail: str, wait_us: int = 1_000_000) -> Problem:

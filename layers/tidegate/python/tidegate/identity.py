@@ -6,12 +6,41 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tidegate.settings import Settings
 
 Scope = Mapping[str, Any]
-Identify = Callable[[Scope], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        principal: whose limits and idempotency keys count: `user:…`, `key:…`, `ip:…`, or an application's own.
+        organisation: to whom the principal belongs, for limits `per="organisation"`; None: to nobody.
+        time_zone: an IANA name, for quotas by the caller's own calendar.
+    """
+
+    principal: str
+    organisation: str | None = None
+    time_zone: str | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing but an address is known of the caller."""
+        return self.principal.startswith("ip:")
+
+
+# An application's own function may return the principal alone.
+Identify = Callable[[Scope], str | Caller]
+
+
+def caller_of(found: str | Caller) -> Caller:
+    """Return the caller that an `Identify` has found."""
+    return found if isinstance(found, Caller) else Caller(found)
 
 
 def digest(*parts: str, size: int = 16) -> str:
@@ -36,7 +65,8 @@ class Identifier:
 
     In this order: API Gateway's authorizer (`user:…`), the API key's id (`key:…`), a keyed digest of the
     `x-api-key` field where a gateway is trusted to have checked it (`key:…`), the caller's address (`ip:…`).
-    An API key's value is never part of a principal.
+    An API key's value is never part of a principal. An authorizer may also say `organisation` and `timeZone`, in its
+    context or as claims (`org_id` and `zoneinfo`, too, as OpenID Connect has them).
 
     Args:
         settings: says whether to trust the field, and the digest's key.
@@ -46,16 +76,23 @@ class Identifier:
         self._trust_header = settings.trust_api_key_header
         self._secret = (settings.principal_secret or settings.namespace).encode()
 
-    def __call__(self, scope: Scope) -> str:
-        """Return the principal."""
+    def __call__(self, scope: Scope) -> Caller:
+        """Return the caller."""
         context = scope.get("aws.event", {}).get("requestContext", {})
         identity = context.get("identity") or {}
-        return (
-            _authorized(context.get("authorizer") or {})
+        authorizer = context.get("authorizer") or {}
+        principal = (
+            _authorized(authorizer)
             or _prefixed("key", identity.get("apiKeyId"))
             or self._by_header(scope)
             or f"ip:{_address(scope, context, identity)}"
         )
+        if not authorizer:
+            return Caller(principal)
+        said = _said_by(authorizer)
+        organisation = said.get("organisation") or said.get("org_id")
+        zone = said.get("timeZone") or said.get("zoneinfo")
+        return Caller(principal, str(organisation) if organisation else None, str(zone) if zone else None)
 
     def _by_header(self, scope: Scope) -> str | None:
         key = header(scope, b"x-api-key") if self._trust_header else None
@@ -66,9 +103,14 @@ class Identifier:
 
 def _authorized(authorizer: Mapping[str, Any]) -> str | None:
     """Read a REST API's authorizer (`principalId`, `claims`) or an HTTP API's (`jwt.claims`, `lambda`)."""
+    said = _said_by(authorizer)
+    return _prefixed("user", authorizer.get("principalId") or said.get("sub") or said.get("principalId"))
+
+
+def _said_by(authorizer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All that an authorizer says of the caller, in one mapping."""
     claims = authorizer.get("claims") or (authorizer.get("jwt") or {}).get("claims") or {}
-    own = authorizer.get("lambda") or {}
-    return _prefixed("user", authorizer.get("principalId") or claims.get("sub") or own.get("principalId"))
+    return {**authorizer, **(authorizer.get("lambda") or {}), **claims}
 
 
 def _prefixed(kind: str, value: object) -> str | None:

@@ -12,11 +12,13 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from tidegate.clock import Clock, SystemClock
 from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.identity import Identifier, Identify
+from tidegate.overrides import OverridesReader
 from tidegate.settings import Settings
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
@@ -25,6 +27,9 @@ from tidegate.stores.memory import MemoryStore
 from tidegate.stores.memory_claims import MemoryClaims
 from tidegate.stores.tracked import TrackedStore
 from tidegate.telemetry import logger
+
+if TYPE_CHECKING:
+    from tidegate.stores.dynamodb import DynamoStore
 
 Result = TypeVar("Result")
 
@@ -51,6 +56,7 @@ class Environment:
         warm: makes what the fallback needs before it is needed.
         call: runs a store's blocking call, and waits for it without blocking others.
         identify: finds a request's principal, where the application doesn't do that itself.
+        overrides: limits changed at run time.
     """
 
     settings: Settings
@@ -60,6 +66,7 @@ class Environment:
     warm: Callable[[], None]
     call: Waiter
     identify: Identify
+    overrides: OverridesReader
 
 
 class Waiter:
@@ -93,16 +100,19 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
     rungs: list[TrackedStore] = []
     claims: ClaimStore | None = None
     warm: Callable[[], None] = _nothing
+    overrides = OverridesReader(dict, clock)
     last = MemoryStore(clock)
     if settings.redis_url:
         rungs.append(_tracked(_redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock), clock))
     if settings.table:
-        decisions, claims, warm = _dynamodb(settings, settings.table, budget_s * _DYNAMODB_SHARE, clock)
+        decisions, claims, overrides = _dynamodb(settings, settings.table, budget_s * _DYNAMODB_SHARE, clock)
+        warm = decisions.warm
         rungs.append(_tracked(decisions, clock))
     if settings.memory_only:
         claims = MemoryClaims(clock)
     waiter = Waiter(inline=settings.on_lambda)
-    return Environment(settings, clock, FailoverStore(rungs, last, clock), claims, warm, waiter, Identifier(settings))
+    stores = FailoverStore(rungs, last, clock)
+    return Environment(settings, clock, stores, claims, warm, waiter, Identifier(settings), overrides)
 
 
 class Lifecycle:
@@ -141,6 +151,8 @@ class Lifecycle:
         if not self._warmed:
             self._warmed = True
             threading.Thread(target=self._warm, name="tidegate-warm", daemon=True).start()
+        if self._environment is not None:
+            self._environment.overrides.refresh_if_due()
 
     def _warm(self) -> None:
         try:
@@ -184,11 +196,13 @@ def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Stor
 
 def _dynamodb(
     settings: Settings, table: str, budget_s: float, clock: Clock
-) -> tuple[Store, ClaimStore, Callable[[], None]]:
+) -> tuple[DynamoStore, ClaimStore, OverridesReader]:
     from tidegate.stores.aws import DynamoClient, DynamoTimeouts  # noqa: PLC0415  as above
     from tidegate.stores.dynamodb import DynamoStore  # noqa: PLC0415
     from tidegate.stores.dynamodb_claims import DynamoClaims  # noqa: PLC0415
+    from tidegate.stores.dynamodb_overrides import read_overrides  # noqa: PLC0415
 
     quick = DynamoClient(DynamoTimeouts(PATIENCE_S, PATIENCE_S), region=settings.region)
     sure = DynamoClient(DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS), region=settings.region)
-    return DynamoStore(quick, table, clock, budget_s), DynamoClaims(sure, table, clock), quick.warm
+    overrides = OverridesReader(partial(read_overrides, sure, table, settings.namespace), clock)
+    return DynamoStore(quick, table, clock, budget_s), DynamoClaims(sure, table, clock), overrides

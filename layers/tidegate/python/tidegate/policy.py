@@ -6,65 +6,21 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from tidegate.algorithms.token_bucket import Bucket
 from tidegate.errors import ConfigurationError
-from tidegate.units import LONGEST_US, Rate, duration_us
+from tidegate.limits import Limit
+from tidegate.units import duration_us
 
 Priority = Literal["critical", "normal", "sheddable"]
 OnOutage = Literal["share", "allow", "reject"]
 Claims = Literal["dynamodb", "redis"]
-LARGEST_QUOTA = 10**14  # well within the 15 digits of a structured field's Integer
 DEFAULT_MAX_BODY_BYTES = 6 * 1024 * 1024
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _ATTRIBUTE = "__tidegate_policy__"
 _MARKS = "__tidegate_marks_execution__"
-
-
-@dataclass(frozen=True, slots=True)
-class TokenBucket:
-    """A limit that lets a burst through and then a steady rate (a token bucket, kept as GCRA).
-
-    Args:
-        rate: tokens that come back in a period: `"20/s"`, `"5/min"`, `"10/30s"`.
-        burst: tokens that an idle caller may spend at once; the rate's count if left out.
-        cost: tokens that one request spends.
-        name: how the limit is called in the RateLimit fields and in the store; the rate if left out. A named
-            limit keeps its buckets when its rate or its place in the list changes.
-
-    Raises:
-        ConfigurationError: the rate can't be read, or burst or cost is below 1.
-    """
-
-    rate: str
-    burst: int | None = None
-    cost: int = 1
-    name: str | None = None
-    bucket: Bucket = field(init=False)
-
-    def __post_init__(self) -> None:
-        try:
-            rate = Rate.parse(self.rate)
-        except ValueError as error:
-            raise ConfigurationError("TokenBucket(rate=…)", str(error)) from error
-        burst = rate.count if self.burst is None else self.burst
-        if burst < 1:
-            raise ConfigurationError("TokenBucket(burst=…)", f"{burst} admits nothing; write 1 or more")
-        if rate.interval_us * burst > LONGEST_US or burst > LARGEST_QUOTA:
-            raise ConfigurationError("TokenBucket(burst=…)", f"{burst} takes over a century to fill; write less")
-        if self.cost < 1:
-            raise ConfigurationError("TokenBucket(cost=…)", f"{self.cost} charges nothing; write 1 or more")
-        if self.name is not None and not (self.name.isascii() and self.name.isprintable() and self.name):
-            raise ConfigurationError("TokenBucket(name=…)", "write printable ASCII: it is sent in a header field")
-        object.__setattr__(self, "bucket", Bucket(rate.interval_us, burst))
-
-    @property
-    def label(self) -> str:
-        """The limit's name in header fields, problems and logs."""
-        return self.name or "".join(self.rate.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +39,7 @@ class Policy:
         max_body_bytes: the largest request body that an idempotent route reads; larger is 413.
     """
 
-    limits: tuple[TokenBucket, ...] = ()
+    limits: tuple[Limit, ...] = ()
     idempotent: bool = False
     priority: Priority = "normal"
     on_outage: OnOutage = "share"
@@ -116,7 +72,7 @@ class Policy:
 
 def policy(
     *,
-    limits: Iterable[TokenBucket] = (),
+    limits: Iterable[Limit] = (),
     idempotent: bool = False,
     priority: Priority = "normal",
     on_outage: OnOutage = "share",

@@ -6,33 +6,44 @@ knows a driver, and nothing in a store knows HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from tidegate.algorithms.token_bucket import Bucket, Taken
+from tidegate.algorithms.decision import Decision, Known, LimitState, Rule, State
 from tidegate.policy import OnOutage
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Tokens that a request wants from one bucket.
+    """Units that a request wants of one limit.
 
     Attributes:
-        key: the bucket's name within its subject, short and stable; letters, digits, `-` and `_` only.
-        bucket: its size and speed.
-        cost: tokens.
-        known_debt_us: how far the asker knows the bucket to be from full, at least. Set by `FailoverStore`.
+        key: the limit's name within its subject, short and stable; letters, digits, `-` and `_` only.
+        rule: the limit's algorithm with its numbers.
+        cost: units.
+        known_debt_us: how far the asker knows a bucket to be from full, at least. Set by `FailoverStore`.
+        subject: whose state it is, where that isn't the question's own subject: the whole route's, say.
+        shadow: whether it only reports: it is charged as long as it admits, and refuses nobody.
+        known_counts: a window's or a quota's counters as the asker last heard them. Set by `FailoverStore`.
+        holder: who asks for a slot; unique to the request.
     """
 
     key: str
-    bucket: Bucket
+    rule: Rule
     cost: int = 1
     known_debt_us: int = 0
+    subject: str = ""
+    shadow: bool = False
+    known_counts: State = ()
+    holder: str = ""
 
-    def shared_by(self, environments: int) -> Charge:
-        """Return the charge against a fair share of the bucket, deep enough for what the bucket would admit."""
-        share = self.bucket.shared_by(environments)
-        return replace(self, bucket=replace(share, burst=max(share.burst, min(self.cost, self.bucket.burst))))
+    @property
+    def known(self) -> Known:
+        """What the asker brings along."""
+        return Known(self.known_debt_us, self.known_counts, self.holder)
+
+    def decide(self, state: State | None, now_us: int) -> Decision:
+        """Decide it by the pure algorithm."""
+        return self.rule.decide(state, now_us, self.cost, self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,51 +119,48 @@ class Question:
     Attributes:
         subject: whose state it is about: a short digest of namespace and principal. A store keeps all state
             of one subject together (a Redis hash tag, one DynamoDB item), so that it can be changed as one.
-        charges: tokens wanted; taken all or none.
+        charges: units wanted; taken all or none.
         claim: the idempotency claim or None.
         on_outage: the route's choice for when no store answers.
+        peek: whether to look only: nothing is charged, whatever the answer.
     """
 
     subject: str
     charges: tuple[Charge, ...] = ()
     claim: ClaimRequest | None = None
     on_outage: OnOutage = "share"
+    peek: bool = False
 
-    def shared_by(self, environments: int) -> Question:
-        """Return the question as one of so many environments must ask it when each enforces its share alone."""
-        if environments <= 1:
-            return self
-        return replace(self, charges=tuple(charge.shared_by(environments) for charge in self.charges))
+    def subject_of(self, charge: Charge) -> str:
+        """Whose state a charge is about."""
+        return charge.subject or self.subject
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Every subject that it is about, its own first."""
+        return tuple(dict.fromkeys((self.subject, *(self.subject_of(charge) for charge in self.charges))))
 
 
 @dataclass(frozen=True, slots=True)
-class LimitState:
-    """What one bucket answered.
+class Verdict:
+    """What all the limits say together.
 
     Attributes:
-        allowed: whether this bucket alone would admit.
-        remaining: whole tokens left, after the charge if the question was admitted.
-        retry_after_us: 0 if it admits; `token_bucket.NEVER` if it never will.
-        debt_us: microseconds until the bucket would be full again.
+        admitted: whether every limit that counts admits.
+        charged: whether the charges are to be made.
+        limits: one state per charge, in order, as it stands then.
     """
 
-    allowed: bool
-    remaining: int
-    retry_after_us: int
-    debt_us: int
+    admitted: bool
+    charged: bool
+    limits: tuple[LimitState, ...]
 
-
-def limit_states(question: Question, taken: Sequence[Taken], now_us: int, *, charged: bool) -> tuple[LimitState, ...]:
-    """Describe buckets by what the pure function said of each; if nothing was charged, as they stand uncharged."""
-    return tuple(
-        LimitState(
-            allowed=t.allowed,
-            remaining=t.remaining if charged or not t.allowed else t.remaining + c.cost,
-            retry_after_us=t.retry_after_us,
-            debt_us=t.tat_us - now_us - (0 if charged or not t.allowed else c.cost * c.bucket.interval_us),
-        )
-        for c, t in zip(question.charges, taken, strict=True)
-    )
+    @classmethod
+    def of(cls, question: Question, decisions: tuple[Decision, ...]) -> Verdict:
+        """Sum up: all or nothing, and a shadow never refuses."""
+        admitted = all(d.allowed or c.shadow for c, d in zip(question.charges, decisions, strict=True))
+        charged = admitted and not question.peek
+        return cls(admitted, charged, tuple(d.state(charged=charged) for d in decisions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,7 @@ class Answer:
     """What a store says.
 
     Attributes:
-        admitted: whether every bucket admits, and all were charged.
+        admitted: whether every limit admits, and all were charged.
         limits: one state per charge, in order; empty if the store did not look (outage, `allow`).
         claim: None if the store didn't look.
         store: who answered: `redis`, `dynamodb`, `memory`, or `none` if no store did.
@@ -176,20 +184,28 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What one more round trip writes after the handler ran: the answer to replay.
+    """What one more round trip writes after the handler ran, or during its run to renew its claim.
 
     Attributes:
         subject: as in the question.
-        claim: the request whose claim was granted.
+        claim: the request whose claim was granted, or None.
         record: the stored answer; None releases the claim instead.
         fenced: whether the store held the claim itself, and must check that the attempt still owns it.
+        corrections: charges whose `cost` is what is due beyond what was charged; negative gives units back, and
+            frees a slot.
         renews: whether the handler still runs: nothing is settled, the claim's deadline moves and `points` are kept.
         points: the recovery points so far; none are kept if there are none.
     """
 
     subject: str
-    claim: ClaimRequest
+    claim: ClaimRequest | None
     record: bytes | None
     fenced: bool
+    corrections: tuple[Charge, ...] = ()
     renews: bool = False
     points: bytes = b""
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether there is nothing to write."""
+        return self.claim is None and not self.corrections

@@ -20,6 +20,8 @@ class RequestLine:
         reason: the problem's type for a refusal, the exception for a failure.
         store: who decided; None if nothing was asked.
         admission_ms: what the decision took.
+        waited_ms: what the request waited for its start, by a leaky bucket.
+        shadowed: the limits that only report, and would have refused.
         status: the HTTP status.
         duration_ms: from the guard's entry to the answer's end.
     """
@@ -31,6 +33,8 @@ class RequestLine:
     reason: str | None = None
     store: str | None = None
     admission_ms: float | None = None
+    waited_ms: float | None = None
+    shadowed: tuple[str, ...] | None = None
     status: int | None = None
     duration_ms: float | None = None
 

@@ -12,8 +12,9 @@ DynamoDB's decimals compute the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-NEVER = -1
+from tidegate.algorithms.decision import NEVER, Decision, Known, LimitState, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Bucket:
         burst: the depth in tokens: what an idle caller may spend at once.
     """
 
+    kind: ClassVar[str] = "b"
+
     interval_us: int
     burst: int
 
@@ -32,6 +35,23 @@ class Bucket:
     def depth_us(self) -> int:
         """The burst as time: how long an empty bucket takes to fill (GCRA's tolerance)."""
         return self.interval_us * self.burst
+
+    def decide(self, state: State | None, now_us: int, cost: int, known: Known) -> Decision:
+        """Decide a charge; the state is the TAT alone."""
+        taken = take(state[0] if state else None, now_us, self, cost, known.debt_us)
+        base = start_of_debt(state[0] if state else None, now_us, known.debt_us)
+        standing = LimitState(taken.allowed, tokens(base, now_us, self), taken.retry_after_us, base - now_us)
+        after = LimitState(taken.allowed, taken.remaining, taken.retry_after_us, taken.tat_us - now_us)
+        return Decision(taken.allowed, (taken.tat_us,), after, standing)
+
+    def corrected(self, state: State | None, now_us: int, units: int, known: Known) -> State:
+        """Move the TAT by as many intervals; nothing is owed to a bucket beyond full."""
+        base = start_of_debt(state[0] if state else None, now_us, known.debt_us)
+        return (max(now_us, base + units * self.interval_us),)
+
+    def kept_for_us(self, state: State, now_us: int) -> int:
+        """Until the bucket is full again."""
+        return max(0, int(state[0]) - now_us)
 
     def shared_by(self, environments: int) -> Bucket:
         """Return this bucket's fair share when so many environments must each enforce a part of it alone."""
@@ -78,10 +98,11 @@ def take(tat_us: int | None, now_us: int, bucket: Bucket, cost: int = 1, known_d
     base = start_of_debt(tat_us, now_us, known_debt_us)
     moved = base + cost * bucket.interval_us
     if moved - now_us <= bucket.depth_us:
-        return Taken(allowed=True, tat_us=moved, remaining=_tokens(moved, now_us, bucket), retry_after_us=0)
+        return Taken(allowed=True, tat_us=moved, remaining=tokens(moved, now_us, bucket), retry_after_us=0)
     wait = moved - now_us - bucket.depth_us if cost <= bucket.burst else NEVER
-    return Taken(allowed=False, tat_us=base, remaining=_tokens(base, now_us, bucket), retry_after_us=wait)
+    return Taken(allowed=False, tat_us=base, remaining=tokens(base, now_us, bucket), retry_after_us=wait)
 
 
-def _tokens(tat_us: int, now_us: int, bucket: Bucket) -> int:
+def tokens(tat_us: int, now_us: int, bucket: Bucket) -> int:
+    """Return the whole tokens that a bucket with this TAT holds now."""
     return max(0, (bucket.depth_us - (tat_us - now_us)) // bucket.interval_us)

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
-from tidegate.http import Headers, Problem, quota_exceeded, rate_limit_fields, reduced_capacity
-from tidegate.identity import digest
-from tidegate.policy import Policy
+from tidegate.algorithms.concurrency import Slots
+from tidegate.http import Headers, Problem, Standing, quota_exceeded, rate_limit_fields, reduced_capacity
+from tidegate.identity import Caller, digest
+from tidegate.limits import Concurrency, Limit, Quota
+from tidegate.overrides import NONE, Overrides
 from tidegate.question import Answer, Charge
 from tidegate.routing import RoutePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What one request is charged.
+
+    Attributes:
+        limits: those that apply to its caller.
+        charges: one for each, in order.
+    """
+
+    limits: tuple[Limit, ...] = ()
+    charges: tuple[Charge, ...] = ()
+
+    def corrections(self, units: Mapping[str | None, int]) -> tuple[Charge, ...]:
+        """Return what puts the charges right after the run: slots freed, costs as the handler said them.
+
+        Args:
+            units: what the request turned out to cost, by limit's name; None stands for all that aren't named.
+        """
+        made = []
+        for limit, charge in zip(self.limits, self.charges, strict=True):
+            due = 0 if isinstance(charge.rule, Slots) else units.get(limit.name, units.get(None, charge.cost))
+            if due != charge.cost:
+                made.append(replace(charge, cost=due - charge.cost))
+        return tuple(made)
+
+    def renewals(self) -> tuple[Charge, ...]:
+        """Return what keeps the request's slots, if it has any."""
+        return tuple(replace(charge, cost=0) for charge in self.charges if isinstance(charge.rule, Slots))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +53,126 @@ class LimitVerdict:
     Attributes:
         refusal: the problem to answer with, or None if it may go on.
         fields: the RateLimit fields of the answer, empty if no store looked.
+        wait_us: how long the request has to wait for its start.
+        shadowed: the limits that only report, and would have refused.
     """
 
     refusal: Problem | None
-    fields: Headers
+    fields: Headers = ()
+    wait_us: int = 0
+    shadowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a bill depends on beside the route.
+
+    Attributes:
+        caller: who asks.
+        scope: the ASGI scope, for costs that depend on the request.
+        now_us: the time, for quotas by the calendar.
+        holder: the request's own name, for slots.
+    """
+
+    caller: Caller
+    scope: Mapping[str, Any]
+    now_us: int
+    holder: str
+
+
+def bill(route: RoutePolicy, asking: Asking, namespace: str, overrides: Overrides = NONE) -> Bill:
+    """Return what one request is charged; the same object for all requests of a route wherever it can be."""
+    caller = asking.caller
+    if caller.organisation is None:
+        same = _same_for_all(route, namespace, overrides, unknown=caller.unknown)
+        if same is not None:
+            return same
+    placed = _applying(route, overrides, unknown=caller.unknown, organised=caller.organisation is not None)
+    charges = tuple(_charge(route, place, limit, asking, namespace) for place, limit in placed)
+    return Bill(tuple(limit for _, limit in placed), charges)
+
+
+@lru_cache(maxsize=16_384)
+def subject(namespace: str, caller: Caller) -> str:
+    """Return whose state a caller's limits are part of: an organisation's, with all its principals, or his own."""
+    if caller.organisation is not None:
+        return digest(namespace, "organisation", caller.organisation, size=9)
+    return digest(namespace, caller.principal, size=9)
+
+
+def renewed_every_s(held: Sequence[Charge]) -> float:
+    """Seconds after which slots are renewed: a third of their lease, so that one lost renewal does no harm."""
+    return min(charge.rule.lease_us for charge in held if isinstance(charge.rule, Slots)) / 3_000_000
 
 
 @lru_cache(maxsize=4096)
-def charges(route: RoutePolicy) -> tuple[Charge, ...]:
-    """Return what one request for the route is charged, per principal and route.
+def _same_for_all(route: RoutePolicy, namespace: str, overrides: Overrides, *, unknown: bool) -> Bill | None:
+    """Return the bill of every caller without an organisation, if nothing in it depends on the request."""
+    placed = _applying(route, overrides, unknown=unknown, organised=False)
+    if any(callable(limit.cost) or isinstance(limit, Quota | Concurrency) for _, limit in placed):
+        return None
+    anybody = Asking(Caller(""), {}, 0, "")
+    charges = tuple(_charge(route, place, limit, anybody, namespace) for place, limit in placed)
+    return Bill(tuple(limit for _, limit in placed), charges)
 
-    A bucket's key doesn't depend on its rate, so a release that changes a rate hands no one a full bucket.
-    """
+
+@lru_cache(maxsize=4096)
+def _applying(
+    route: RoutePolicy, overrides: Overrides, *, unknown: bool, organised: bool
+) -> tuple[tuple[int, Limit], ...]:
+    """Return the limits that count for such a caller, as they are now, with their places in the policy."""
+    in_force = ((place, overrides.applied(limit)) for place, limit in enumerate(route.policy.limits))
     return tuple(
-        Charge(
-            digest(route.method, route.route, *(["named", limit.name] if limit.name else [str(place)]), size=6),
-            limit.bucket,
-            limit.cost,
-        )
-        for place, limit in enumerate(route.policy.limits)
+        (place, limit)
+        for place, limit in in_force
+        if limit is not None and (limit.per != "organisation" or organised) and (limit.per != "ip" or unknown)
     )
 
 
-def read(policy: Policy, answer: Answer) -> LimitVerdict:
+def _charge(route: RoutePolicy, place: int, limit: Limit, asking: Asking, namespace: str) -> Charge:
+    caller = asking.caller
+    # Within an organisation's state each principal's limits have keys of their own.
+    owner = caller.principal if caller.organisation is not None and limit.per != "organisation" else ""
+    rule = limit.rule(asking.now_us, caller.time_zone)
+    return Charge(
+        _key(route, place, limit, owner if limit.per != "route" else ""),
+        rule,
+        limit.cost(asking.scope) if callable(limit.cost) else limit.cost,
+        subject=_route_subject(namespace, "" if limit.shared else route.route) if limit.per == "route" else "",
+        shadow=limit.shadow,
+        holder=asking.holder if isinstance(rule, Slots) else "",
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _key(route: RoutePolicy, place: int, limit: Limit, owner: str) -> str:
+    """Name a limit's state. It doesn't depend on its numbers, so that a release that changes them gives nobody more."""
+    named = ["named", limit.name] if limit.name else [str(place)]
+    whose = [owner] if owner else []
+    if limit.shared:
+        return digest("shared", *named, *whose, size=6)
+    return digest(route.method, route.route, *named, *whose, size=6)
+
+
+@lru_cache(maxsize=1024)
+def _route_subject(namespace: str, route: str) -> str:
+    return digest(namespace, "route", route, size=9)
+
+
+def read(applied: Bill, answer: Answer, now_us: int) -> LimitVerdict:
     """Read the limits' part of the answer."""
     if not answer.limits:
-        refusal = None if answer.admitted else reduced_capacity("No store can be asked for this route's limits.")
-        return LimitVerdict(refusal, ())
-    refusal, retry_after = (None, None) if answer.admitted else quota_exceeded(policy.limits, answer.limits)
-    return LimitVerdict(refusal, rate_limit_fields(policy.limits, answer.limits, retry_after).headers())
+        refused = applied.charges and not answer.admitted
+        return LimitVerdict(reduced_capacity("No store can be asked for this route's limits.") if refused else None)
+    standings = [
+        Standing(limit, charge.rule, state)
+        for limit, charge, state in zip(applied.limits, applied.charges, answer.limits, strict=True)
+    ]
+    binding = [standing for standing in standings if not standing.limit.shadow]
+    refusal, retry_after = (None, None) if answer.admitted else quota_exceeded(binding)
+    return LimitVerdict(
+        refusal,
+        rate_limit_fields(binding, retry_after, now_us).headers() if binding else (),
+        max((standing.state.wait_us for standing in binding), default=0) if answer.admitted else 0,
+        tuple(s.limit.label for s in standings if s.limit.shadow and not s.state.allowed),
+    )

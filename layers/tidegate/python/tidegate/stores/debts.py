@@ -1,10 +1,11 @@
-"""What this environment last heard of each bucket, carried to whichever store is asked next.
+"""What this environment last heard of each limit, carried to whichever store is asked next.
 
 A store that takes over remembers little or nothing of a bucket, and one that comes back may have come back
 empty. The environment knows better: every answer says how far the bucket is in debt, a debt falls by one
 microsecond in each, and so the larger of two tales of the same bucket is the truer one. Carrying the debt along
 makes a change of store exact for the environment that makes it: burst + rate * time over all stores together,
-and nobody gets a fresh bucket on the way back, nor loses the one he had.
+and nobody gets a fresh bucket on the way back, nor loses the one he had. Of windows and quotas the counters are
+carried in the same way; of slots nothing, for each holder renews its own in whatever store is asked.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from threading import Lock
 
+from tidegate.algorithms.decision import LimitState, State
+from tidegate.algorithms.leaky_bucket import Drain
+from tidegate.algorithms.token_bucket import Bucket
 from tidegate.clock import Clock
 from tidegate.question import Answer, Charge, Question
+
+_Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +40,17 @@ class Moment:
 
 
 class Debts:
-    """Remembers when the known buckets will be full again; thread-safe.
+    """Remembers when the known buckets will be full again, and what was counted in the known windows; thread-safe.
 
     Args:
         clock: where the time comes from.
-        capacity: subjects remembered; beyond it the one unheard of for longest is forgotten.
+        capacity: limits remembered; beyond it the one unheard of for longest is forgotten.
     """
 
-    def __init__(self, clock: Clock, capacity: int = 10_000) -> None:
+    def __init__(self, clock: Clock, capacity: int = 20_000) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._full_at: OrderedDict[str, dict[str, Moment]] = OrderedDict()
+        self._known: OrderedDict[_Key, Moment | State] = OrderedDict()
         self._lock = Lock()
 
     def now(self) -> Moment:
@@ -52,33 +58,57 @@ class Debts:
         return Moment(self._clock.monotonic(), self._clock.wall_us())
 
     def carried_by(self, question: Question) -> Question:
-        """Return the question with what is known of its buckets."""
-        known = self._full_at.get(question.subject)
-        if not known:
+        """Return the question with what is known of its limits."""
+        known = [self._known.get((question.subject_of(c), c.key)) for c in question.charges]
+        if not any(known):
             return question
         now = self.now()
-        return replace(question, charges=tuple(_with_debt(c, now, known.get(c.key)) for c in question.charges))
+        charges = tuple(_carrying(charge, tale, now) for charge, tale in zip(question.charges, known, strict=True))
+        return replace(question, charges=charges)
 
     def heard(self, question: Question, answer: Answer, asked: Moment) -> None:
-        """Note what a store said, as of the moment it was asked: later would make each debt grow by the delay.
-
-        A debt taken on in this environment's memory, as one of many, may be deeper than the whole fleet's bucket:
-        beyond its depth nothing is carried, for a bucket can't be emptier than empty.
-        """
+        """Note what a store said, as of the moment it was asked: later would make each debt grow by the delay."""
         if not answer.limits:
             return
         with self._lock:
-            known = self._full_at.setdefault(question.subject, {})
             for charge, state in zip(question.charges, answer.limits, strict=True):
-                full_at = asked.plus(min(state.debt_us, charge.bucket.depth_us))
-                before = known.get(charge.key)
-                if before is None or asked.us_until(before) < asked.us_until(full_at):
-                    known[charge.key] = full_at
-            self._full_at.move_to_end(question.subject)
-            if len(self._full_at) > self._capacity:
-                self._full_at.popitem(last=False)
+                key = (question.subject_of(charge), charge.key)
+                tale = _tale(charge, state, asked)
+                if tale is None:
+                    continue
+                before = self._known.get(key)
+                self._known[key] = tale if before is None else _later(before, tale, asked)
+                self._known.move_to_end(key)
+            while len(self._known) > self._capacity:
+                self._known.popitem(last=False)
 
 
-def _with_debt(charge: Charge, now: Moment, full_at: Moment | None) -> Charge:
-    debt_us = 0 if full_at is None else now.us_until(full_at)
-    return replace(charge, known_debt_us=debt_us) if debt_us > 0 else charge
+def _tale(charge: Charge, state: LimitState, asked: Moment) -> Moment | State | None:
+    """What there is to remember.
+
+    A debt taken on in this environment's memory, as one of many, may be deeper than the whole fleet's bucket:
+    beyond its depth nothing is carried, for a bucket can't be emptier than empty.
+    """
+    match charge.rule:
+        case Bucket() as bucket:
+            return asked.plus(min(state.debt_us, bucket.depth_us))
+        case Drain() as drain:
+            return asked.plus(min(state.debt_us, drain.max_wait_us + charge.cost * drain.interval_us))
+        case _:
+            return state.counts or None
+
+
+def _later(before: Moment | State, tale: Moment | State, asked: Moment) -> Moment | State:
+    if isinstance(before, Moment) and isinstance(tale, Moment):
+        return tale if asked.us_until(before) < asked.us_until(tale) else before
+    if isinstance(before, Moment) or isinstance(tale, Moment) or len(before) != len(tale):
+        return tale  # the limit has changed its algorithm
+    # Counters of one window or period only grow; those of a later one replace them.
+    return tuple(map(max, before, tale)) if before[0] == tale[0] else max(before, tale)
+
+
+def _carrying(charge: Charge, tale: Moment | State | None, now: Moment) -> Charge:
+    if isinstance(tale, Moment):
+        debt_us = now.us_until(tale)
+        return replace(charge, known_debt_us=debt_us) if debt_us > 0 else charge
+    return charge if tale is None else replace(charge, known_counts=tale)

@@ -13,23 +13,25 @@ longer than its budget; the client's own timeouts only end what nobody waits for
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TypeVar
 
-from tidegate.algorithms.token_bucket import Taken, start_of_debt, take
+from tidegate.algorithms.concurrency import Slots
+from tidegate.algorithms.decision import Known, LimitState
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
-from tidegate.question import Answer, Question, Settlement, limit_states
+from tidegate.question import Answer, Charge, Question, Settlement, Verdict
 from tidegate.stores.aws import DynamoClient, Item
+from tidegate.stores.dynamodb_charges import Asked, Clause, clause, correction, state_of, update
 
 Result = TypeVar("Result")
 
 _ATTEMPTS = 8
 _EXPIRES = "expires_at"
-_KEPT_AFTER_FULL_S = 60
+_KEPT_AFTER_S = 86_400
 _SUBJECTS_REMEMBERED = 1000
 
 
@@ -51,18 +53,23 @@ class DynamoStore:
         self._clock = clock
         self._budget_s = budget_s
         self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="tidegate-dynamodb")
-        self._seen: OrderedDict[str, Mapping[str, int]] = OrderedDict()
+        self._seen: OrderedDict[str, Item] = OrderedDict()
 
     def admit(self, question: Question) -> Answer:
-        """Charge all buckets in one conditional write; claims are asked of `DynamoClaims`."""
+        """Charge each subject's limits in one conditional write; claims are asked of `DynamoClaims`."""
         if not question.charges:
             return Answer(admitted=True, limits=(), claim=None, store=self.name)
         return self._within_budget(lambda: self._decide(question))
 
     def settle(self, settlement: Settlement) -> bool:
-        """Nothing to write: answers are kept by the claim store, copies for quick replays by Redis."""
-        del settlement
+        """Put charges right; answers are kept by the claim store, copies for quick replays by Redis."""
+        if settlement.corrections:
+            self._within_budget(lambda: self._correct(settlement.subject, settlement.corrections))
         return True
+
+    def warm(self) -> None:
+        """Make the client now, so that no decision has to wait for it."""
+        self._client.warm()
 
     def probe(self, patience_s: float | None = None) -> None:
         """Write an item that expires; the client, if it isn't made yet, is made outside the budget."""
@@ -83,91 +90,112 @@ class DynamoStore:
             raise StoreUnavailableError(self.name, "timeout", f"no answer in {seconds * 1000:.0f} ms") from error
 
     def _decide(self, question: Question) -> Answer:
-        tats, confirmed = self._seen.get(question.subject, {}), False
+        """Ask one subject after the other; if a later one refuses, the earlier ones get back what they gave."""
+        states: dict[Charge, LimitState] = {}
+        charged: list[Charge] = []
+        verdict = None
+        for subject in question.subjects:
+            charges = tuple(charge for charge in question.charges if question.subject_of(charge) == subject)
+            if not charges:
+                continue
+            verdict = self._decide_one(subject, replace(question, charges=charges))
+            states |= dict(zip(charges, verdict.limits, strict=True))
+            if not verdict.admitted:
+                self._correct(question.subject, [replace(charge, cost=-charge.cost) for charge in charged])
+                break
+            if verdict.charged:
+                charged += [charge for charge in charges if states[charge].allowed]
+        admitted = verdict is None or verdict.admitted
+        limits = tuple(states.get(charge) or self._believed(question, charge) for charge in question.charges)
+        return Answer(admitted, limits, claim=None, store=self.name)
+
+    def _decide_one(self, subject: str, question: Question) -> Verdict:
+        """Write what the item is believed to allow; a write that fails tells what it holds."""
+        item, confirmed = self._seen.get(subject, {}), False
+        if question.peek:
+            item, confirmed = self._read(subject), True
         for _ in range(_ATTEMPTS):
             now = self._clock.wall_us()
-            taken = _take_all(question, tats, now) if confirmed else []
-            if not all(t.allowed for t in taken):
-                return _refused(question, taken, now)
-            write = _write(question, tats, now)
-            written = self._client.write(
-                "UpdateItem",
-                TableName=self._table,
-                Key={"pk": {"S": f"limit#{question.subject}"}},
-                ReturnValues="ALL_NEW",
-                **write.arguments(),
-            )
-            tats, confirmed = _tats(written.item), True
-            self._remember(question.subject, tats)
-            if written.done:
-                return _admitted(question, tats, now)
+            decisions = tuple(charge.decide(state_of(item, charge), now) for charge in question.charges)
+            verdict = Verdict.of(question, decisions)
+            if confirmed and not verdict.charged:
+                return verdict
+            asked = [
+                Asked(i, charge, state_of(item, charge), now)
+                for i, (charge, decision) in enumerate(zip(question.charges, decisions, strict=True))
+                if decision.allowed or not charge.shadow
+            ]
+            if not asked:
+                return verdict
+            done, item = self._write(subject, item, asked, [clause(one.charge.rule, one) for one in asked])
+            confirmed = True
+            if done:
+                written = {one.i for one in asked}
+                return Verdict(
+                    admitted=True,
+                    charged=True,
+                    limits=tuple(
+                        _charged(charge, item, now) if i in written else decision.uncharged
+                        for i, (charge, decision) in enumerate(zip(question.charges, decisions, strict=True))
+                    ),
+                )
         raise StoreUnavailableError(self.name, "contended", f"the item changed {_ATTEMPTS} times while we wrote")
 
-    def _remember(self, subject: str, tats: Mapping[str, int]) -> None:
-        self._seen[subject] = tats
+    def _correct(self, subject: str, charges: Sequence[Charge]) -> None:
+        for charge in charges:
+            self._correct_one(charge.subject or subject, charge)
+
+    def _correct_one(self, subject: str, charge: Charge) -> None:
+        item = self._seen.get(subject, {})
+        for attempt in range(_ATTEMPTS):
+            asked = Asked(0, charge, state_of(item, charge), self._clock.wall_us())
+            done, item = self._write(subject, item, [asked], [correction(asked)])
+            gone = state_of(item, charge) is None and charge.cost < 0
+            if done or (gone and attempt):
+                return
+            if isinstance(charge.rule, Slots) and charge.cost < 0:
+                return  # the slot isn't ours any more, which is what was wanted
+
+    def _believed(self, question: Question, charge: Charge) -> LimitState:
+        """How a limit seems to stand that wasn't asked, because an earlier one had refused."""
+        item = self._seen.get(question.subject_of(charge), {})
+        return charge.decide(state_of(item, charge), self._clock.wall_us()).uncharged
+
+    def _read(self, subject: str) -> Item:
+        answer = self._client.call("GetItem", TableName=self._table, Key=_key(subject), ConsistentRead=True)
+        return answer.get("Item") or {}
+
+    def _write(self, subject: str, item: Item, asked: Sequence[Asked], clauses: Sequence[Clause]) -> tuple[bool, Item]:
+        """Make one conditional write; return whether it was made, and the item as it is now."""
+        expires_s = max([int(item.get(_EXPIRES, {"N": 0})["N"]), *(_expires_s(one) for one in asked)])
+        written = self._client.write(
+            "UpdateItem",
+            TableName=self._table,
+            Key=_key(subject),
+            ReturnValues="ALL_NEW",
+            **update(clauses, expires_s, _EXPIRES),
+        )
+        self._remember(subject, written.item)
+        return written.done, written.item
+
+    def _remember(self, subject: str, item: Item) -> None:
+        self._seen[subject] = item
         if len(self._seen) > _SUBJECTS_REMEMBERED:
             self._seen.popitem(last=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """The parts of an UpdateItem that charges every bucket, on condition that each admits."""
-
-    assignments: tuple[str, ...]
-    conditions: tuple[str, ...]
-    names: Mapping[str, str]
-    values: Mapping[str, int]
-
-    def arguments(self) -> dict[str, object]:
-        return {
-            "UpdateExpression": "SET " + ", ".join(self.assignments),
-            "ConditionExpression": " AND ".join(self.conditions),
-            "ExpressionAttributeNames": dict(self.names),
-            "ExpressionAttributeValues": {name: {"N": str(value)} for name, value in self.values.items()},
-        }
+def _key(subject: str) -> Item:
+    return {"pk": {"S": f"limit#{subject}"}}
 
 
-def _write(question: Question, tats: Mapping[str, int], now: int) -> _Write:
-    """Choose each bucket's form by the TAT it is believed to have."""
-    depth = max(c.bucket.depth_us for c in question.charges)
-    names = {"#expires": _EXPIRES}
-    # Another route's deeper bucket may lie in the same item: it is never kept for less time than it was.
-    values = {":expires": max(tats.get(_EXPIRES, 0), (now + depth) // 1_000_000 + _KEPT_AFTER_FULL_S)}
-    assignments = ["#expires = :expires"]
-    conditions = ["(attribute_not_exists(#expires) OR #expires <= :expires)"]
-    for i, charge in enumerate(question.charges):
-        base = start_of_debt(None, now, charge.known_debt_us)
-        cost = charge.cost * charge.bucket.interval_us
-        names[f"#k{i}"] = charge.key
-        values[f":base{i}"] = base
-        hopeless = base + cost > now + charge.bucket.depth_us
-        if hopeless or tats.get(charge.key, 0) > base:  # a hopeless charge in this form fails, and hands the item back
-            assignments.append(f"#k{i} = #k{i} + :cost{i}")
-            conditions.append(f"#k{i} > :base{i} AND #k{i} <= :latest{i}")
-            values[f":cost{i}"] = cost
-            values[f":latest{i}"] = now + charge.bucket.depth_us - cost
-        else:
-            assignments.append(f"#k{i} = :tat{i}")
-            conditions.append(f"(attribute_not_exists(#k{i}) OR #k{i} <= :base{i})")
-            values[f":tat{i}"] = base + cost
-    return _Write(tuple(assignments), tuple(conditions), names, values)
+def _expires_s(asked: Asked) -> int:
+    rule, now = asked.charge.rule, asked.now_us
+    kept = rule.corrected(asked.state, now, max(0, asked.charge.cost), asked.charge.known)
+    return (now + rule.kept_for_us(kept, now)) // 1_000_000 + _KEPT_AFTER_S
 
 
-def _take_all(question: Question, tats: Mapping[str, int], now: int) -> list[Taken]:
-    return [take(tats.get(c.key), now, c.bucket, c.cost, c.known_debt_us) for c in question.charges]
-
-
-def _tats(item: Item) -> dict[str, int]:
-    return {name: int(value["N"]) for name, value in item.items() if "N" in value}
-
-
-def _refused(question: Question, taken: list[Taken], now: int) -> Answer:
-    states = limit_states(question, taken, now, charged=False)
-    return Answer(admitted=False, limits=states, claim=None, store=DynamoStore.name)
-
-
-def _admitted(question: Question, tats: Mapping[str, int], now: int) -> Answer:
-    """Read the answer off the item as it was written."""
-    left = [take(tats[c.key], now, c.bucket, cost=0) for c in question.charges]
-    states = limit_states(question, left, now, charged=True)
-    return Answer(admitted=True, limits=states, claim=None, store=DynamoStore.name)
+def _charged(charge: Charge, item: Item, now: int) -> LimitState:
+    """How a limit stands after it was charged, read off the item as it was written."""
+    after = state_of(item, charge)
+    before = charge.rule.corrected(after, now, -charge.cost, Known(holder=charge.holder))
+    return charge.decide(before, now).charged

@@ -8,10 +8,12 @@ within its limits notices none of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from tidegate.algorithms.token_bucket import Bucket
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
-from tidegate.question import Answer, Question, Settlement
+from tidegate.question import Answer, Charge, Question, Settlement
 from tidegate.stores.debts import Debts, Moment
 from tidegate.stores.memory import MemoryStore
 from tidegate.stores.tracked import StoreState, TrackedStore
@@ -69,6 +71,19 @@ class FailoverStore:
             return self._last.settle(settlement)
         return self._rungs[0].ask(lambda store: store.settle(settlement))
 
+    def correct(self, store: str | None, subject: str, charges: tuple[Charge, ...]) -> None:
+        """Put right what a store has charged, in that store.
+
+        Raises:
+            StoreUnavailableError: it can't be asked now.
+        """
+        settlement = Settlement(subject, None, None, fenced=False, corrections=charges)
+        if store == self._last.name:
+            self._last.settle(settlement)
+        for rung in self._rungs:
+            if rung.name == store:
+                rung.ask(lambda asked: asked.settle(settlement))
+
     def check(self, patience_s: float) -> None:
         """Probe every rung, so that their states are fresh."""
         for rung in self._rungs:
@@ -91,9 +106,24 @@ class FailoverStore:
         if self._rungs and question.on_outage != "share":
             return Answer(admitted=question.on_outage == "allow", limits=(), claim=None, store="none")
         asked = self._debts.now()
-        return self._noted(question, self._last.admit(question.shared_by(self._environments)), asked)
+        return self._noted(question, self._last.admit(_shared(question, self._environments)), asked)
 
     def _noted(self, question: Question, answer: Answer, asked: Moment) -> Answer:
         self._current = answer.store
         self._debts.heard(question, answer, asked)
         return answer
+
+
+def _shared(question: Question, environments: int) -> Question:
+    """Return the question as one of so many environments must ask it when each enforces its share alone."""
+    if environments <= 1:
+        return question
+    return replace(question, charges=tuple(_shared_charge(charge, environments) for charge in question.charges))
+
+
+def _shared_charge(charge: Charge, environments: int) -> Charge:
+    """Return the charge against a share of the limit, deep enough for what the whole would admit."""
+    share = charge.rule.shared_by(environments)
+    if isinstance(charge.rule, Bucket) and isinstance(share, Bucket):
+        share = replace(share, burst=max(share.burst, min(charge.cost, charge.rule.burst)))
+    return replace(charge, rule=share)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import Lock
 
-from tidegate.algorithms.token_bucket import take
+from tidegate.algorithms.decision import State
 from tidegate.clock import Clock
-from tidegate.question import Answer, Question, Settlement, limit_states
+from tidegate.question import Answer, Charge, Question, Settlement, Verdict
+
+_Key = tuple[str, str, str]
 
 
 class MemoryStore:
@@ -18,7 +20,7 @@ class MemoryStore:
 
     Args:
         clock: where the time comes from.
-        capacity: buckets kept; beyond it the one unused for longest is forgotten.
+        capacity: limits' states kept; beyond it the one unused for longest is forgotten.
     """
 
     name = "memory"
@@ -26,26 +28,32 @@ class MemoryStore:
     def __init__(self, clock: Clock, capacity: int = 10_000) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._tats: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._states: OrderedDict[_Key, State] = OrderedDict()
         self._lock = Lock()
 
     def admit(self, question: Question) -> Answer:
         """Decide with the pure functions; claims are asked of `MemoryClaims`."""
         now = self._clock.wall_us()
+        keys = [_key(question.subject_of(charge), charge) for charge in question.charges]
         with self._lock:
-            taken = [
-                take(self._tats.get((question.subject, c.key)), now, c.bucket, c.cost, c.known_debt_us)
-                for c in question.charges
-            ]
-            admitted = all(t.allowed for t in taken)
-            if admitted:
-                for charge, t in zip(question.charges, taken, strict=True):
-                    self._remember((question.subject, charge.key), t.tat_us)
-        return Answer(admitted, limit_states(question, taken, now, charged=admitted), claim=None, store=self.name)
+            decisions = tuple(
+                charge.decide(self._states.get(key), now) for key, charge in zip(keys, question.charges, strict=True)
+            )
+            verdict = Verdict.of(question, decisions)
+            if verdict.charged:
+                for key, decision in zip(keys, decisions, strict=True):
+                    if decision.allowed:
+                        self._remember(key, decision.kept)
+        return Answer(verdict.admitted, verdict.limits, claim=None, store=self.name)
 
     def settle(self, settlement: Settlement) -> bool:
-        """Nothing to write: answers are kept by `MemoryClaims`."""
-        del settlement
+        """Make corrections; claims are settled by `MemoryClaims`."""
+        now = self._clock.wall_us()
+        with self._lock:
+            for charge in settlement.corrections:
+                key = _key(charge.subject or settlement.subject, charge)
+                state = charge.rule.corrected(self._states.get(key), now, charge.cost, charge.known)
+                self._remember(key, state)
         return True
 
     def probe(self, patience_s: float | None = None) -> None:
@@ -54,8 +62,13 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _remember(self, key: tuple[str, str], tat_us: int) -> None:
-        self._tats[key] = tat_us
-        self._tats.move_to_end(key)
-        if len(self._tats) > self._capacity:
-            self._tats.popitem(last=False)
+    def _remember(self, key: _Key, state: State) -> None:
+        self._states[key] = state
+        self._states.move_to_end(key)
+        if len(self._states) > self._capacity:
+            self._states.popitem(last=False)
+
+
+def _key(subject: str, charge: Charge) -> _Key:
+    # A limit that changes its algorithm starts anew: one kind's state says nothing to another.
+    return subject, charge.key, charge.rule.kind

@@ -1,66 +1,33 @@
 """Decisions in Redis: one script, one round trip, the server's clock.
 
-The scripts are the files in `lua/`; a mechanism's functions are put in front of the script that uses them.
-They run on Redis 6.2 to 8 and on Valkey. All keys of one script share the subject's hash tag, so a cluster
-runs it on one node.
+On one node a question is one evaluation, whatever it is about. On a cluster the keys of one evaluation must lie in
+one hash slot: a question about several subjects then goes out as one evaluation for each, all of them at once, and
+what was charged in one slot is given back if another one refuses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha1
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from redis import exceptions as driver
-
 from tidegate.clock import Clock
-from tidegate.question import (
-    Answer,
-    ClaimAnswer,
-    ClaimRequest,
-    Completed,
-    Granted,
-    InProgress,
-    LimitState,
-    Mismatch,
-    Question,
-    Settlement,
-    Unknown,
+from tidegate.question import Answer, Charge, Granted, Question, Settlement, Unknown
+from tidegate.stores.connection import RedisTarget, Transport, transport_to
+from tidegate.stores.redis_faults import NoScriptError, unavailable
+from tidegate.stores.redis_scripts import (
+    HEARTBEAT,
+    Call,
+    admit_call,
+    correct_call,
+    read_claim,
+    read_limits,
+    settle_call,
 )
-from tidegate.stores.connection import (
-    ClusterTransport,
-    Command,
-    NodeTransport,
-    RedisTarget,
-    Transport,
-    unavailable,
-)
+from tidegate.stores.resp import Command
 
 HEARTBEAT_EVERY_S = 5
 GONE_AFTER_S = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A Lua script and the digest that Redis knows it by."""
-
-    source: str
-    sha: str
-
-    @classmethod
-    def of(cls, *files: str) -> Script:
-        """Read a script made of several files of `lua/`, in order."""
-        folder = Path(__file__).parent / "lua"
-        source = "\n".join((folder / file).read_text(encoding="utf-8") for file in files)
-        return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
-
-
-ADMIT = Script.of("token_bucket.lua", "claim.lua", "admit.lua")
-SETTLE = Script.of("settle.lua")
-RENEW = Script.of("renew.lua")
-HEARTBEAT = Script.of("heartbeat.lua")
 
 
 class RedisStore:
@@ -76,45 +43,39 @@ class RedisStore:
     name = "redis"
 
     def __init__(self, target: RedisTarget, namespace: str, environment_id: str, clock: Clock) -> None:
-        self._transport: Transport = ClusterTransport(target) if target.cluster else NodeTransport(target)
+        self._transport: Transport = transport_to(target)
+        self._cluster = target.cluster
         self._fleet_key = f"tidegate:{{fleet:{namespace}}}"
         self._environment_id = environment_id
         self._clock = clock
         self._next_heartbeat = 0.0
 
     def admit(self, question: Question) -> Answer:
-        """Ask everything in one EVALSHA; every few seconds a heartbeat rides along in the same round trip."""
-        calls = [(ADMIT, _admit_keys(question), _admit_arguments(question))]
+        """Ask everything in one round trip; every few seconds a heartbeat rides along."""
+        parts = _parts(question) if self._cluster else [question.charges]
+        calls = [admit_call(question, charges, question.claim if i == 0 else None) for i, charges in enumerate(parts)]
         now = self._clock.monotonic()
         beats = now >= self._next_heartbeat
         if beats:
-            calls.append((HEARTBEAT, [self._fleet_key], [self._environment_id, GONE_AFTER_S]))
+            calls.append(Call(HEARTBEAT, [self._fleet_key], [self._environment_id, GONE_AFTER_S]))
         replies = self._evaluate(calls)
         if beats:
             self._next_heartbeat = now + HEARTBEAT_EVERY_S
-        return _read_answer(question, replies[0], environments=int(replies[1]) if beats else None)
+        environments = int(replies[-1]) if beats else None
+        if len(parts) == 1:
+            return _answer(question.charges, replies[0], environments)
+        return self._together(question, parts, replies, environments)
 
     def settle(self, settlement: Settlement) -> bool:
-        """Store the answer for replays, or release or renew a claim that Redis holds."""
-        request = settlement.claim
-        if settlement.renews:
-            return self._renew(settlement)
-        arguments = [
-            request.fingerprint,
-            request.attempt_id,
-            request.lifetime_ms,
-            int(settlement.fenced),
-            int(settlement.record is not None),
-            settlement.record or b"",
-        ]
-        [done] = self._evaluate([(SETTLE, [_claim_key(settlement.subject, request)], arguments)])
-        return bool(done)
-
-    def _renew(self, settlement: Settlement) -> bool:
-        c = settlement.claim
-        arguments = [c.fingerprint, c.attempt_id, c.hold_ms, c.lifetime_ms, settlement.points]
-        [done] = self._evaluate([(RENEW, [_claim_key(settlement.subject, c)], arguments)])
-        return bool(done)
+        """Store the answer for replays, release or renew a claim that Redis holds, and put charges right, at once."""
+        calls = []
+        if settlement.claim is not None:
+            calls.append(settle_call(settlement))
+        calls += [correct_call(settlement.subject, charges) for charges in self._grouped(settlement)]
+        if not calls:
+            return True
+        done = self._evaluate(calls)
+        return settlement.claim is None or bool(done[0])
 
     def probe(self, patience_s: float | None = None) -> None:
         """Write a key that expires: a replica, a full memory and a hung server all refuse that.
@@ -130,13 +91,53 @@ class RedisStore:
         """Close the connections; the next question opens new ones."""
         self._transport.close()
 
-    def _evaluate(self, calls: Sequence[tuple[Script, Sequence[str], Sequence[Any]]]) -> list[Any]:
+    def _grouped(self, settlement: Settlement) -> list[tuple[Charge, ...]]:
+        """The corrections by what one evaluation may touch."""
+        if not settlement.corrections:
+            return []
+        if not self._cluster:
+            return [settlement.corrections]
+        return _parts(Question(settlement.subject, settlement.corrections))
+
+    def _together(
+        self, question: Question, parts: list[tuple[Charge, ...]], replies: list[Any], environments: int | None
+    ) -> Answer:
+        """Sum up what several slots said; if one refuses, the others give back what they charged."""
+        answers = [_answer(charges, reply, environments) for charges, reply in zip(parts, replies, strict=False)]
+        known = answers[0].claim is not None and not isinstance(answers[0].claim, Granted | Unknown)
+        admitted = known or all(answer.admitted for answer in answers)
+        if known or not admitted:
+            self._take_back(question, parts, answers, claimed=not admitted and isinstance(answers[0].claim, Granted))
+        states = {
+            charge: state
+            for charges, answer in zip(parts, answers, strict=True)
+            for charge, state in zip(charges, answer.limits, strict=True)
+        }
+        limits = tuple(states[charge] for charge in question.charges)
+        claim = Unknown() if not admitted and isinstance(answers[0].claim, Granted) else answers[0].claim
+        return Answer(admitted, limits, claim, self.name, environments)
+
+    def _take_back(
+        self, question: Question, parts: list[tuple[Charge, ...]], answers: list[Answer], *, claimed: bool
+    ) -> None:
+        known = answers[0].claim is not None and not isinstance(answers[0].claim, Granted | Unknown)
+        calls = []
+        for i, (charges, answer) in enumerate(zip(parts, answers, strict=True)):
+            charged = [c for c, s in zip(charges, answer.limits, strict=True) if s.allowed]
+            if answer.admitted and charged and not question.peek and not (i == 0 and known):
+                calls.append(correct_call(question.subject, [replace(c, cost=-c.cost) for c in charged]))
+        if claimed and question.claim is not None:
+            calls.append(settle_call(Settlement(question.subject, question.claim, None, fenced=True)))
+        if calls:
+            self._evaluate(calls)
+
+    def _evaluate(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts by digest; those that the server doesn't know (it restarted) are sent whole, once."""
-        replies = self._transport.send([_command("EVALSHA", script.sha, k, a) for script, k, a in calls])
-        unknown = [i for i, reply in enumerate(replies) if isinstance(reply, driver.NoScriptError)]
+        replies = self._transport.send([_command("EVALSHA", call.script.sha, call) for call in calls])
+        unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
-            again = [_command("EVAL", script.source, k, a) for script, k, a in (calls[i] for i in unknown)]
-            for i, reply in zip(unknown, self._transport.send(again), strict=True):
+            again = self._transport.send([_command("EVAL", calls[i].script.source, calls[i]) for i in unknown])
+            for i, reply in zip(unknown, again, strict=True):
                 replies[i] = reply
         for reply in replies:
             if isinstance(reply, Exception):
@@ -144,51 +145,20 @@ class RedisStore:
         return replies
 
 
-def _command(verb: str, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Command:
-    return (verb, script, len(keys), *keys, *arguments)
+def _command(verb: str, script: str, call: Call) -> Command:
+    return (verb, script, len(call.keys), *call.keys, *call.arguments)
 
 
-def _claim_key(subject: str, request: ClaimRequest) -> str:
-    return f"tidegate:{{{subject}}}:i:{request.id}"
+def _parts(question: Question) -> list[tuple[Charge, ...]]:
+    """The charges by subject, those of the question's own subject first; its part carries the claim."""
+    parts = [
+        tuple(charge for charge in question.charges if question.subject_of(charge) == subject)
+        for subject in question.subjects
+    ]
+    return [part for i, part in enumerate(parts) if part or (i == 0 and question.claim)] or [()]
 
 
-def _admit_keys(question: Question) -> list[str]:
-    keys = [f"tidegate:{{{question.subject}}}:{charge.key}" for charge in question.charges]
-    if question.claim is not None:
-        keys.append(_claim_key(question.subject, question.claim))
-    return keys
-
-
-def _admit_arguments(question: Question) -> list[Any]:
-    arguments: list[Any] = [len(question.charges), int(question.claim is not None)]
-    for charge in question.charges:
-        arguments += (charge.bucket.interval_us, charge.bucket.burst, charge.cost, charge.known_debt_us)
-    if question.claim is not None:
-        c = question.claim
-        arguments += (c.fingerprint, c.attempt_id, c.hold_ms, c.lifetime_ms, int(c.in_redis))
-    return arguments
-
-
-def _read_answer(question: Question, reply: list[Any], environments: int | None) -> Answer:
-    count = len(question.charges)
-    limits = tuple(
-        LimitState(bool(allowed), remaining, retry_after, debt)
-        for allowed, remaining, retry_after, debt in (reply[1 + 4 * i : 5 + 4 * i] for i in range(count))
+def _answer(charges: Sequence[Charge], reply: Sequence[Any], environments: int | None) -> Answer:
+    return Answer(
+        bool(reply[0]), read_limits(reply, charges), read_claim(reply, charges), RedisStore.name, environments
     )
-    tail = reply[1 + 4 * count :]
-    claim = _read_claim(*tail) if tail else None
-    return Answer(bool(reply[0]), limits, claim, "redis", environments)
-
-
-def _read_claim(state: bytes, payload: bytes) -> ClaimAnswer | Unknown:
-    match state:
-        case b"granted" | b"taken-over":
-            return Granted(payload, taken_over=state == b"taken-over")
-        case b"completed":
-            return Completed(payload)
-        case b"mismatch":
-            return Mismatch()
-        case b"in-progress":
-            return InProgress(retry_after_ms=int(payload))
-        case _:
-            return Unknown()

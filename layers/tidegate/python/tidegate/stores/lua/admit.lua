@@ -1,41 +1,39 @@
--- The one question, decided at once: every bucket is looked at, and charged only if all admit.
+-- The one question, decided at once: every limit is looked at, and charged only if all admit.
 -- A key whose answer is known is answered from it, and charged nothing: a replay costs no more than a refusal.
--- KEYS: one per bucket, then the claim's if there is one (ARGV[2] = 1).
--- ARGV: buckets, claim?, then interval µs, burst, cost, known debt µs per bucket,
+-- KEYS: one per limit, then the claim's if there is one (ARGV[2] = 1).
+-- ARGV: limits, claim?, peek?, then each charge (see limits.lua),
 --       then fingerprint, attempt, hold ms, lifetime ms, in_redis.
--- Answer: admitted, then allowed, remaining, retry_after µs, debt µs per bucket, then the claim's state and payload.
+-- Answer: admitted, then allowed, remaining, retry_after µs, wait µs, debt µs or counts per limit,
+--         then the claim's state and payload.
 
-local buckets, with_claim = tonumber(ARGV[1]), ARGV[2] == '1'
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local now_ms, claim_key, c = math.floor(now / 1000), KEYS[buckets + 1], 2 + 4 * buckets
+local limits, with_claim, peek = tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3] == '1'
+local now, c = server_time(), 3 + CHARGE * limits
+local now_ms, claim_key = math.floor(now / 1000), KEYS[limits + 1]
 
 local state, payload = 'unknown', ''
 if with_claim then state, payload = recall(claim_key, now_ms, ARGV[c + 1], ARGV[c + 2]) end
 local known = state ~= 'unknown'
 
-local admitted, decided = true, {}
-for i = 1, buckets do
-  local a = 4 * i - 2
-  local interval, burst, cost = tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-  local allowed, moved, base, retry_after =
-    take(redis.call('GET', KEYS[i]), now, interval, burst, cost, tonumber(ARGV[a + 4]))
-  admitted = admitted and allowed
-  decided[i] = { allowed, moved, base, retry_after, interval, interval * burst }
+local admitted, decisions = true, {}
+for i = 1, limits do
+  local kind, shadow, cost, a, b, brought = charge_at(4 + CHARGE * (i - 1))
+  local decision = decide[kind](KEYS[i], now, cost, a, b, brought)
+  admitted = admitted and (decision.allowed or shadow)
+  decisions[i] = decision
 end
 
-local charged = admitted and not known
+local charged = admitted and not known and not peek
 local answer = { (admitted or known) and 1 or 0 }
-for i = 1, buckets do
-  local allowed, moved, base, retry_after, interval, depth = unpack(decided[i])
-  if charged then
-    redis.call('SET', KEYS[i], string.format('%.0f', moved), 'PX', math.ceil((moved - now) / 1000) + 1)
+for i = 1, limits do
+  local decision = decisions[i]
+  local stands = decision.uncharged
+  if charged and decision.allowed then
+    keep(KEYS[i], decision.kept)
+    stands = decision.charged
   end
-  answer[#answer + 1] = allowed and 1 or 0
-  local tat = charged and moved or base
-  answer[#answer + 1] = tokens(tat, now, interval, depth)
-  answer[#answer + 1] = retry_after
-  answer[#answer + 1] = tat - now
+  local n = #answer
+  answer[n + 1], answer[n + 2], answer[n + 3] = decision.allowed and 1 or 0, stands[1], decision.retry_after
+  answer[n + 4], answer[n + 5] = decision.wait, stands[2]
 end
 
 if with_claim then

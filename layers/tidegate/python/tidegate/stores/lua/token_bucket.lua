@@ -18,3 +18,23 @@ local function take(stored, now, interval, burst, cost, known_debt)
   if moved - now <= depth then return true, moved, base, 0 end
   return false, moved, base, cost <= burst and moved - now - depth or -1
 end
+
+local function tat_kept(tat, now)
+  return { string.format('%.0f', tat), math.ceil((tat - now) / 1000) + 1 }
+end
+
+decide.b = function(key, now, cost, interval, burst, known)
+  local depth = interval * burst
+  local allowed, moved, base, retry_after =
+    take(redis.call('GET', key), now, interval, burst, cost, tonumber(known))
+  return {
+    allowed = allowed, retry_after = retry_after, wait = 0, kept = tat_kept(moved, now),
+    uncharged = { tokens(base, now, interval, depth), base - now },
+    charged = { tokens(moved, now, interval, depth), moved - now },
+  }
+end
+
+correct.b = function(key, now, units, interval, _, known)
+  local base = start_of_debt(redis.call('GET', key), now, tonumber(known))
+  return tat_kept(math.max(now, base + units * interval), now)
+end

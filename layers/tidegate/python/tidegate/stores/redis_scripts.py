@@ -1,0 +1,192 @@
+"""The Lua scripts, and how a question is put to them and their replies are read.
+
+The scripts are the files in `lua/`; what several of them share is put in front of the one that uses it. They run
+on Redis 6.2 to 8 and on Valkey. All keys of one call share a hash tag where Redis is a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+from tidegate.algorithms.concurrency import Slots
+from tidegate.algorithms.decision import LimitState, Rule, State
+from tidegate.algorithms.leaky_bucket import Drain
+from tidegate.algorithms.quota import Period
+from tidegate.algorithms.sliding_window import Window
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.question import (
+    Charge,
+    ClaimAnswer,
+    ClaimRequest,
+    Completed,
+    Granted,
+    InProgress,
+    Mismatch,
+    Question,
+    Settlement,
+    Unknown,
+)
+
+_STATE_FIELDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and the digest that Redis knows it by."""
+
+    source: str
+    sha: str
+
+    @classmethod
+    def of(cls, *files: str) -> Script:
+        """Read a script made of several files of `lua/`, in order."""
+        folder = Path(__file__).parent / "lua"
+        source = "\n".join((folder / file).read_text(encoding="utf-8") for file in files)
+        return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+LIMITS = ("limits.lua", "token_bucket.lua", "leaky_bucket.lua", "sliding_window.lua", "quota.lua", "concurrency.lua")
+ADMIT = Script.of(*LIMITS, "claim.lua", "admit.lua")
+CORRECT = Script.of(*LIMITS, "correct.lua")
+SETTLE = Script.of("settle.lua")
+RENEW = Script.of("renew.lua")
+HEARTBEAT = Script.of("heartbeat.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One evaluation of a script."""
+
+    script: Script
+    keys: Sequence[str]
+    arguments: Sequence[Any]
+
+
+def claim_key(subject: str, request: ClaimRequest) -> str:
+    """Return the key of an idempotency key's record."""
+    return f"tidegate:{{{subject}}}:i:{request.id}"
+
+
+def limit_key(subject: str, charge: Charge) -> str:
+    """Return a limit's key; a kind of its own but for buckets', the commonest, whose keys stay short."""
+    kind = charge.rule.kind
+    return f"tidegate:{{{subject}}}:{charge.key}" + ("" if kind == "b" else f":{kind}")
+
+
+def admit_call(question: Question, charges: Sequence[Charge], claim: ClaimRequest | None) -> Call:
+    """Put a question, or the part of it that lies in one hash slot."""
+    keys = [limit_key(question.subject_of(charge), charge) for charge in charges]
+    arguments: list[Any] = [len(charges), 0 if claim is None else 1, 1 if question.peek else 0]
+    for charge in charges:
+        arguments += _charge_arguments(charge)
+    if claim is not None:
+        keys.append(claim_key(question.subject, claim))
+        arguments += (claim.fingerprint, claim.attempt_id, claim.hold_ms, claim.lifetime_ms, int(claim.in_redis))
+    return Call(ADMIT, keys, arguments)
+
+
+def correct_call(subject: str, charges: Sequence[Charge]) -> Call:
+    """Put right what was charged, in one hash slot."""
+    keys = [limit_key(charge.subject or subject, charge) for charge in charges]
+    return Call(CORRECT, keys, [argument for charge in charges for argument in _charge_arguments(charge)])
+
+
+def settle_call(settlement: Settlement) -> Call:
+    """Settle or renew the claim of a request."""
+    request = settlement.claim
+    if request is None:
+        raise ValueError("there is no claim to settle")
+    key = claim_key(settlement.subject, request)
+    if settlement.renews:
+        held = [request.fingerprint, request.attempt_id, request.hold_ms, request.lifetime_ms, settlement.points]
+        return Call(RENEW, [key], held)
+    arguments = [
+        request.fingerprint,
+        request.attempt_id,
+        request.lifetime_ms,
+        int(settlement.fenced),
+        int(settlement.record is not None),
+        settlement.record or b"",
+    ]
+    return Call(SETTLE, [key], arguments)
+
+
+def _charge_arguments(charge: Charge) -> tuple[Any, ...]:
+    kind = charge.rule.kind.upper() if charge.shadow else charge.rule.kind
+    a, b = numbers(charge.rule)
+    return (kind, charge.cost, a, b, _brought(charge))
+
+
+def _brought(charge: Charge) -> Any:
+    if charge.holder:
+        return charge.holder
+    if charge.known_counts:
+        return ":".join(map(str, charge.known_counts))
+    return charge.known_debt_us
+
+
+@singledispatch
+def numbers(rule: Rule) -> tuple[Any, Any]:
+    """Return a rule's two numbers as its script takes them."""
+    raise TypeError(f"no script knows {rule!r}")
+
+
+@numbers.register
+def _(rule: Bucket) -> tuple[Any, Any]:
+    return rule.interval_us, rule.burst
+
+
+@numbers.register
+def _(rule: Drain) -> tuple[Any, Any]:
+    return rule.interval_us, rule.max_wait_us
+
+
+@numbers.register
+def _(rule: Window) -> tuple[Any, Any]:
+    return rule.window_ms, rule.quota
+
+
+@numbers.register
+def _(rule: Period) -> tuple[Any, Any]:
+    return f"{rule.start_us}:{rule.end_us}", rule.quota
+
+
+@numbers.register
+def _(rule: Slots) -> tuple[Any, Any]:
+    return rule.slots, rule.lease_us
+
+
+def read_limits(reply: Sequence[Any], charges: Sequence[Charge]) -> tuple[LimitState, ...]:
+    """Read one state per charge from the reply of `admit.lua`."""
+    return tuple(_read_limit(*reply[1 + _STATE_FIELDS * i : 6 + _STATE_FIELDS * i]) for i in range(len(charges)))
+
+
+def _read_limit(allowed: int, remaining: int, retry_after: int, wait: int, carry: int | bytes) -> LimitState:
+    if isinstance(carry, int):
+        return LimitState(bool(allowed), remaining, retry_after, carry, wait)
+    counts: State = tuple(int(count) for count in carry.split(b":")) if carry else ()
+    return LimitState(bool(allowed), remaining, retry_after, 0, wait, counts)
+
+
+def read_claim(reply: Sequence[Any], charges: Sequence[Charge]) -> ClaimAnswer | Unknown | None:
+    """Read what is known of the claim, if the question had one."""
+    tail = reply[1 + _STATE_FIELDS * len(charges) :]
+    if not tail:
+        return None
+    state, payload = tail
+    match state:
+        case b"granted" | b"taken-over":
+            return Granted(payload, taken_over=state == b"taken-over")
+        case b"completed":
+            return Completed(payload)
+        case b"mismatch":
+            return Mismatch()
+        case b"in-progress":
+            return InProgress(retry_after_ms=int(payload))
+        case _:
+            return Unknown()
