@@ -1,9 +1,10 @@
 """What Powertools promises of `@idempotent_function`, nested calls and one layer in many threads included."""
 
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent, idempotent_function
@@ -127,20 +128,20 @@ def test_a_prefix_of_ones_own_makes_them_one(layer):
 class Shop:
     """A handler that calls idempotent functions, all on one layer."""
 
-    def __init__(self, layer, *, same_payload):
+    def __init__(self, layer, *, same_payload, **config):
         self.runs = []
 
-        @once(layer)
+        @once(layer, config=config)
         def inner(order):
             self.runs.append("inner")
             return f"inner of {order}"
 
-        @once(layer)
+        @once(layer, config=config)
         def outer(order):
             self.runs.append("outer")
             return f"outer with {inner(order=order if same_payload else order + '/1')}"
 
-        @idempotent(persistence_store=layer, config=IdempotencyConfig())
+        @idempotent(persistence_store=layer, config=IdempotencyConfig(**config))
         def handler(event, context):
             self.runs.append("handler")
             return [outer(order=event if same_payload else event + "/0"), inner(order=event)]
@@ -148,16 +149,22 @@ class Shop:
         self.handler, self.outer, self.inner = handler, outer, inner
 
 
+@pytest.mark.parametrize("use_local_cache", [False, True])
 @pytest.mark.parametrize("same_payload", [True, False])
-def test_nested_functions_complete_their_own_records(new_layer, same_payload):
-    first, again = Shop(new_layer(), same_payload=same_payload), Shop(new_layer(), same_payload=same_payload)
+def test_nested_functions_complete_their_own_records(new_layer, same_payload, use_local_cache):
+    layers = [new_layer(), new_layer()]
+    first, same, other = (
+        Shop(layer, same_payload=same_payload, use_local_cache=use_local_cache)
+        for layer in (layers[0], layers[0], layers[1])
+    )
     answer = first.handler("a", LambdaContext())
     ran = ["handler", "outer", "inner"] + ([] if same_payload else ["inner"])
     assert first.runs == ran
-    assert again.handler("a", LambdaContext()) == answer
-    assert again.outer(order="a" if same_payload else "a/0") == answer[0]
-    assert again.inner(order="a") == answer[1] == "inner of a"
-    assert again.runs == []
+    for again in (same, other):
+        assert again.inner(order="a") == answer[1] == "inner of a"
+        assert again.outer(order="a" if same_payload else "a/0") == answer[0]
+        assert again.handler("a", LambdaContext()) == answer
+        assert again.runs == []
 
 
 def test_a_nested_function_that_fails_gives_its_own_key_up_and_no_other(new_layer):
@@ -207,6 +214,86 @@ def test_a_nested_function_whose_response_can_not_be_stored_does_not_disturb_the
     assert runs == ["a"]
 
 
+def test_runs_that_overlap_in_two_threads_complete_their_own_records(new_layer):
+    layer, other = new_layer(), new_layer()
+    charging, reserved = Event(), Event()
+
+    def pair(layer, *, overlap):
+        @once(layer)
+        def reserve(order):
+            assert not overlap or charging.wait(20)
+            return "reserved"
+
+        @once(layer)
+        def charge(order):
+            charging.set()
+            assert not overlap or reserved.wait(20)
+            return "charged"
+
+        return reserve, charge
+
+    reserve, charge = pair(layer, overlap=True)
+    with ThreadPoolExecutor(2) as threads:
+        answers = [threads.submit(reserve, order="a")]
+        answers.append(threads.submit(charge, order="a"))
+        answers[0].result(20)
+        reserved.set()
+        assert [answer.result(20) for answer in answers] == ["reserved", "charged"]
+    assert [function(order="a") for function in pair(other, overlap=False)] == ["reserved", "charged"]
+
+
+def test_a_thread_is_configured_for_its_own_function(layer):
+    layer.configure(IdempotencyConfig(), key_prefix="mine")
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(layer.configure, IdempotencyConfig(), key_prefix="another's").result(20)
+    assert layer.function_name == "mine"
+
+
+class SlowConfig(IdempotencyConfig):
+    """Half-way through being read, it lets another thread try to call."""
+
+    meanwhile = staticmethod(lambda: None)
+
+    def __getattribute__(self, name):
+        if name == "event_key_jmespath":
+            object.__getattribute__(self, "meanwhile")()
+        return object.__getattribute__(self, name)
+
+
+def test_nobody_calls_with_half_a_configuration(layer, till, context):
+    config = SlowConfig(event_key_jmespath="order")
+
+    @idempotent(persistence_store=layer, config=config)
+    def handler(event, context):
+        return till(event, context)
+
+    def call(trace):
+        return until_answered(lambda order: handler(order, context), {"order": "a", "trace": trace})
+
+    with ThreadPoolExecutor(1) as thread:
+
+        def let_another_try():
+            config.meanwhile = lambda: None
+            # It can't end yet; where it could, it would have made another key of its event.
+            answers.append(thread.submit(call, 2))
+            wait(answers, timeout=0.2)
+
+        answers = []
+        config.meanwhile = let_another_try
+        assert call(1) == answers[0].result(20)
+    assert len(till.taken) == 1
+
+
+@pytest.fixture
+def _eager_threads():
+    """Threads give way to each other as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_eager_threads")
 @pytest.mark.parametrize("cached", [0, 1, 1000])
 def test_one_layer_in_many_threads_runs_each_key_once_and_mixes_nothing_up(layer, cached):
     callers, orders = 16, [f"order-{n}" for n in range(6)]

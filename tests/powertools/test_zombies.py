@@ -10,8 +10,9 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyPersistenceLayerError,
 )
 
+from tests.contract.places import Place, close
 from tests.harness.lambda_events import LambdaContext
-from tidegate.powertools import ClaimSupersededError
+from tidegate.powertools import ClaimSupersededError, TidegatePersistenceLayer
 
 EVENT = {"order": "8e03978e"}
 TIMEOUT_MS = 20_000
@@ -21,7 +22,10 @@ LIFETIME_S = 600
 
 @pytest.fixture
 def context():
-    return LambdaContext(timeout_ms=TIMEOUT_MS)
+    """Of an invocation that has its whole time yet, however long the test takes."""
+    made = LambdaContext()
+    made.get_remaining_time_in_millis = lambda: TIMEOUT_MS
+    return made
 
 
 def handler_on(layer, function, **config):
@@ -97,9 +101,10 @@ def test_what_a_crashed_run_left_is_taken_over_when_its_hold_ends(clocked, clock
     with pytest.raises(SystemExit):
         handler_on(clocked(), runs.of("crashed", crash))(EVENT, context)
     heir = handler_on(clocked(), runs.of("heir"))
+    clock.advance(PAST_ITS_HOLD_S - 2)
     with pytest.raises(IdempotencyAlreadyInProgressError):
         heir(EVENT, context)
-    clock.advance(PAST_ITS_HOLD_S)
+    clock.advance(2)
     assert [heir(EVENT, context) for _ in range(2)] == ["heir", "heir"]
     assert runs == ["crashed", "heir"]
 
@@ -162,6 +167,33 @@ def test_a_zombie_that_raises_deletes_nothing_of_its_heirs(clocked, clock, runs,
         handler_on(clocked(), runs.of("zombie", overrun))(EVENT, context)
     assert handler_on(clocked(), runs.of("third"))(EVENT, context) == "heir"
     assert runs == ["zombie", "heir"]
+
+
+def test_redis_replays_the_heirs_response_and_not_the_zombies(dynamo, library_table, redis_url, clock, runs, context):
+    redis = Place("redis", redis_url).open()
+    claims = Place("dynamodb", dynamo.endpoint_url, library_table).open_claims(clock)
+    layer = TidegatePersistenceLayer(claims=claims, replays=redis)
+    heir = handler_on(layer, runs.of("heir"))
+
+    def overrun():
+        clock.advance(PAST_ITS_HOLD_S)
+        heir(EVENT, context)
+
+    with pytest.raises(IdempotencyPersistenceLayerError):
+        handler_on(layer, runs.of("zombie", overrun))(EVENT, context)
+    dynamo.drop_table(library_table)
+    assert handler_on(layer, runs.of("third"))(EVENT, context) == "heir"
+    assert runs == ["zombie", "heir"]
+    layer.close()
+    close(claims)
+
+
+def test_a_response_is_replayed_though_its_environments_clock_was_behind(clocked, runs, context, monkeypatch):
+    """When a response ends is the claim store's to say: by Powertools' own time this one is over."""
+    behind = clocked()
+    monkeypatch.setattr(behind, "_get_expiry_timestamp", lambda: int(time.time()) - 100)
+    handler_on(behind, runs.of("first"))(EVENT, context)
+    assert handler_on(clocked(), runs.of("second"))(EVENT, context) == "first"
 
 
 def test_a_late_run_that_nobody_succeeded_still_completes(clocked, clock, runs, context):
