@@ -20,13 +20,13 @@ def bare():
     return Mangum(app, lifespan="off")
 
 
-def tidegate(limits=1, claims="dynamodb"):
+def tidegate(limits=1, claims="dynamodb", rate=None):
     """Ours; what it is set up with comes from the TIDEGATE_* variables, as in a function."""
     from fastapi import FastAPI
 
     from tidegate import TokenBucket, lambda_handler, policy, protect
 
-    buckets = [TokenBucket(f"{PER_SECOND - n}/s", burst=PER_SECOND) for n in range(limits)]
+    buckets = [TokenBucket(rate or f"{PER_SECOND - n}/s") for n in range(limits)]
     app = FastAPI()
     protect(app)
     _get(app, policy(limits=buckets))
