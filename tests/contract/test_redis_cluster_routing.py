@@ -24,9 +24,9 @@ SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 @pytest.fixture
 def cluster(sharded_cluster: RedisCluster) -> RedisCluster:
-    for master in sharded_cluster.masters:
-        master.command("SCRIPT", "LOAD", SCRIPT)
-        master.command("CONFIG", "RESETSTAT")
+    for node in sharded_cluster.nodes:
+        node.command("SCRIPT", "LOAD", SCRIPT)
+        node.command("CONFIG", "RESETSTAT")
     return sharded_cluster
 
 
