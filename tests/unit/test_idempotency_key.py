@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.harness.lambda_events import LambdaContext
 from tidegate import Policy, Settings
 from tidegate.http import Problem
+from tidegate.mechanisms.fingerprint import Fingerprint
 from tidegate.mechanisms.idempotency import LONGEST_KEY, read_key, request_claim
 from tidegate.routing import RoutePolicy
 
@@ -116,7 +117,11 @@ def claim_of(**changes):
         "headers": [(b"content-type", parts["content_type"])],
         "aws.context": parts["context"],
     }
-    return request_claim(parts["key"], parts["body"], scope, parts["route"], parts["principal"], parts["settings"])
+    fingerprint = Fingerprint(scope)
+    fingerprint.update(parts["body"])
+    return request_claim(
+        parts["key"], fingerprint.hexdigest(), scope, parts["route"], parts["principal"], parts["settings"]
+    )
 
 
 def test_the_same_request_has_the_same_claim_and_each_attempt_is_its_own():

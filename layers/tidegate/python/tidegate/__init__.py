@@ -11,7 +11,7 @@ while a release is under way.
 
 from tidegate.admission import Admission, Claim
 from tidegate.aws_lambda import lambda_handler
-from tidegate.errors import ConfigurationError, ProblemError, StoreUnavailableError, TidegateError
+from tidegate.errors import ClaimLostError, ConfigurationError, ProblemError, StoreUnavailableError, TidegateError
 from tidegate.gate import Gate, Health, StoreHealth, protect
 from tidegate.identity import Caller
 from tidegate.limits import Concurrency, LeakyBucket, Quota, SlidingWindow, TokenBucket
@@ -23,6 +23,7 @@ __all__ = [
     "Admission",
     "Caller",
     "Claim",
+    "ClaimLostError",
     "Concurrency",
     "ConfigurationError",
     "Gate",

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Event
+from types import MappingProxyType
+from typing import Any
 
+from tidegate.errors import ConfigurationError
+from tidegate.mechanisms.recovery import JsonValue, RecoveryPoints
 from tidegate.stores.dynamodb_claims import partition_key
 
 
@@ -17,12 +23,21 @@ class Claim:
     Attributes:
         id: the same for every attempt with one key; what a handler derives its own ids from.
         attempt_id: this attempt's.
-        table: the DynamoDB table that holds the claim; None if another store does.
+        table: the DynamoDB table that holds the claim when the handler starts; None if another store does.
     """
 
     id: str
     attempt_id: str
     table: str | None
+    _lost: Event = field(default_factory=Event, repr=False, compare=False)
+
+    @property
+    def lost(self) -> bool:
+        """Whether another attempt is known to have taken over: what the handler still does is done twice.
+
+        It is known from the renewals, which go on while the handler runs, and from checkpoints; from any thread.
+        """
+        return self._lost.is_set()
 
     @property
     def pk(self) -> str:
@@ -41,6 +56,7 @@ class Admission:
         claim: the idempotency claim, on idempotent routes.
         organisation: to whom the principal belongs, if that is known.
         units: what `charge` has said, by limit's name; None stands for all that aren't named.
+        steps: its recovery points; `checkpoint` and `recovered` are the way to them.
     """
 
     principal: str
@@ -49,6 +65,8 @@ class Admission:
     claim: Claim | None = None
     organisation: str | None = None
     units: dict[str | None, int] = field(default_factory=dict)
+
+    steps: RecoveryPoints | None = field(default=None, repr=False, compare=False)
 
     def charge(self, units: int, limit: str | None = None) -> None:
         """Say what the request turned out to cost; the difference is charged or given back when it settles.
@@ -65,3 +83,37 @@ class Admission:
         if units < 0:
             raise ValueError(f"{units} units can't be charged; write 0 or more")
         self.units[limit] = units
+
+    @property
+    def recovered(self) -> Mapping[str, Any]:
+        """The recovery points that earlier attempts with this key recorded, in order; empty at a first attempt."""
+        return MappingProxyType({}) if self.steps is None else self.steps.recovered
+
+    async def checkpoint(self, name: str, value: JsonValue = None) -> None:
+        """Record a recovery point: this step is done, and whoever takes over must not do it again.
+
+        When it returns, the point is kept under the claim, for `recovered` of the attempt that continues. Source:
+        Brandur Leach, "Implementing Stripe-like Idempotency Keys in Postgres".
+
+        Args:
+            name: the step's, 1 to 64 characters; a name that is there already gets the new value.
+            value: JSON; all points of a claim together may have 32 KiB.
+
+        Raises:
+            ClaimLostError: another attempt has taken over; let it pass through the handler.
+            StoreUnavailableError: the point is not known to be kept.
+            ConfigurationError: the route isn't idempotent.
+            TypeError, ValueError: the value is no JSON, or too long.
+        """
+        await self._recorder().record(name, value)
+
+    def checkpoint_blocking(self, name: str, value: JsonValue = None) -> None:
+        """Do as `checkpoint`, for `def` handlers: it blocks the handler's thread, and no other."""
+        self._recorder().record_blocking(name, value)
+
+    def _recorder(self) -> RecoveryPoints:
+        if self.steps is None:
+            raise ConfigurationError(
+                f"checkpoint on {self.route}", "there is no claim to keep it under; write policy(idempotent=True)"
+            )
+        return self.steps

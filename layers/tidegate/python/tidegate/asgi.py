@@ -1,50 +1,13 @@
-"""The ASGI side of the guard: reading a body ahead, watching and capturing what an application sends."""
+"""The ASGI side of the guard: watching and capturing what an application sends."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Send
 
 from tidegate.http import Headers, Problem, may_carry_fields, problem_headers
 from tidegate.record import StoredResponse
-
-
-class BodyTooLargeError(Exception):
-    """The request's body is larger than the route reads."""
-
-
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """Return the whole request body.
-
-    Raises:
-        BodyTooLargeError: it has more than `limit` bytes.
-        ConnectionError: the client went away before its end.
-    """
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionError("the client went away while sending its request")
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise BodyTooLargeError
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def reread(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body once more, and then what really comes."""
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
 
 
 class Outgoing:
@@ -57,6 +20,7 @@ class Outgoing:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.fields: Headers = ()
+        self.gone = False  # nobody waits for the answer any more; what is sent is dropped
         self.status: int | None = None
 
     @property
@@ -70,7 +34,8 @@ class Outgoing:
             self.status = message["status"]
             if self.fields and may_carry_fields(message["status"]):
                 message = {**message, "headers": [*message.get("headers", ()), *self.fields]}
-        await self._send(message)
+        if not self.gone:
+            await self._send(message)
 
 
 class Captured:

@@ -3,6 +3,7 @@
 TidegateError
 ├── ConfigurationError        a setting or policy is wrong; names it, and what to write instead
 ├── StoreUnavailableError     a store could not answer; `kind` says how it failed
+├── ClaimLostError            an attempt outlived its claim; raised to its handler, which should stop
 └── ProblemError              raised by a handler, answered as application/problem+json
 """
 
@@ -60,6 +61,16 @@ class StoreUnavailableError(TidegateError):
         self.store = store
         self.kind: FaultKind = kind
         self.detail = detail
+
+
+class ClaimLostError(TidegateError):
+    """This attempt's claim is another attempt's now: whatever the handler still does is done twice.
+
+    Let it pass through the handler: the client is told to ask again, and then gets the other attempt's answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("another attempt has taken over this claim")
 
 
 class ProblemError(TidegateError):

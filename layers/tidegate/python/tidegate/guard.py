@@ -17,19 +17,25 @@ from contextlib import asynccontextmanager, suppress
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tidegate.admission import Admission, Claim
-from tidegate.asgi import BodyTooLargeError, Captured, Outgoing, read_body, reread, respond, send_whole
-from tidegate.errors import ConfigurationError, StoreUnavailableError
-from tidegate.http import Problem, problem_type, reduced_capacity
+from tidegate.admission import Admission
+from tidegate.asgi import Captured, Outgoing, respond, send_whole
+from tidegate.body import Body, BodyTooLargeError, Reread, read_body
+from tidegate.errors import ClaimLostError, ConfigurationError, StoreUnavailableError
+from tidegate.http import Problem
 from tidegate.identity import Identify, caller_of
 from tidegate.lifecycle import Environment, Lifecycle
 from tidegate.mechanisms import idempotency, limits
+from tidegate.mechanisms.claiming import Claiming
+from tidegate.mechanisms.fingerprint import Fingerprint
+from tidegate.mechanisms.holding import Holding
 from tidegate.mechanisms.idempotency import Replay
+from tidegate.mechanisms.renewal import is_bounded
 from tidegate.policy import Execution, execution
-from tidegate.question import Answer, Charge, ClaimAnswer, ClaimRequest, Granted, Question, Settlement, Unknown
+from tidegate.question import Answer, Charge, Question
 from tidegate.record import StoredResponse
 from tidegate.routing import UNMATCHED, RouteTable
 from tidegate.telemetry import RequestLine, logger, write
+from tidegate.unbroken import unbroken
 
 
 class Guard:
@@ -66,21 +72,18 @@ class Guard:
         way = _Way(self._app, environment, scope, receive, out)
         try:
             way.identify(self._routes(), self._identify or environment.identify)
-            match await way.prepare() or await way.admit():
-                case Problem() as refusal:
-                    await way.refuse(refusal)
-                case Replay() as replay:
-                    await way.replay(replay)
-                case None:
-                    await way.run()
+            refusal = await way.prepare()
+            if refusal is None:
+                await way.proceed()
+            else:
+                await way.refuse(refusal)
         except Exception as error:
             begun = out.started
             await way.fail(error, out)
             if begun:  # an answer that has begun can't be taken back: the server ends the connection
                 raise
         finally:
-            await way.correct()
-            way.report()
+            await way.end()
             self._lifecycle.after_request()
 
     async def _start(self, receive: Receive, send: Send) -> None:
@@ -107,8 +110,9 @@ class _Way:
         self._receive = receive
         self._out = out
         self._began = environment.clock.monotonic()
-        self._claim: ClaimRequest | None = None
-        self._held_by_redis = False
+        self._claiming: Claiming | None = None
+        self._body: Body | None = None
+        self._left = False  # the server has given the request up; it goes on to its end
         self._bill = limits.Bill()
         self._owing = False  # whether the bill was charged, and is still to be put right
         self._wait_us = 0
@@ -133,34 +137,56 @@ class _Way:
         """Describe the claim of an idempotent route; a key or body that can't be taken is refused here."""
         if not self._policy.idempotent:
             return None
-        key = idempotency.read_key(self._scope)
+        key, fingerprint = idempotency.read_key(self._scope), Fingerprint(self._scope)
         if isinstance(key, Problem):
             return key
         try:
-            body = await read_body(self._receive, self._policy.max_body_bytes)
+            self._body = await read_body(self._receive, self._policy.max_body_bytes, fingerprint.update)
         except BodyTooLargeError:
-            return Problem(
-                413,
-                problem_type("body-too-large"),
-                "Content too large",
-                f"This route reads at most {self._policy.max_body_bytes} bytes.",
-            )
+            return idempotency.body_too_large(self._policy.max_body_bytes)
         except ConnectionError:
-            return Problem(400, problem_type("body-incomplete"), "Incomplete request", "The body was not sent whole.")
-        self._receive = reread(body, self._receive)
-        self._claim = idempotency.request_claim(
-            key, body, self._scope, self._route, self._principal, self._environment.settings
-        )
+            return idempotency.body_incomplete()
+        environment, printed = self._environment, fingerprint.hexdigest()
+        claim = idempotency.request_claim(key, printed, self._scope, self._route, self._principal, environment.settings)
+        self._claiming = Claiming(claim, self._subject, environment, self._scope.get("aws.context"))
         return None
+
+    async def proceed(self) -> None:
+        """Go on to the answer. With a claim, this ends even if the server cancels the request half-way."""
+        if self._claiming is None or is_bounded(self._scope.get("aws.context")):  # nobody cancels an invocation
+            await self._proceed()
+        else:
+            await unbroken(self._to_its_end(), self._leave)
+
+    async def _proceed(self) -> None:
+        match await self.admit():
+            case Problem() as refusal:
+                await self.refuse(refusal)
+            case Replay() as replay:
+                await self.replay(replay)
+            case None:
+                await self.run()
+
+    async def _to_its_end(self) -> None:
+        try:
+            await self._proceed()
+        finally:
+            if self._left:
+                self._left = False
+                await self.end()
+
+    def _leave(self) -> None:
+        self._left = self._out.gone = True
 
     async def admit(self) -> Problem | Replay | None:
         """Ask the stores; return a refusal, the answer that was given before, or None if the handler may run."""
         if self._policy.asks_nothing:
             return None
+        claim = None if self._claiming is None else self._claiming.request
         environment, now_us = self._environment, self._environment.clock.wall_us()
         asking = limits.Asking(self._caller, self._scope, now_us, uuid.uuid4().hex)
         self._bill = limits.bill(self._route, asking, environment.settings.namespace, environment.overrides.current)
-        question = Question(self._subject, self._bill.charges, self._claim, self._policy.on_outage)
+        question = Question(self._subject, self._bill.charges, claim, self._policy.on_outage)
         asked = environment.clock.monotonic()
         answer = await environment.call(lambda: environment.stores.admit(question))
         self._line.admission_ms = _ms(environment.clock.monotonic() - asked)
@@ -170,52 +196,20 @@ class _Way:
         self._line.shadowed = verdict.shadowed or None
         if verdict.refusal is not None:
             self._line.outcome = "limited"
-            return await self._recall(answer) or verdict.refusal
+            return (await self._claiming.recall(answer) if self._claiming else None) or verdict.refusal
         self._line.outcome = "admitted"
         self._owing, self._wait_us = bool(answer.limits), verdict.wait_us
-        return None if self._claim is None else await self._take_claim(self._claim, answer)
+        return None if self._claiming is None else await self._take_claim(self._claiming, answer)
 
-    async def _take_claim(self, claim: ClaimRequest, answer: Answer) -> Problem | Replay | None:
-        """Become the claim's holder; where Redis knows no answer, the store that guards claims decides."""
-        self._held_by_redis = isinstance(answer.claim, Granted)
+    async def _take_claim(self, claiming: Claiming, answer: Answer) -> Problem | Replay | None:
         try:
-            if answer.claim is None or isinstance(answer.claim, Unknown):
-                known = await self._ask_claim_store(claim)
-            else:
-                known = answer.claim
+            found = await claiming.take(answer)
         except StoreUnavailableError as error:
             self._line.reason = error.kind
-            return reduced_capacity(
-                "The store that guards this route's idempotency can't be reached; nothing was done."
-            )
-        found = idempotency.read(known)
+            return idempotency.unguarded()
         if found is None:
-            self._admission.claim = self._claim_of(claim)
+            self._admission.claim, self._admission.steps = claiming.told()
         return found
-
-    async def _recall(self, answer: Answer) -> Problem | Replay | None:
-        """Replay even where a limit refuses: who was answered once must be able to read that answer again.
-
-        Redis looks in the decision's own round trip; where another store decided, the claim store is read.
-        """
-        claim, store = self._claim, self._environment.claims
-        if claim is None or store is None or answer.claim is not None:
-            return None
-        try:
-            known = await self._environment.call(lambda: store.recall(claim))
-        except StoreUnavailableError:
-            return None
-        return idempotency.read(known) if known else None
-
-    async def _ask_claim_store(self, claim: ClaimRequest) -> ClaimAnswer:
-        store = self._environment.claims
-        if store is None:
-            raise StoreUnavailableError("redis", "breaker-open", "Redis alone holds claims here")
-        return await self._environment.call(lambda: store.claim(claim))
-
-    def _claim_of(self, claim: ClaimRequest) -> Claim:
-        table = None if self._held_by_redis or self._environment.claims is None else self._environment.claims.table
-        return Claim(claim.id, claim.attempt_id, table)
 
     # ── run: the handler, or the refusal ────────────────────────────────────────────────────────────────────
 
@@ -262,20 +256,27 @@ class _Way:
                 )
 
     async def _run(self) -> None:
-        if self._claim is None:
+        if self._claiming is None or self._body is None:
             await self._app(self._scope, self._receive, self._out)
-            return
-        claim, begun = self._claim, Execution()
+        else:
+            await self._run_under_claim(self._claiming.holding, Reread(self._body, self._receive))
+
+    async def _run_under_claim(self, holding: Holding, receive: Reread) -> None:
+        begun = Execution()
 
         async def deliver(response: StoredResponse) -> None:
-            await self._settle(claim, response, begun=begun.begun)
+            await self._settle(holding, response, begun=begun.begun)
+            receive.answered()
 
         captured = Captured(deliver)
         # Without the server's extensions: one of them sends files past us.
         scope = {**self._scope, "extensions": {}}
         token = execution.set(begun)
         try:
-            await self._app(scope, self._receive, captured)
+            await self._app(scope, receive, captured)
+        except ClaimLostError:
+            if not captured.complete:
+                await self.refuse(idempotency.superseded())
         except Exception as error:  # noqa: BLE001  the application's, whatever it is: logged, and answered as a 500
             await self.fail(error, captured if captured.complete else Captured(deliver))
         finally:
@@ -306,39 +307,31 @@ class _Way:
 
     # ── settle: what must be written before the client may know ─────────────────────────────────────────────
 
-    async def _settle(self, claim: ClaimRequest, response: StoredResponse, *, begun: bool) -> None:
+    async def _settle(self, holding: Holding, response: StoredResponse, *, begun: bool) -> None:
         """Keep the answer for replays or give the claim up, then answer."""
-        record = idempotency.record_of(response) if idempotency.binds(response, begun=begun) else None
+        binds = idempotency.binds(response, begun=begun, keep_5xx=self._policy.keep_5xx)
+        record = idempotency.record_of(response) if binds else None
         try:
-            own = await self._environment.call(lambda: self._write(claim, record))
+            own = await self._environment.call(lambda: holding.settle(record, lambda: self._due("redis")))
         except StoreUnavailableError as error:
             # The effect has happened: the client must learn of it, though a retry may have to wait for the hold.
             logger().warning("answer not kept", extra={"store": error.store, "fault": error.kind})
             own = True
-        if own:
-            await send_whole(self._out, response)
-        else:
-            await self.refuse(idempotency.superseded())
+        with suppress(OSError):  # the client has gone; its retry will be answered
+            await (send_whole(self._out, response) if own else self.refuse(idempotency.superseded()))
 
-    def _write(self, claim: ClaimRequest, record: bytes | None) -> bool:
-        stores, claims = self._environment.stores, self._environment.claims
-        if self._held_by_redis or claims is None:
-            return stores.settle(Settlement(self._subject, claim, record, fenced=True, corrections=self._due("redis")))
-        if record is None:
-            claims.release(claim)
-            return True
-        own = True
-        try:
-            own = claims.complete(claim, record)
-        finally:
-            if own:  # the copy that Redis replays from; where it is missing, the claim store replays
-                with suppress(StoreUnavailableError):
-                    stores.settle(
-                        Settlement(self._subject, claim, record, fenced=False, corrections=self._due("redis"))
-                    )
-        return own
+    async def end(self) -> None:
+        """Let go of what the request holds, and write its line, when all is done."""
+        if self._left:
+            return
+        if self._claiming is not None:
+            self._claiming.end()
+        if self._body is not None:
+            self._body.close()
+        await self._put_right()
+        self._report()
 
-    async def correct(self) -> None:
+    async def _put_right(self) -> None:
         """Put right what the request was charged, where the settlement did not: a slot freed, a cost as it was."""
         due = self._due(self._line.store)
         if due:
@@ -356,8 +349,7 @@ class _Way:
         self._owing = False
         return self._bill.corrections(self._admission.units)
 
-    def report(self) -> None:
-        """Write the request's line."""
+    def _report(self) -> None:
         self._line.status = self._out.status
         self._line.duration_ms = _ms(self._environment.clock.monotonic() - self._began)
         context = self._scope.get("aws.context")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tidegate.clock import Clock, SystemClock
 from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.identity import Identifier, Identify
+from tidegate.mechanisms.renewal import Renewer
 from tidegate.overrides import OverridesReader
 from tidegate.settings import Settings
 from tidegate.stores.base import ClaimStore, Store
@@ -57,6 +58,7 @@ class Environment:
         call: runs a store's blocking call, and waits for it without blocking others.
         identify: finds a request's principal, where the application doesn't do that itself.
         overrides: limits changed at run time.
+        renewer: renews the claims of handlers whose end isn't known beforehand.
     """
 
     settings: Settings
@@ -67,6 +69,7 @@ class Environment:
     call: Waiter
     identify: Identify
     overrides: OverridesReader
+    renewer: Renewer
 
 
 class Waiter:
@@ -112,7 +115,7 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
         claims = MemoryClaims(clock)
     waiter = Waiter(inline=settings.on_lambda)
     stores = FailoverStore(rungs, last, clock)
-    return Environment(settings, clock, stores, claims, warm, waiter, Identifier(settings), overrides)
+    return Environment(settings, clock, stores, claims, warm, waiter, Identifier(settings), overrides, Renewer())
 
 
 class Lifecycle:

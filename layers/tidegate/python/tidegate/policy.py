@@ -37,6 +37,8 @@ class Policy:
             is quicker and may run a handler twice if Redis loses the claim.
         lifetime: how long a key's answer is kept and replayed; the environment's setting if None.
         max_body_bytes: the largest request body that an idempotent route reads; larger is 413.
+        keep_5xx: whether a handler's 500 and above binds like any answer and is replayed; if not, it gives the key
+            up and a retry runs again, which is right only where a failure leaves nothing done.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -46,6 +48,7 @@ class Policy:
     claims: Claims = "dynamodb"
     lifetime: str | None = None
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    keep_5xx: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", tuple(self.limits))
@@ -70,7 +73,7 @@ class Policy:
         return not self.limits and not self.idempotent
 
 
-def policy(
+def policy(  # noqa: PLR0913  one keyword for each thing that a route may ask for
     *,
     limits: Iterable[Limit] = (),
     idempotent: bool = False,
@@ -79,6 +82,7 @@ def policy(
     claims: Claims = "dynamodb",
     lifetime: str | None = None,
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
+    keep_5xx: bool = True,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare a route's policy; write it under the route's decorator.
 
@@ -95,6 +99,7 @@ def policy(
         claims=claims,
         lifetime=lifetime,
         max_body_bytes=max_body_bytes,
+        keep_5xx=keep_5xx,
     )
 
     def declare(endpoint: Endpoint) -> Endpoint:

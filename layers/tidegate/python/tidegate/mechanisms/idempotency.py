@@ -1,22 +1,23 @@
 """Idempotency: one effect per key, and every retry gets the first answer again.
 
 The field is draft-ietf-httpapi-idempotency-key-header-07; what is kept follows Stripe: once the handler's own
-code has begun, its answer binds and is replayed, a 500 included; what was refused before (validation, a
-conflict) is not kept. Two answers say of themselves that nothing was done and to come again, 429 and 503:
-they are not kept either.
+code has begun, its answer binds and is replayed, a 500 included, unless the route says otherwise (`keep_5xx`);
+what was refused before (validation, a conflict) is not kept. Two answers say of themselves that nothing was done
+and to come again, 429 and 503: they are not kept either. Where a handler has recorded a recovery point before one
+of these, something was done: the claim is left for the retry to continue.
 """
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import http_sf
 
-from tidegate.http import Problem, problem_type, retry_after_s
+from tidegate.http import Problem, problem_type, reduced_capacity, retry_after_s
 from tidegate.identity import Scope, digest, header
+from tidegate.mechanisms.renewal import hold_ms
 from tidegate.question import ClaimAnswer, ClaimRequest, Completed, InProgress, Mismatch
 from tidegate.record import StoredResponse
 from tidegate.routing import RoutePolicy
@@ -28,8 +29,6 @@ REPLAYED = (b"idempotent-replayed", b"true")
 LONGEST_KEY = 255
 LARGEST_RECORD_BYTES = 350_000
 
-_HOLD_WITHOUT_DEADLINE_MS = 30_000
-_SKEW_MARGIN_MS = 5_000
 _COME_AGAIN = frozenset({429, 503})
 
 
@@ -55,15 +54,15 @@ def read_key(scope: Scope) -> str | Problem:
 
 
 def request_claim(
-    key: str, body: bytes, scope: Scope, route: RoutePolicy, principal: str, settings: Settings
+    key: str, fingerprint: str, scope: Scope, route: RoutePolicy, principal: str, settings: Settings
 ) -> ClaimRequest:
     """Describe the claim for a request: scoped by (namespace, principal, method, route, key)."""
     lifetime = route.policy.lifetime
     return ClaimRequest(
         id=digest(settings.namespace, principal, scope["method"], route.route, key),
-        fingerprint=_fingerprint(scope, body),
+        fingerprint=fingerprint,
         attempt_id=uuid.uuid4().hex,
-        hold_ms=_remaining_ms(scope.get("aws.context")) + _SKEW_MARGIN_MS,
+        hold_ms=hold_ms(scope.get("aws.context")),
         lifetime_ms=settings.idempotency_lifetime_ms if lifetime is None else duration_us(lifetime) // 1000,
         in_redis=route.policy.claims == "redis",
     )
@@ -96,9 +95,9 @@ def read(answer: ClaimAnswer) -> Replay | Problem | None:
             return None
 
 
-def binds(response: StoredResponse, *, begun: bool) -> bool:
+def binds(response: StoredResponse, *, begun: bool, keep_5xx: bool) -> bool:
     """Whether an answer is kept for replays."""
-    return begun and response.status not in _COME_AGAIN
+    return begun and response.status not in _COME_AGAIN and (keep_5xx or response.status < 500)
 
 
 def record_of(response: StoredResponse) -> bytes:
@@ -120,6 +119,22 @@ def superseded() -> Problem:
     )
 
 
+def body_too_large(limit_bytes: int) -> Problem:
+    """Return the 413."""
+    detail = f"This route reads at most {limit_bytes} bytes."
+    return Problem(413, problem_type("body-too-large"), "Content too large", detail)
+
+
+def body_incomplete() -> Problem:
+    """Return the 400 for a client that went away while it was sending: nothing was claimed."""
+    return Problem(400, problem_type("body-incomplete"), "Incomplete request", "The body was not sent whole.")
+
+
+def unguarded() -> Problem:
+    """Return the 503 where no store can hold the claim: nothing was done."""
+    return reduced_capacity("The store that guards this route's idempotency can't be reached; nothing was done.")
+
+
 def _bad_key(word: str, detail: str) -> Problem:
     return Problem(400, problem_type(word), "Idempotency-Key missing or invalid", detail)
 
@@ -131,23 +146,6 @@ def _unquoted(text: str) -> str | None:
         return None
     value = item[0]
     return value if isinstance(value, str) else None
-
-
-def _fingerprint(scope: Scope, body: bytes) -> str:
-    seen = hashlib.sha256(body)
-    for part in (
-        scope["path"].encode(),
-        scope.get("query_string", b""),
-        (header(scope, b"content-type") or "").encode(),
-    ):
-        seen.update(b"\x00" + part)
-    return seen.hexdigest()[:32]
-
-
-def _remaining_ms(context: Any) -> int:
-    """How long the holder can live: a Lambda invocation's remaining time, or a bound of our own."""
-    remaining = getattr(context, "get_remaining_time_in_millis", None)
-    return _HOLD_WITHOUT_DEADLINE_MS if remaining is None else int(remaining())
 
 
 def _not_kept() -> Problem:

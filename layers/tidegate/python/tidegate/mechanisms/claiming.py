@@ -1,0 +1,105 @@
+"""The claim's part of a request's way: it is taken before the handler runs, and an answer once given is recalled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.admission import Claim
+from tidegate.errors import StoreUnavailableError
+from tidegate.http import Problem
+from tidegate.lifecycle import Environment
+from tidegate.mechanisms import idempotency
+from tidegate.mechanisms.holding import Holding, Keepers
+from tidegate.mechanisms.idempotency import Replay
+from tidegate.mechanisms.recovery import RecoveryPoints
+from tidegate.mechanisms.renewal import hold_ms, is_bounded
+from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Granted, Unknown
+
+
+class Claiming:
+    """One request's claim.
+
+    Args:
+        request: the claim that is wished for.
+        subject: as in the question.
+        environment: holds the stores.
+        context: the Lambda invocation's, or None.
+    """
+
+    def __init__(self, request: ClaimRequest, subject: str, environment: Environment, context: Any) -> None:
+        self.request = request
+        self._environment = environment
+        self._keepers = Keepers(subject, environment.stores, environment.claims)
+        self._context = context
+        self._holding: Holding | None = None
+        self._points = b""
+
+    async def take(self, answer: Answer) -> Problem | Replay | None:
+        """Become the claim's holder (None); where Redis knows no answer, the store that guards claims decides.
+
+        Raises:
+            StoreUnavailableError: nobody can hold the claim.
+        """
+        by_redis = isinstance(answer.claim, Granted)
+        known = await self._decided(answer.claim)
+        if isinstance(known, Granted):
+            self._hold(known, by_redis=by_redis and known is answer.claim)
+        return idempotency.read(known)
+
+    async def recall(self, answer: Answer) -> Problem | Replay | None:
+        """Replay even where a limit refuses: who was answered once must be able to read that answer again.
+
+        Redis looks in the decision's own round trip; where another store decided, the claim store is read.
+        """
+        store = self._environment.claims
+        if store is None or answer.claim is not None:
+            return None
+        try:
+            known = await self._environment.call(lambda: store.recall(self.request))
+        except StoreUnavailableError:
+            return None
+        return idempotency.read(known) if known else None
+
+    def told(self) -> tuple[Claim, RecoveryPoints]:
+        """Return what the handler is told of the claim that is held."""
+        holding = self.holding
+        claim = Claim(self.request.id, self.request.attempt_id, holding.table, holding.lost)
+        return claim, RecoveryPoints(self._points, holding.keep, self._environment.call)
+
+    def end(self) -> None:
+        """Renew the claim no more, if it was held."""
+        if self._holding is not None:
+            self._holding.end()
+
+    @property
+    def holding(self) -> Holding:
+        """The claim, once it is held."""
+        if self._holding is None:
+            raise LookupError("the claim isn't held")
+        return self._holding
+
+    async def _decided(self, by_redis: ClaimAnswer | Unknown | None) -> ClaimAnswer:
+        if by_redis is None or isinstance(by_redis, Unknown):
+            return await self._environment.call(self._ask_guard)
+        if isinstance(by_redis, Granted) and by_redis.taken_over and self._environment.claims is not None:
+            return await self._environment.call(lambda: self._ask_for_what_moved(by_redis))
+        return by_redis
+
+    def _ask_guard(self) -> ClaimAnswer:
+        if self._environment.claims is None:
+            raise StoreUnavailableError("redis", "breaker-open", "Redis alone holds claims here")
+        return self._environment.claims.claim(self.request)
+
+    def _ask_for_what_moved(self, left: Granted) -> ClaimAnswer:
+        """A claim that stood in Redis too long may have moved to the other store while Redis couldn't be reached."""
+        try:
+            known = self._ask_guard()
+        except StoreUnavailableError:
+            return left
+        return Granted(known.points or left.points) if isinstance(known, Granted) else known
+
+    def _hold(self, granted: Granted, *, by_redis: bool) -> None:
+        holding = Holding(self.request, self._keepers, lambda: hold_ms(self._context), by_redis=by_redis)
+        self._holding, self._points = holding, granted.points
+        if not is_bounded(self._context):
+            self._environment.renewer.keep(holding)

@@ -1,0 +1,155 @@
+"""A claim that this attempt holds, wherever it lies: renewed while its handler runs, settled when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from threading import Event, Lock
+
+from tidegate.errors import StoreUnavailableError
+from tidegate.question import Charge, ClaimRequest, Granted, Settlement
+from tidegate.stores.base import ClaimStore
+from tidegate.stores.failover import FailoverStore
+from tidegate.telemetry import logger
+
+Due = Callable[[], tuple[Charge, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """Who may hold a claim.
+
+    Attributes:
+        subject: whose claim it is, as in the question.
+        stores: the ladder; Redis, if it is there, keeps copies of answers, and claims of routes that let it.
+        claims: the store that guards effects; None if only Redis is configured.
+    """
+
+    subject: str
+    stores: FailoverStore
+    claims: ClaimStore | None
+
+
+class Holding:
+    """A held claim; its methods block, and may be called from any thread.
+
+    Args:
+        request: whose claim was granted.
+        keepers: where it may lie.
+        by_redis: whether Redis holds it.
+        hold_ms: how long it is to stand from now on.
+    """
+
+    def __init__(self, request: ClaimRequest, keepers: Keepers, hold_ms: Callable[[], int], *, by_redis: bool) -> None:
+        self.request = request
+        self.lost = Event()
+        self._keepers = keepers
+        self._hold_ms = hold_ms
+        self._by_redis = by_redis
+        self._points = b""
+        self._ended = False
+        self._lock = Lock()
+
+    @property
+    def table(self) -> str | None:
+        """The DynamoDB table in which it lies, if it does."""
+        return None if self._by_redis or self._keepers.claims is None else self._keepers.claims.table
+
+    def keep(self, points: bytes) -> bool:
+        """Keep recovery points under the claim, which is renewed by that; False if it was lost.
+
+        Raises:
+            StoreUnavailableError: not known to be kept.
+        """
+        with self._lock:
+            if self.lost.is_set() or self._ended or not self._held_on(points):
+                return False
+            self._points = points
+            return True
+
+    def live_on(self) -> bool:
+        """Renew the claim; False if that is no use any more."""
+        with self._lock:
+            if self._ended or self.lost.is_set():
+                return False
+            try:
+                return self._held_on(self._points)
+            except StoreUnavailableError as error:
+                logger().warning("claim not renewed", extra={"store": error.store, "fault": error.kind})
+                return True
+
+    def end(self) -> None:
+        """Renew it no more, settled or not: the handler has ended, or was ended."""
+        self._ended = True
+
+    def settle(self, record: bytes | None, due: Due) -> bool:
+        """Store the answer, or give the claim up; False if another attempt took it over, and its answer counts.
+
+        Args:
+            record: the answer, or None.
+            due: takes what is to be put right in Redis, which goes along if it is asked anyway.
+
+        Raises:
+            StoreUnavailableError: not known to be settled.
+        """
+        with self._lock:  # a renewal under way ends first: it must not hold anew what is given up
+            self._ended = True
+            return self._settled(record, due)
+
+    def _held_on(self, points: bytes) -> bool:
+        request = replace(self.request, hold_ms=self._hold_ms())
+        own = self._renewed_in_redis(request, points) if self._by_redis else self._guard.renew(request, points)
+        if not own:
+            self.lost.set()
+            logger().warning("claim lost", extra={"claim": request.id, "attempt": request.attempt_id})
+        return own
+
+    def _renewed_in_redis(self, request: ClaimRequest, points: bytes) -> bool:
+        settlement = Settlement(self._keepers.subject, request, None, fenced=True, renews=True, points=points)
+        try:
+            return self._keepers.stores.settle(settlement)
+        except StoreUnavailableError:
+            if self._keepers.claims is None:
+                raise
+        return self._moved(request) and (not points or self._guard.renew(request, points))
+
+    def _settled(self, record: bytes | None, due: Due) -> bool:
+        if not self._by_redis:
+            return self._settled_by_guard(record, due)
+        try:
+            return self._in_redis(record, due, fenced=True)
+        except StoreUnavailableError:
+            if self._keepers.claims is None or record is None:
+                raise
+        return self._moved(self.request) and self._settled_by_guard(record, due)
+
+    def _settled_by_guard(self, record: bytes | None, due: Due) -> bool:
+        if record is None:
+            self._guard.release(self.request)
+            return True
+        own = True
+        try:
+            own = self._guard.complete(self.request, record)
+        finally:
+            if own:  # the copy that Redis replays from; where it is missing, the claim store replays
+                with suppress(StoreUnavailableError):
+                    self._in_redis(record, due, fenced=False)
+        return own
+
+    def _in_redis(self, record: bytes | None, due: Due, *, fenced: bool) -> bool:
+        settlement = Settlement(self._keepers.subject, self.request, record, fenced, corrections=due())
+        return self._keepers.stores.settle(settlement)
+
+    def _moved(self, request: ClaimRequest) -> bool:
+        """Redis is gone: hold the claim where those who ask now look for it, unless one of them holds it already."""
+        if not isinstance(self._guard.claim(request), Granted):
+            return False
+        self._by_redis = False
+        return True
+
+    @property
+    def _guard(self) -> ClaimStore:
+        if self._keepers.claims is None:
+            raise StoreUnavailableError("redis", "breaker-open", "Redis alone holds claims here")
+        return self._keepers.claims

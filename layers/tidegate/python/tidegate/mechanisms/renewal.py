@@ -1,0 +1,78 @@
+"""How long a claim stands, and who renews it: decided here and nowhere else.
+
+On Lambda an invocation's end is known beforehand: its claim is held until then and a margin, and needs no renewal,
+so nothing runs beside the handler or after its answer. On a server nothing bounds a handler. There a claim is held
+for a short time, so that what a crashed server left is soon continued, and is renewed at every third of it while
+its handler runs.
+
+Renewals come from threads of their own: a `def` handler that blocks its thread, and even an `async` one that blocks
+the event loop, keeps its claim. Two renewals may fail before a third is too late. The threads end when no claim
+has been held for the time between two renewals.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock, Thread
+from typing import Any, Protocol
+
+# No environment takes over while the holder may live by its own clock.
+SKEW_MARGIN_MS = 5_000
+HOLD_ON_SERVER_MS = 15_000
+_RENEWALS_AT_ONCE = 8
+
+
+def is_bounded(context: Any) -> bool:
+    """Whether the holder's end is known beforehand: `context` is a Lambda invocation's."""
+    return hasattr(context, "get_remaining_time_in_millis")
+
+
+def hold_ms(context: Any) -> int:
+    """Return the milliseconds for which a claim is held from now on."""
+    stands_ms = int(context.get_remaining_time_in_millis()) if is_bounded(context) else HOLD_ON_SERVER_MS
+    return stands_ms + SKEW_MARGIN_MS
+
+
+class Renewable(Protocol):
+    """A claim that is held."""
+
+    def live_on(self) -> bool:
+        """Renew it; blocking. False if there is nothing to renew any more."""
+
+
+class Renewer:
+    """Renews an environment's claims; thread-safe. Nothing runs until the first one is held."""
+
+    def __init__(self) -> None:
+        # All are renewed at the same interval, so they fall due in the order in which they came.
+        self._due: deque[tuple[float, Renewable]] = deque()
+        self._lock = Lock()
+        self._runs = False
+
+    def keep(self, claim: Renewable) -> None:
+        """Renew a claim until it says that it has ended."""
+        with self._lock:
+            self._due.append((time.monotonic() + HOLD_ON_SERVER_MS / 3000, claim))
+            if not self._runs:
+                self._runs = True
+                Thread(target=self._run, name="tidegate-renewer", daemon=True).start()
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(_RENEWALS_AT_ONCE, thread_name_prefix="tidegate-renewal") as calls:
+            while (due := self._next()) is not None:
+                at_s, claim = due
+                time.sleep(max(0.0, at_s - time.monotonic()))
+                calls.submit(self._renew, claim)
+
+    def _next(self) -> tuple[float, Renewable] | None:
+        with self._lock:
+            if self._due:
+                return self._due.popleft()
+            self._runs = False
+            return None
+
+    def _renew(self, claim: Renewable) -> None:
+        if claim.live_on():
+            self.keep(claim)

@@ -1,0 +1,91 @@
+"""A body that is read ahead: given on as it came, and never more than a limit of it held in memory."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import tidegate.body
+from tidegate.body import HELD_IN_MEMORY_BYTES, Body, BodyTooLargeError, Reread, read_body
+
+pytestmark = pytest.mark.anyio
+MEBIBYTE = 1024 * 1024
+
+
+def sending(*pieces: bytes, ends: bool = True):
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    if ends:
+        messages[-1]["more_body"] = False
+
+    async def receive():
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    return receive
+
+
+async def read_again(body: Body) -> list[bytes]:
+    receive, pieces = Reread(body, sending(ends=False)), []
+    while True:
+        message = await receive()
+        pieces.append(message["body"])
+        if not message["more_body"]:
+            return pieces
+
+
+def open_files() -> int:
+    """Files without a name that this process holds: what a temporary file is on Linux."""
+    links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum("deleted" in str(link) for link in links)
+
+
+@pytest.mark.parametrize("pieces", [[b""], [b"one"], [b"one", b"", b"two"], [b"a" * 1000] * 1000])
+async def test_a_body_in_memory_is_given_on_in_the_pieces_in_which_it_came(pieces):
+    seen = []
+    body = await read_body(sending(*pieces), 2 * MEBIBYTE, seen.append)
+    assert seen == pieces
+    assert await read_again(body) == pieces
+    assert body.size_bytes == sum(map(len, pieces))
+
+
+async def test_a_large_body_waits_in_a_file_and_comes_back_whole():
+    pieces = [os.urandom(200_000) for _ in range(20)]
+    before, seen = open_files(), []
+    body = await read_body(sending(*pieces), 6 * MEBIBYTE, seen.append)
+    assert seen == pieces
+    assert body._pieces == []
+    assert open_files() == before + 1
+    again = await read_again(body)
+    assert b"".join(again) == b"".join(pieces)
+    assert max(map(len, again)) <= HELD_IN_MEMORY_BYTES
+    body.close()
+    assert open_files() == before
+
+
+async def test_memory_holds_exactly_its_limit():
+    body = await read_body(sending(b"a" * HELD_IN_MEMORY_BYTES), 6 * MEBIBYTE, len)
+    assert body._file is None
+    body = await read_body(sending(b"a" * HELD_IN_MEMORY_BYTES, b"b"), 6 * MEBIBYTE, len)
+    assert body._file is not None
+    body.close()
+
+
+@pytest.mark.parametrize("kept", [10, 10**9])
+async def test_a_body_above_the_routes_limit_is_read_no_further(monkeypatch, kept):
+    monkeypatch.setattr(tidegate.body, "HELD_IN_MEMORY_BYTES", kept)
+    before, seen = open_files(), []
+    body = await read_body(sending(b"a" * 60, b"b" * 40), 100, seen.append)
+    assert body.size_bytes == 100
+    body.close()
+    seen.clear()
+    with pytest.raises(BodyTooLargeError):
+        await read_body(sending(b"a" * 60, b"b" * 41, b"c"), 100, seen.append)
+    assert seen == [b"a" * 60]
+    assert open_files() == before
+
+
+async def test_a_client_that_leaves_before_the_end_leaves_nothing(monkeypatch):
+    monkeypatch.setattr(tidegate.body, "HELD_IN_MEMORY_BYTES", 10)
+    before = open_files()
+    with pytest.raises(ConnectionError):
+        await read_body(sending(b"a" * 60, ends=False), 100, len)
+    assert open_files() == before
