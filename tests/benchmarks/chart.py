@@ -29,10 +29,10 @@ class Panel:
 
 def draw(panels: Sequence[Panel], path: Path) -> None:
     """Write the panels into one picture."""
-    import matplotlib as mpl  # noqa: PLC0415  only a whole run draws, and it takes a second to import
+    import matplotlib as mpl
 
     mpl.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415  as above
+    import matplotlib.pyplot as plt
 
     rows = -(-len(panels) // _COLUMNS)
     heights = [max(len(p.bars) for p in panels[i : i + _COLUMNS]) for i in range(0, len(panels), _COLUMNS)]

@@ -35,9 +35,7 @@ class Start:
         return statistics.median(self.ratios)
 
 
-def measure(
-    names: Sequence[str], event_file: Path, rounds: int, variables: Mapping[str, str]
-) -> dict[str, Start]:
+def measure(names: Sequence[str], event_file: Path, rounds: int, variables: Mapping[str, str]) -> dict[str, Start]:
     """Start everyone once a round; the first, unmeasured round compiles what isn't compiled.
 
     `names[0]` is the bare application.

@@ -6,6 +6,7 @@ no imports of its own, and no annotations that would need any.
 
 # Far above what any benchmark sends: a refusal would be measured as a quick answer.
 PER_SECOND = 100_000
+ONE_COMMAND = "return redis.call('INCR', KEYS[1])"
 PRODUCTS = [{"id": f"p{n}", "name": f"Product {n}", "price_cents": 100 * n} for n in range(10)]
 
 
@@ -20,6 +21,24 @@ def bare():
     return Mangum(app, lifespan="off")
 
 
+def one_evalsha(redis_url):
+    """The bare application, whose GET asks Redis once, by redis-py and in a script of one command."""
+    import redis
+    from fastapi import FastAPI
+    from mangum import Mangum
+
+    app = FastAPI()
+    client = redis.Redis.from_url(redis_url)
+    sha = client.script_load(ONE_COMMAND)
+
+    @app.get("/products")
+    async def products():
+        client.evalsha(sha, 1, "bench:{unit}")
+        return PRODUCTS
+
+    return Mangum(app, lifespan="off")
+
+
 def tidegate(limits=1, claims="dynamodb", rate=None):
     """Ours; what it is set up with comes from the TIDEGATE_* variables, as in a function."""
     from fastapi import FastAPI
@@ -28,7 +47,7 @@ def tidegate(limits=1, claims="dynamodb", rate=None):
 
     buckets = [TokenBucket(rate or f"{PER_SECOND - n}/s") for n in range(limits)]
     app = FastAPI()
-    protect(app)
+    app.state.gate = protect(app)
     _get(app, policy(limits=buckets))
     _post(app, policy(limits=buckets, idempotent=True, claims=claims))
     return lambda_handler(app)
@@ -120,6 +139,13 @@ def fastapi_limiter(redis_url, loop):
         return PRODUCTS
 
     return Mangum(app, lifespan="off")
+
+
+def close(handler):
+    """Close what ours holds open; the peers' clients close themselves when they are collected."""
+    gate = getattr(handler.app.state, "gate", None)
+    if gate is not None:
+        gate.close()
 
 
 def cache_layer(redis_url):

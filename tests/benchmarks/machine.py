@@ -29,13 +29,11 @@ def facts() -> Facts:
 
 def versions(names: Sequence[str] = (*_OURS, *PEERS)) -> Facts:
     """What was measured, and what it ran on."""
-    return [("Redis", _redis_version())] + [
-        (name, version(name) or "not installed") for name in dict.fromkeys(names)
-    ]
+    return [("Redis", _redis_version())] + [(name, version(name) or "not installed") for name in dict.fromkeys(names)]
 
 
 def _redis_version() -> str:
-    from tests.harness.redis_server import RedisServer  # noqa: PLC0415  cold starts import this package, too
+    from tests.harness.redis_server import RedisServer
 
     with RedisServer() as server:
         return f"{server.info('server')['redis_version']}, on loopback"

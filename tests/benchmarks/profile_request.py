@@ -166,9 +166,7 @@ def _row(name: str, us: float, unit_us: float) -> tuple[str, ...]:
 
 
 def _shared(shares: list[tuple[str, float]], told: Account, most: int) -> list[tuple[str, ...]]:
-    return [
-        (*_row(name, share * told.request_us, told.unit_us), f"{share:.1%}") for name, share in shares[:most]
-    ]
+    return [(*_row(name, share * told.request_us, told.unit_us), f"{share:.1%}") for name, share in shares[:most]]
 
 
 def main(limits: str = "1", result: str | None = None) -> None:
@@ -179,7 +177,7 @@ def main(limits: str = "1", result: str | None = None) -> None:
     if result is not None:
         Path(result).write_text(json.dumps(asdict(told)), encoding="utf-8")
         return
-    from tests.benchmarks.report import Report, Section, Table  # noqa: PLC0415  only who prints needs it
+    from tests.benchmarks.report import Report, Section, Table
 
     section = Section("where-the-time-goes", f"A guarded GET with {limits} limits", __doc__ or "")
     section.tables += [Table(*table) for table in tables(told)]

@@ -31,6 +31,10 @@ SECTIONS = (
     "hung",
     "hung-under-load",
 )
+_PREAMBLE = (
+    "Written by `make bench`; every number was measured by that run. Read the ratios: a time depends on the machine "
+    "and on what else it does, a ratio of two things measured in turns hardly does."
+)
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,7 @@ class Report:
         facts = [f"| {name} | {value} |" for name, value in self._machine + machine.versions()]
         parts = [
             "# Benchmarks",
-            "Written by `make bench`; every number was measured by that run. Read the ratios: a time depends on the "
-            "machine, which was shared while this ran, and a ratio of two things measured in turns hardly does.",
+            _PREAMBLE,
             "![The figures of this page as bars](benchmarks.png)",
             _markdown_table(self._goals(sections)),
             "\n".join(["## The run", "", "| | |", "|---|---|", *facts]),

@@ -48,9 +48,7 @@ class Samples:
 
     def shares(self) -> list[list[tuple[str, float]]]:
         """For each sort what the samples counted for, the greatest share first."""
-        return [
-            [(name, count / counts.total()) for name, count in counts.most_common()] for _, counts in self._counts
-        ]
+        return [[(name, count / counts.total()) for name, count in counts.most_common()] for _, counts in self._counts]
 
     def _take(self, _: int, frame: FrameType | None) -> None:
         stack = tuple(_stack(frame))

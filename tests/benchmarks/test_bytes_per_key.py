@@ -17,10 +17,11 @@ from tests.harness.lambda_events import LambdaContext
 CALLERS = 10_000
 ROUTE = "/products"
 HOW = (
-    f"{CALLERS:,} callers, each named by an API key's id of ten characters, make one request each for one route "
-    "with one limit of 100 an hour, so that nothing expires meanwhile; then MEMORY USAGE (all samples) of every key, summed, and the growth of used_memory, over the "
-    "callers. Tidegate is asked through the whole application, the peers by their own calls with the caller and "
-    "the route as the key. What isn't a caller's (scripts, the fleet's heartbeats) is in the growth only."
+    f"{CALLERS:,} callers, each named by an API key's id of ten characters, make one request each for one route with "
+    "one limit of 100 an hour, so that nothing expires meanwhile; then MEMORY USAGE (all samples) of every key, "
+    "summed, and the growth of used_memory, over the callers. Tidegate is asked through the whole application, the "
+    "peers by their own calls with the caller and the route as the key. What isn't a caller's (scripts, the fleet's "
+    "heartbeats) is in the growth only."
 )
 
 
@@ -30,7 +31,8 @@ def through_the_application(redis_url, dynamo, library_table, monkeypatch, lambd
     for name, value in processes.function(redis_url, dynamo.endpoint_url, library_table).items():
         monkeypatch.setenv(name, value)
     handler = contenders.tidegate(rate="100/h")
-    return lambda caller: invoke(handler, (events.get(caller), LambdaContext()))
+    yield lambda caller: invoke(handler, (events.get(caller), LambdaContext()))
+    contenders.close(handler)
 
 
 def test_bytes_per_key(redis_server, through_the_application, report):

@@ -6,8 +6,6 @@ import statistics
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.benchmarks import cold_starts, events, peers, processes
 from tests.benchmarks.chart import Panel
 from tests.benchmarks.cold_starts import Start
@@ -44,17 +42,8 @@ POSTS = {
 }
 
 
-@pytest.fixture
-def get(tmp_path):
-    return _written(tmp_path / "get.json", events.get())
-
-
-@pytest.fixture
-def post(tmp_path):
-    return _written(tmp_path / "post.json", events.post("cold"))
-
-
-def test_cold_start(redis_url, dynamo, library_table, get, post, tmp_path, report):
+def test_cold_start(redis_url, dynamo, library_table, tmp_path, report):
+    get, post = _written(tmp_path / "get.json", events.get()), _written(tmp_path / "post.json", events.post("cold"))
     variables = processes.function(redis_url, dynamo.endpoint_url, library_table)
     variables |= processes.compiled(tmp_path / "compiled")
     gets = _measured(GETS, get, ROUNDS, variables)
@@ -68,7 +57,7 @@ def test_cold_start(redis_url, dynamo, library_table, get, post, tmp_path, repor
     ]
     section.notes.append(SNAPSTART)
     ratio = gets["tidegate"].ratio
-    section.goals.append(Goal("cold start, over the bare application's", f"{ratio:.2f}×", "≤ 1.15×", ratio <= 1.15))
+    section.goals.append(Goal("cold start, over the bare application's", f"{ratio:.2f}x", "≤ 1.15x", ratio <= 1.15))
     section.panel = Panel(
         "cold start over the bare application's (GET)",
         [(GETS[name][0], start.ratio) for name, start in gets.items()],
@@ -94,13 +83,21 @@ def _measured_uncompiled(event_file: Path, cache: Path, variables: dict[str, str
 
 
 def _library() -> list[str]:
-    import tidegate  # noqa: PLC0415  only for where it is
+    import tidegate
 
     return [str(Path(tidegate.__file__).parent)]
 
 
 def _table(title: str, names: dict, starts: dict[str, Start]) -> Table:
-    columns = ("contender", "over bare", "half of the rounds", "import ms", "first request ms", "second ms", "ready after ms")
+    columns = (
+        "contender",
+        "over bare",
+        "half of the rounds",
+        "import ms",
+        "first request ms",
+        "second ms",
+        "ready after ms",
+    )
     rows = [_row(names[name][0], start) for name, start in starts.items()]
     rows += [(label, why, *[""] * 5) for label, needs in names.values() if (why := peers.missing(*needs))]
     return Table(title, columns, rows)
@@ -110,7 +107,7 @@ def _row(name: str, start: Start) -> tuple[str, ...]:
     low, _, high = statistics.quantiles(start.ratios, n=4, method="inclusive")
     spread = f"{low:.2f} to {high:.2f}"
     parts = (start.import_ms, start.first_ms, start.second_ms, start.after_ms)
-    return (name, f"{statistics.median(start.ratios):.2f}×", spread, *(f"{part:.1f}" for part in parts))
+    return (name, f"{statistics.median(start.ratios):.2f}x", spread, *(f"{part:.1f}" for part in parts))
 
 
 def _written(path: Path, event: dict) -> Path:

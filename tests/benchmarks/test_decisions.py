@@ -63,4 +63,4 @@ def _table(title, measured, ours, everyone):
 def _row(name, took, ours):
     wall = statistics.median(took["wall"])
     ratio = statistics.median(theirs / own for theirs, own in zip(took["wall"], ours["wall"], strict=True))
-    return (name, f"{1e6 / wall:,.0f}", f"{ratio:.2f}×", f"{wall:.1f}", f"{statistics.median(took['cpu']):.1f}")
+    return (name, f"{1e6 / wall:,.0f}", f"{ratio:.2f}x", f"{wall:.1f}", f"{statistics.median(took['cpu']):.1f}")

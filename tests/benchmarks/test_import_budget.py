@@ -9,9 +9,10 @@ from tests.benchmarks.report import Section, Table
 RUNS = 5
 SHOWN_MS = 0.5
 HOW = (
-    f"`python -X importtime` of the cold start above (GET), {RUNS} times each in turns; shown is each "
-    "one's run of median length, so that its parts add up. It takes longer than a start without it. A package's time is its own modules', not what they import in turn. Threads are not "
-    "started, so what is got ready in the background is not in it."
+    f"`python -X importtime` of the cold start above (GET), {RUNS} times each in turns; shown is each one's run of "
+    "median length, so that its parts add up. It takes longer than a start without it. A package's time is its own "
+    "modules', not what they import in turn. Threads are not started, so what is got ready in the background is not "
+    "in it."
 )
 
 
@@ -48,9 +49,7 @@ def test_import_budget(redis_url, dynamo, library_table, tmp_path, report):
 
 
 def _run(name: str, event: str, variables: dict[str, str]) -> Budget:
-    done = processes.run(
-        cold_starts.PROGRAM, name, event, "--nothing-after", options=("-X", "importtime"), **variables
-    )
+    done = processes.run(cold_starts.PROGRAM, name, event, "--nothing-after", options=("-X", "importtime"), **variables)
     told = next(json.loads(line) for line in done.stderr.splitlines() if line.startswith("{"))
     package = cold_starts.PROGRAM.rpartition(".")[0]
     return Budget(import_times.by_package(done.stderr, package), told["import"] + told["first"])

@@ -11,8 +11,8 @@ from tests.benchmarks.report import Goal, Section, Table
 from tests.harness.processes import run_at_once
 
 HOW = (
-    f"{accuracy.PROCESSES} processes × {accuracy.THREADS} threads ask one limiter about one caller, in Redis, as fast "
-    "as they are answered; all begin together. Due is burst + rate × the time from the first call to the last "
+    f"{accuracy.PROCESSES} processes x {accuracy.THREADS} threads ask one limiter about one caller, in Redis, as fast "
+    "as they are answered; all begin together. Due is burst + rate x the time from the first call to the last "
     "answer. Of the window the second column is a lower bound: the most admissions whose whole calls, sent to "
     "answered, lay within one second. A limiter may admit less than is due: some of pyrate-limiter's refusals are "
     "of its own lock, which a call that doesn't wait may not get."
@@ -28,7 +28,9 @@ def test_accuracy(redis_url, report):
         prepare=accuracy.prepare,
         deadline_s=150,
     )
-    seen = [(case, decider.name, [asked[n] for asked in by_worker]) for n, (case, decider) in enumerate(accuracy.jobs())]
+    seen = [
+        (case, decider.name, [asked[n] for asked in by_worker]) for n, (case, decider) in enumerate(accuracy.jobs())
+    ]
     section = Section("accuracy", "Limiter accuracy", HOW)
     exact, windows = [], []
     for case, name, asked in seen:
@@ -58,7 +60,7 @@ def _goal(exact: Sequence[tuple[Case, str, Sequence[Asked]]]) -> Goal:
     ours = [(case, asked) for case, name, asked in exact if name.startswith("Tidegate")]
     over = [_admitted(asked) > _due(case, asked) for case, asked in ours]
     told = ", ".join(f"{_admitted(asked)} of {_due(case, asked)} due" for case, asked in ours)
-    return Goal("token bucket under 8 × 4: never more than due", told, "≤ due", not any(over))
+    return Goal("token bucket under 8 x 4: never more than due", told, "≤ due", not any(over))
 
 
 def _due(case: Case, asked: Sequence[Asked]) -> int:

@@ -10,16 +10,18 @@ from datetime import datetime
 from typing import Self
 
 import httpx
-import pytest
-from rich.console import Console
-from rich.table import Table
 
+from tests.benchmarks.report import Goal, Section, Table
 from tests.http.deadlines import eventually
 from tests.http.uvicorn_server import UvicornServer
 
-pytestmark = pytest.mark.benchmark
 THREADS = 4
 PHASE_S = 3.0
+HOW = (
+    f"{THREADS} threads send one request after the other to one uvicorn process, with Redis and DynamoDB wired and "
+    f"a decision budget of 60 ms; each phase lasts {PHASE_S:.0f} s. The first requests that find it hung wait for "
+    "their timeout, all others are decided by DynamoDB at once."
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def seconds_until_redis(log, since):
     return eventually(first, within_s=30, every_s=0.1)
 
 
-def test_redis_hangs_under_load(redis_server, dynamo, library_table, tmp_path, capsys):
+def test_redis_hangs_under_load(redis_server, dynamo, library_table, tmp_path, report):
     log = tmp_path / "server.log"
     variables = {
         "TIDEGATE_REDIS_URL": redis_server.url,
@@ -109,19 +111,19 @@ def test_redis_hangs_under_load(redis_server, dynamo, library_table, tmp_path, c
             phases.append(load.measure("after", PHASE_S))
         back_s = seconds_until_redis(log, since)
 
-    table = Table(title=f"SIGSTOP of Redis under {THREADS} threads (uvicorn, one process; budget 60 ms)")
-    for column in ("phase", "requests", "p50 ms", "p99 ms", "p99 - before", "statuses"):
-        table.add_column(column, justify="right")
-    for phase in phases:
-        p50, p99 = phase.percentile(50), phase.percentile(99)
-        more = p99 - phases[0].percentile(99)
-        counted = " ".join(f"{status}:{count}" for status, count in phase.statuses.items())
-        table.add_row(phase.name, str(len(phase.latencies_ms)), f"{p50:.1f}", f"{p99:.1f}", f"{more:+.1f}", counted)
-    with capsys.disabled():
-        console = Console(width=100)
-        console.print()
-        console.print(table)
-        console.print(f"Redis was used again {back_s:.2f} s after SIGCONT.")
+    section = Section("hung-under-load", "SIGSTOP of Redis under load", HOW)
+    columns = ("phase", "requests", "p50 ms", "p99 ms", "p99 - before", "statuses")
+    section.tables.append(Table("What requests took", columns, [_row(phase, phases[0]) for phase in phases]))
+    section.notes.append(f"Redis was used again {back_s:.2f} s after SIGCONT.")
+    section.goals.append(Goal("Redis used again after it answers", f"{back_s:.2f} s", "≤ 2 s", back_s <= 2))
+    report.add(section)
 
     assert all(len(phase.latencies_ms) > 1 for phase in phases)
     assert back_s > 0
+
+
+def _row(phase, before):
+    p50, p99 = phase.percentile(50), phase.percentile(99)
+    more = p99 - before.percentile(99)
+    counted = " ".join(f"{status}:{count}" for status, count in phase.statuses.items())
+    return (phase.name, str(len(phase.latencies_ms)), f"{p50:.1f}", f"{p99:.1f}", f"{more:+.1f}", counted)

@@ -18,7 +18,7 @@ from tests.http.deadlines import eventually
 HOW = (
     "Warm requests through Mangum, counted by a proxy in front of Redis and another in front of DynamoDB: client "
     "bytes followed by server bytes are one round trip, a pipeline is one. Redis + DynamoDB where both were asked. "
-    "Tidegate's claims are in DynamoDB (the default), and with `claims=\"redis\"` in Redis."
+    'Tidegate\'s claims are in DynamoDB (the default), and with `claims="redis"` in Redis.'
 )
 
 
@@ -49,21 +49,15 @@ def everyone(url: str, table: str, loop: asyncio.AbstractEventLoop) -> list[Cont
         Contender("Tidegate, 3 limits", (), lambda: contenders.tidegate(limits=3)),
         Contender('Tidegate, claims="redis"', (), lambda: contenders.tidegate(claims="redis")),
         Contender("slowapi", ("slowapi",), lambda: contenders.slowapi(url), posts=False),
-        Contender(
-            "slowapi, its headers", ("slowapi",), lambda: contenders.slowapi(url, headers=True), posts=False
-        ),
+        Contender("slowapi, its headers", ("slowapi",), lambda: contenders.slowapi(url, headers=True), posts=False),
         Contender(
             "slowapi, 3 limits, its headers",
             ("slowapi",),
             lambda: contenders.slowapi(url, limits=3, headers=True),
             posts=False,
         ),
-        Contender(
-            "fastapi-limiter", ("fastapi-limiter",), lambda: contenders.fastapi_limiter(url, loop), posts=False
-        ),
-        Contender(
-            "slowapi + cashews", ("slowapi", "cashews"), lambda: contenders.slowapi_cashews(url), posts=False
-        ),
+        Contender("fastapi-limiter", ("fastapi-limiter",), lambda: contenders.fastapi_limiter(url, loop), posts=False),
+        Contender("slowapi + cashews", ("slowapi", "cashews"), lambda: contenders.slowapi_cashews(url), posts=False),
         Contender("powertools on Redis", powertools, lambda: contenders.powertools(in_redis), gets=False),
         Contender("powertools on DynamoDB", powertools, lambda: contenders.powertools(in_dynamo), gets=False),
         Contender("slowapi + powertools on Redis", stack, lambda: contenders.slowapi_powertools(url, in_redis)),
@@ -92,7 +86,9 @@ def test_round_trips(counting, library_table, lambda_loop, report):
             rows.append((contender.name, why, "", ""))
             continue
         with log_lines_away():
-            get, first, replay = _counts(contender, contender.make(), counted, to_dynamo)
+            handler = contender.make()
+            get, first, replay = _counts(contender, handler, counted, to_dynamo)
+            contenders.close(handler)
         rows.append((contender.name, *map(_shown, (get, first, replay))))
         if contender.name == "Tidegate":
             ours = rows[-1][1:]

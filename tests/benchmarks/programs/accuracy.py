@@ -57,7 +57,9 @@ def jobs() -> list[Job]:
     """Every case with the limiters that have such a limit, and are installed."""
     everyone = deciders.in_redis()
     by_name = {decider.name: decider for decider in everyone}
-    tokens = [by_name[name] for name in ("Tidegate, token bucket (GCRA)", "throttled-py, GCRA", "throttled-py, token bucket")]
+    tokens = [
+        by_name[name] for name in ("Tidegate, token bucket (GCRA)", "throttled-py, GCRA", "throttled-py, token bucket")
+    ]
     windows = [*_our_window(), *(d for d in everyone if "window" in d.name or "log" in d.name)]
     windows = [d for d in windows if "fixed" not in d.name]
     wanted = [(TOKENS, tokens), (ONE, everyone), (COSTLY, everyone), (WINDOW, windows)]
@@ -65,7 +67,7 @@ def jobs() -> list[Job]:
 
 
 def _our_window() -> list[Decider]:
-    import tidegate  # noqa: PLC0415  beside its only use
+    import tidegate
 
     if not hasattr(tidegate, "SlidingWindow"):
         return []
@@ -73,13 +75,13 @@ def _our_window() -> list[Decider]:
 
 
 def _sliding(url: str, rate: Rate) -> Decide:
-    from tidegate import SlidingWindow  # noqa: PLC0415  beside its only use
+    from tidegate import SlidingWindow
 
     limit = SlidingWindow(f"{rate.count}/{rate.seconds}s")
     return deciders.tidegate_store(deciders.tidegate_redis_store(url), limit, cost=rate.cost)
 
 
-def prepare(url: str) -> tuple[list[Decide], "redis.Redis"]:
+def prepare(url: str) -> tuple[list[Decide], redis.Redis]:
     """Open every job's limiter once a process, and connect."""
     opened = [decider.make(url, case.rate) for case, decider in jobs()]
     for number, decide in enumerate(opened):

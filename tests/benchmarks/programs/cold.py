@@ -51,7 +51,7 @@ def main(name, event_file, *options):
 
     handler = _made(name, os.environ["TIDEGATE_REDIS_URL"], os.environ["TIDEGATE_TABLE"])
     imported = time.perf_counter()
-    with open(event_file, encoding="utf-8") as file:
+    with open(event_file, encoding="utf-8") as file:  # noqa: PTH123  pathlib would be an import of its own
         event = json.load(file)
     for fields, value in (("headers", text := f'"{time.time_ns()}"'), ("multiValueHeaders", [text])):
         if "Idempotency-Key" in event[fields]:

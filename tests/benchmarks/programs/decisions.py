@@ -1,6 +1,6 @@
 """Decisions in one thread, contender after contender in short rounds.
 
-    python -m tests.benchmarks.programs.decisions REDIS_URL RESULT.json
+python -m tests.benchmarks.programs.decisions REDIS_URL RESULT.json
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import redis
 
 from tests.benchmarks import deciders, peers
+from tests.benchmarks.contenders import ONE_COMMAND
 from tests.benchmarks.deciders import Decide, Decider, Rate
 from tests.benchmarks.programs.latency import UNIT
 
@@ -42,7 +43,7 @@ def _opened(url: str, those: Sequence[Decider]) -> dict[str, Decide]:
 
 def _also(url: str) -> dict[str, Decide]:
     client = redis.Redis.from_url(url)
-    sha = client.script_load("return redis.call('INCR', KEYS[1])")
+    sha = client.script_load(ONE_COMMAND)
     three = [deciders.token_bucket(Rate(AMPLE.count - n)) for n in range(3)]
     return {
         "Tidegate, three limits at once": deciders.tidegate_store(deciders.tidegate_redis_store(url), *three),
@@ -52,10 +53,10 @@ def _also(url: str) -> dict[str, Decide]:
 
 def _parts() -> dict[str, Callable[[str], Any]]:
     """What stands between a request and its store, without any I/O."""
-    from tidegate.clock import SystemClock  # noqa: PLC0415  beside the only use
-    from tidegate.stores.breaker import Breaker  # noqa: PLC0415  as above
-    from tidegate.stores.failover import FailoverStore  # noqa: PLC0415  as above
-    from tidegate.stores.tracked import TrackedStore  # noqa: PLC0415  as above
+    from tidegate.clock import SystemClock
+    from tidegate.stores.breaker import Breaker
+    from tidegate.stores.failover import FailoverStore
+    from tidegate.stores.tracked import TrackedStore
 
     clock = SystemClock()
     breaker = Breaker(clock)

@@ -26,8 +26,8 @@ from tests.harness.lambda_events import LambdaContext
 ROUNDS = 100
 REQUESTS_A_ROUND = 30
 WARM_UP = 100
-_SCRIPT = "return redis.call('INCR', KEYS[1])"
 UNIT = "redis-py EVALSHA"
+WITH_UNIT = "FastAPI + Mangum, one EVALSHA in the handler"
 BARE = "FastAPI + Mangum"
 
 Invocation = tuple[dict[str, Any], LambdaContext]
@@ -52,6 +52,7 @@ def main(redis_url: str, result: str) -> None:
 def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
     wanted: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
         BARE: ((), contenders.bare),
+        WITH_UNIT: ((), lambda: contenders.one_evalsha(url)),
         "Tidegate, 1 limit": ((), contenders.tidegate),
         "Tidegate, 1 limit, no log line": ((), contenders.tidegate),
         "Tidegate, 3 limits": ((), lambda: contenders.tidegate(limits=3)),
@@ -66,7 +67,7 @@ def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
         ),
     }
     client = redis.Redis.from_url(url)
-    sha = client.script_load(_SCRIPT)
+    sha = client.script_load(contenders.ONE_COMMAND)
     calls: dict[str, Call] = {UNIT: lambda _: client.evalsha(sha, 1, "bench:{unit}")}
     for name, (needs, make) in wanted.items():
         if peers.missing(*needs) is None:
