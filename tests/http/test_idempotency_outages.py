@@ -1,9 +1,12 @@
 """One effect per key, whichever store is lost and when."""
 
 import pytest
+from fastapi import FastAPI, HTTPException
 
 from tests.http.deadlines import eventually
-from tests.http.payments import Payments
+from tests.http.payments import AMPLE, Payments
+from tidegate import policy
+from tidegate.mechanisms import renewal
 
 KEY = {"idempotency-key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 
@@ -192,3 +195,82 @@ class TestClaimsInRedis:
         stores.redis.kill()
         payments.may_end.set()
         assert begun.result(20).json()["number"] == 1
+
+    @pytest.mark.parametrize("back", ["as it was", "not at all"])
+    def test_redis_lost_while_the_handler_runs_dynamodb_keeps_the_answer(self, run, stores, log, back):
+        """It is kept where those who ask while Redis is gone are answered, and copied to a Redis that is back."""
+        payments = Payments("redis")
+        api = run(payments.app, stores.settings())
+        begun = api.begin("POST", "/slow", key="alice", headers=KEY)
+        assert payments.began.wait(10)
+        if back == "as it was":
+            stores.to_redis.refuse()
+        else:
+            stores.redis.kill()
+        payments.may_end.set()
+        first = begun.result(20)
+        assert first.json()["number"] == 1
+        other = run(Payments("redis").app, stores.settings())
+        assert is_replay_of(first, other.post("/slow", key="alice", headers=KEY))
+        if back == "as it was":
+            stores.to_redis.pass_through()
+            eventually(lambda: other.get("/docs", key="bob") and log.last["store"] == "redis")
+            with stores.redis.client() as client:  # the claim still stands there; its time is up
+                [claim] = client.keys("tidegate:*:i:*")
+                client.hset(claim, "deadline", 1)
+            for _ in range(2):
+                assert is_replay_of(first, other.post("/slow", key="alice", headers=KEY))
+                assert log.last["store"] == "redis"
+
+    def test_a_claim_that_redis_alone_knows_of_is_taken_over_with_the_other_store_asked(self, run, stores, redis_db):
+        """The handler of such an heir says come again: the next attempt is not kept waiting."""
+        first = Payments("redis", "first")
+        late = run(first.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
+        assert first.began.wait(10)
+        [claim] = redis_db.keys("tidegate:*:i:*")
+        redis_db.hset(claim, "deadline", 1)
+        app, statuses = FastAPI(), [503, 201]
+
+        @app.post("/slow")
+        @policy(limits=AMPLE, idempotent=True, claims="redis")
+        async def heir():
+            raise HTTPException(statuses.pop(0))
+
+        api = run(app, stores.settings())
+        assert [api.post("/slow", key="alice", headers=KEY).status_code for _ in range(3)] == [503, 201, 201]
+        first.may_end.set()
+        assert late.result(10).json()["type"] == "urn:tidegate:problem:claim-superseded"
+
+    def test_a_renewal_that_finds_redis_gone_moves_the_claim(self, serve, stores, monkeypatch):
+        """Who asks from then on is told that it is in progress, though Redis holds nothing any more."""
+        monkeypatch.setattr(renewal, "HOLD_ON_SERVER_MS", 300)
+        payments = Payments("redis")
+        begun = serve(payments.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
+        assert payments.began.wait(10)
+        stores.redis.kill()
+        eventually(lambda: [item for item in stores.dynamo.items(stores.table) if item["pk"]["S"].startswith("claim#")])
+        second = Payments("redis")
+        other = serve(second.app, stores.settings())
+        assert other.post("/slow", key="alice", headers=KEY).status_code == 409
+        payments.may_end.set()
+        first = begun.result(20)
+        assert first.json()["number"] == 1
+        assert is_replay_of(first, other.post("/slow", key="alice", headers=KEY))
+        assert not second.runs
+
+    def test_who_claimed_in_dynamodb_meanwhile_is_not_overruled(self, serve, stores, monkeypatch):
+        """Redis died before a renewal could move the claim: a second run began. One answer counts, for both."""
+        monkeypatch.setattr(renewal, "HOLD_ON_SERVER_MS", 600_000)
+        first, second = Payments("redis", "first"), Payments("redis", "second")
+        late = serve(first.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
+        assert first.began.wait(10)
+        stores.redis.kill()
+        other = serve(second.app, stores.settings())
+        begun = other.begin("POST", "/slow", key="alice", headers=KEY)
+        assert second.began.wait(10), "this is what claims='redis' means"
+        first.may_end.set()
+        assert late.result(20).json()["type"] == "urn:tidegate:problem:claim-superseded"
+        second.may_end.set()
+        answer = begun.result(20)
+        assert answer.json()["by"] == "second"
+        assert is_replay_of(answer, other.post("/slow", key="alice", headers=KEY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from tidegate.admission import Claim
@@ -13,7 +14,7 @@ from tidegate.mechanisms.holding import Holding, Keepers
 from tidegate.mechanisms.idempotency import Replay
 from tidegate.mechanisms.recovery import RecoveryPoints
 from tidegate.mechanisms.renewal import hold_ms, is_bounded
-from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Granted, Unknown
+from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Completed, Granted, Unknown
 
 
 class Claiming:
@@ -96,10 +97,15 @@ class Claiming:
             known = self._ask_guard()
         except StoreUnavailableError:
             return left
+        if isinstance(known, Completed):
+            with suppress(StoreUnavailableError):
+                self._keepers.copy(self.request, known.record)
         return Granted(known.points or left.points) if isinstance(known, Granted) else known
 
     def _hold(self, granted: Granted, *, by_redis: bool) -> None:
-        holding = Holding(self.request, self._keepers, lambda: hold_ms(self._context), by_redis=by_redis)
+        holding = Holding(
+            self.request, self._keepers, granted.points, lambda: hold_ms(self._context), by_redis=by_redis
+        )
         self._holding, self._points = holding, granted.points
         if not is_bounded(self._context):
             self._environment.renewer.keep(holding)

@@ -30,6 +30,14 @@ class Keepers:
     stores: FailoverStore
     claims: ClaimStore | None
 
+    def copy(self, request: ClaimRequest, record: bytes) -> None:
+        """Give Redis a copy of an answer that the other store keeps, to replay it from.
+
+        Raises:
+            StoreUnavailableError: Redis didn't take it; the claim store replays.
+        """
+        self.stores.settle(Settlement(self.subject, request, record, fenced=False))
+
 
 class Holding:
     """A held claim; its methods block, and may be called from any thread.
@@ -37,17 +45,20 @@ class Holding:
     Args:
         request: whose claim was granted.
         keepers: where it may lie.
-        by_redis: whether Redis holds it.
+        points: the recovery points that it was granted with.
         hold_ms: how long it is to stand from now on.
+        by_redis: whether Redis holds it.
     """
 
-    def __init__(self, request: ClaimRequest, keepers: Keepers, hold_ms: Callable[[], int], *, by_redis: bool) -> None:
+    def __init__(
+        self, request: ClaimRequest, keepers: Keepers, points: bytes, hold_ms: Callable[[], int], *, by_redis: bool
+    ) -> None:
         self.request = request
         self.lost = Event()
         self._keepers = keepers
         self._hold_ms = hold_ms
         self._by_redis = by_redis
-        self._points = b""
+        self._points = points
         self._ended = False
         self._lock = Lock()
 
@@ -63,7 +74,7 @@ class Holding:
             StoreUnavailableError: not known to be kept.
         """
         with self._lock:
-            if self.lost.is_set() or self._ended or not self._held_on(points):
+            if self.ended or not self._held_on(points):
                 return False
             self._points = points
             return True
@@ -71,13 +82,18 @@ class Holding:
     def live_on(self) -> bool:
         """Renew the claim; False if that is no use any more."""
         with self._lock:
-            if self._ended or self.lost.is_set():
+            if self.ended:
                 return False
             try:
                 return self._held_on(self._points)
             except StoreUnavailableError as error:
                 logger().warning("claim not renewed", extra={"store": error.store, "fault": error.kind})
                 return True
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is settled, lost, or its handler has ended."""
+        return self._ended or self.lost.is_set()
 
     def end(self) -> None:
         """Renew it no more, settled or not: the handler has ended, or was ended."""
@@ -126,8 +142,7 @@ class Holding:
 
     def _settled_by_guard(self, record: bytes | None, due: Due) -> bool:
         if record is None:
-            self._guard.release(self.request)
-            return True
+            return self._released(due)
         own = True
         try:
             own = self._guard.complete(self.request, record)
@@ -136,6 +151,15 @@ class Holding:
                 with suppress(StoreUnavailableError):
                     self._in_redis(record, due, fenced=False)
         return own
+
+    def _released(self, due: Due) -> bool:
+        self._guard.release(self.request)
+        # Redis may hold a claim of this attempt, too. With points it stands until its time is up: that is what sends
+        # the next attempt to the store that has them.
+        if self.request.in_redis and not self._points:
+            with suppress(StoreUnavailableError):
+                self._in_redis(None, due, fenced=True)
+        return True
 
     def _in_redis(self, record: bytes | None, due: Due, *, fenced: bool) -> bool:
         settlement = Settlement(self._keepers.subject, self.request, record, fenced, corrections=due())

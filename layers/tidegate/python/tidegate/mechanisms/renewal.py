@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock, Thread
+from threading import Lock, Semaphore, Thread
 from typing import Any, Protocol
 
 # No environment takes over while the holder may live by its own clock.
@@ -38,6 +37,10 @@ def hold_ms(context: Any) -> int:
 class Renewable(Protocol):
     """A claim that is held."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to renew any more."""
+
     def live_on(self) -> bool:
         """Renew it; blocking. False if there is nothing to renew any more."""
 
@@ -49,6 +52,7 @@ class Renewer:
         # All are renewed at the same interval, so they fall due in the order in which they came.
         self._due: deque[tuple[float, Renewable]] = deque()
         self._lock = Lock()
+        self._free = Semaphore(_RENEWALS_AT_ONCE)
         self._runs = False
 
     def keep(self, claim: Renewable) -> None:
@@ -60,11 +64,13 @@ class Renewer:
                 Thread(target=self._run, name="tidegate-renewer", daemon=True).start()
 
     def _run(self) -> None:
-        with ThreadPoolExecutor(_RENEWALS_AT_ONCE, thread_name_prefix="tidegate-renewal") as calls:
-            while (due := self._next()) is not None:
-                at_s, claim = due
-                time.sleep(max(0.0, at_s - time.monotonic()))
-                calls.submit(self._renew, claim)
+        while (due := self._next()) is not None:
+            at_s, claim = due
+            time.sleep(max(0.0, at_s - time.monotonic()))
+            if not claim.ended:
+                self._free.acquire()
+                # Not a pool's: its threads would keep a process from ending while a store hangs.
+                Thread(target=self._renew, args=(claim,), name="tidegate-renewal", daemon=True).start()
 
     def _next(self) -> tuple[float, Renewable] | None:
         with self._lock:
@@ -74,5 +80,8 @@ class Renewer:
             return None
 
     def _renew(self, claim: Renewable) -> None:
-        if claim.live_on():
-            self.keep(claim)
+        try:
+            if claim.live_on():
+                self.keep(claim)
+        finally:
+            self._free.release()
