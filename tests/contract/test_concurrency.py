@@ -8,10 +8,12 @@ from threading import Barrier
 from tests.contract.conftest import Rig
 from tests.contract.workers import (
     ASKED_BY_EACH,
+    BRISK,
     KEYS,
     LIMITS,
     NARROW,
     SINGLE,
+    SLOTS,
     WIDE,
     Seen,
     everything_at_once,
@@ -63,7 +65,19 @@ def test_a_crowd_gets_exactly_what_there_is(rig, new_subject):
 
     admitted = {name: sum(s.admitted[name] for s in seen) for name in LIMITS}
     assert len(seen) * ASKED_BY_EACH > WIDE.burst
-    assert admitted == {"wide": WIDE.burst, "both": NARROW.burst, "single": SINGLE.burst}
+    assert admitted == {
+        "wide": WIDE.burst,
+        "both": NARROW.burst,
+        "single": SINGLE.burst,
+        "window": 50,
+        "quota": 50,
+        "leaky": 10,
+        "too dear": 0,
+    }
+    assert sum(s.slots for s in seen) == SLOTS.slots
+    # What comes back while they ask is time's, not the number of callers'. A millisecond is the clocks' own grain.
+    passed_us = max(s.ended_us for s in seen) - min(s.began_us for s in seen)
+    assert BRISK.burst <= sum(s.brisk for s in seen) <= BRISK.burst + passed_us / BRISK.interval_us + 1
     left = rig.store.admit(Question(f"{subject}-both", LIMITS["wide"])).limits[0].remaining
     assert left == WIDE.burst - NARROW.burst - 1
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from tests.contract.places import Place
 from tests.harness.processes import Worker
+from tidegate.algorithms.concurrency import Slots
+from tidegate.algorithms.leaky_bucket import Drain
+from tidegate.algorithms.quota import Period
+from tidegate.algorithms.sliding_window import Window
 from tidegate.algorithms.token_bucket import Bucket
 from tidegate.question import Charge, ClaimAnswer, ClaimRequest, Question
 from tidegate.stores.base import ClaimStore, Store
@@ -20,7 +25,14 @@ LIMITS = {
     "wide": (Charge("wide", WIDE),),
     "both": (Charge("wide", WIDE), Charge("narrow", NARROW)),
     "single": (Charge("single", SINGLE),),
+    "window": (Charge("window", Window(HOUR_US // 1000, 50)),),
+    "quota": (Charge("quota", Period(0, 2**52, 50)), Charge("wide", WIDE)),
+    "leaky": (Charge("leaky", Drain(60_000_000, 9 * 60_000_000)),),
+    "too dear": (Charge("narrow", NARROW, cost=NARROW.burst + 1),),
 }
+# burst / rate is 5 ms: far under what a request takes.
+BRISK = Bucket(interval_us=1_000, burst=5)
+SLOTS = Slots(7, HOUR_US)
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,10 @@ class Seen:
     claimed: list[ClaimAnswer]
     taken_over: list[ClaimAnswer]
     admitted: dict[str, int]
+    slots: int
+    brisk: int
+    began_us: int
+    ended_us: int
 
 
 def open_stores(place: Place, *_: object) -> tuple[Store, ClaimStore]:
@@ -44,11 +60,14 @@ def everything_at_once(worker: Worker, _: Place, subject: str) -> Seen:
     """Try to take free claims and abandoned ones, then spend until long after the limits are used up."""
     store, claims = worker.shared
     attempt = f"attempt-{worker.index}"
-    return Seen(
-        [claims.claim(request(f"{subject}-free-{i}", attempt)) for i in range(KEYS)],
-        [claims.claim(request(f"{subject}-left-{i}", attempt)) for i in range(KEYS)],
-        {name: spend(store, Question(f"{subject}-{name}", charges)) for name, charges in LIMITS.items()},
-    )
+    claimed = [claims.claim(request(f"{subject}-free-{i}", attempt)) for i in range(KEYS)]
+    taken_over = [claims.claim(request(f"{subject}-left-{i}", attempt)) for i in range(KEYS)]
+    admitted = {name: spend(store, Question(f"{subject}-{name}", charges)) for name, charges in LIMITS.items()}
+    slot = Question(f"{subject}-slots", (Charge("slots", SLOTS, holder=attempt),))
+    began_us = time.time_ns() // 1000
+    brisk = sum(spend(store, Question(f"{subject}-brisk", (Charge("brisk", BRISK),))) for _ in range(4))
+    ended_us = time.time_ns() // 1000
+    return Seen(claimed, taken_over, admitted, store.admit(slot).admitted, brisk, began_us, ended_us)
 
 
 def spend(store: Store, question: Question) -> int:

@@ -8,12 +8,25 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tidegate import ConfigurationError, Policy, TokenBucket
-from tidegate.algorithms.token_bucket import NEVER
+from tidegate import Concurrency, ConfigurationError, LeakyBucket, Policy, Quota, SlidingWindow, TokenBucket
+from tidegate.algorithms.decision import NEVER, LimitState
 from tidegate.asgi import Outgoing
-from tidegate.http import Problem, may_carry_fields, problem_headers, problem_type, rate_limit_fields, retry_after_s
+from tidegate.http import (
+    Problem,
+    Standing,
+    may_carry_fields,
+    problem_headers,
+    problem_type,
+    rate_limit_fields,
+    retry_after_s,
+)
+from tidegate.identity import Caller
+from tidegate.limits import Limit
 from tidegate.mechanisms import limits
-from tidegate.question import Answer, LimitState
+from tidegate.question import Answer
+from tidegate.routing import RoutePolicy
+
+NOW_US = 1_800_000_000_000_000
 
 DAY_S = 86_400
 
@@ -46,9 +59,18 @@ def parsed(value: bytes) -> dict[str, dict[str, int]]:
     return {name: dict(parameters) for name, parameters in http_sf.parse(value, tltype="list")}
 
 
+def verdict_on(policy: Policy, answer: Answer) -> limits.LimitVerdict:
+    asking = limits.Asking(Caller("key:a"), {}, NOW_US, "request")
+    return limits.read(limits.bill(RoutePolicy("/a", "GET", policy), asking, "test"), answer, NOW_US)
+
+
+def fields_of(limit: Limit, state: LimitState):
+    return rate_limit_fields([Standing(limit, limit.rule(NOW_US), state)], None, NOW_US)
+
+
 def read(policy: Policy, answer: Answer) -> tuple[dict, dict, int | None]:
     """Return what a client understands: the policies, what is left, and Retry-After."""
-    verdict = limits.read(policy, answer)
+    verdict = verdict_on(policy, answer)
     fields = dict(verdict.fields)
     retry = dict(verdict.refusal.headers).get(b"retry-after") if verdict.refusal else None
     return parsed(fields[b"ratelimit-policy"]), parsed(fields[b"ratelimit"]), None if retry is None else int(retry)
@@ -91,7 +113,7 @@ def test_a_refusal_says_whole_seconds_that_are_never_too_early_unless_it_is_for_
 @given(answers())
 def test_a_refusal_is_a_429_that_names_the_limits_that_refuse(asked):
     policy, answer = asked
-    refusal = limits.read(policy, answer).refusal
+    refusal = verdict_on(policy, answer).refusal
     assert (refusal is None) == answer.admitted
     if refusal is not None:
         body = json.loads(refusal.body())
@@ -109,9 +131,29 @@ def test_the_policy_field_is_the_same_in_every_answer():
 
 
 def test_the_fields_of_the_documented_example():
-    fields = rate_limit_fields([TokenBucket("20/s", burst=40)], [LimitState(True, 39, 0, 0)], None)
+    fields = fields_of(TokenBucket("20/s", burst=40), LimitState(True, 39, 0, 0))
     assert fields.policy == b'"20/s";q=40;w=2'
     assert fields.limit == b'"20/s";r=39;t=1'
+
+
+@pytest.mark.parametrize(
+    ("limit", "state", "policy", "left"),
+    [
+        (LeakyBucket("10/s"), LimitState(True, 2, 0), b'"10/s";q=10;w=1', b'"10/s";r=2;t=1'),
+        (SlidingWindow("100/min"), LimitState(True, 7, 0), b'"100/min";q=100;w=60', b'"100/min";r=7;t=60'),
+        (Quota("1000/day"), LimitState(True, 7, 0), b'"1000/day";q=1000;w=86400', b'"1000/day";r=7;t=57600'),
+        (Quota("1000/month", name="m"), LimitState(False, 0, 5_000_000), b'"m";q=1000;w=2678400', b'"m";r=0;t=5'),
+        (
+            Concurrency(5),
+            LimitState(True, 4, 0),
+            b'"5-at-once";q=5;qu="concurrent-requests"',
+            b'"5-at-once";r=4',
+        ),
+    ],
+)
+def test_every_kind_of_limit_has_its_fields(limit, state, policy, left):
+    fields = fields_of(limit, state)
+    assert (fields.policy, fields.limit) == (policy, left)
 
 
 @given(st.text(max_size=12) | st.from_regex(r"\s?\d{1,3}\s?/\s?s\s?", fullmatch=True), st.none() | st.text(max_size=8))
@@ -124,7 +166,7 @@ def test_every_limit_that_can_be_declared_can_be_sent(rate, name):
         limit = TokenBucket(rate, name=name)
     except ConfigurationError:
         return
-    fields = rate_limit_fields([limit], [LimitState(True, 1, 0, 0)], None)
+    fields = fields_of(limit, LimitState(True, 1, 0, 0))
     assert list(parsed(fields.limit)) == list(parsed(fields.policy)) == [limit.label]
 
 
@@ -137,12 +179,12 @@ def test_a_burst_that_no_field_and_no_store_can_hold_is_refused_when_it_is_decla
 
 def test_an_answer_that_no_store_looked_at_carries_no_fields():
     policy = Policy(limits=[TokenBucket("1/s")])
-    verdict = limits.read(policy, Answer(True, (), None, "none"))
+    verdict = verdict_on(policy, Answer(True, (), None, "none"))
     assert (verdict.refusal, verdict.fields) == (None, ())
 
 
 def test_a_route_that_rejects_in_an_outage_answers_503_with_retry_after():
-    verdict = limits.read(Policy(limits=[TokenBucket("1/s")]), Answer(False, (), None, "none"))
+    verdict = verdict_on(Policy(limits=[TokenBucket("1/s")]), Answer(False, (), None, "none"))
     assert verdict.refusal.status == 503
     assert verdict.refusal.type.endswith("#temporary-reduced-capacity")
     assert int(dict(verdict.refusal.headers)[b"retry-after"]) >= 1

@@ -1,20 +1,40 @@
-"""What a request is charged."""
+"""What a request is charged, and whose limit it is."""
 
 import itertools
 
-from tidegate import Policy, TokenBucket
-from tidegate.mechanisms.limits import charges
+import pytest
+
+from tidegate import Caller, Concurrency, Policy, Quota, TokenBucket
+from tidegate.limits import Limit
+from tidegate.mechanisms.limits import Asking, Bill, bill, subject
+from tidegate.overrides import Overrides
 from tidegate.routing import RoutePolicy
 
+NOW_US = 1_800_000_000_000_000
+ALICE = Caller("key:alice")
+STAFF = Caller("key:alice", organisation="acme")
 
-def keys(*limits: TokenBucket, route: str = "/a", method: str = "GET") -> list[str]:
-    return [charge.key for charge in charges(RoutePolicy(route, method, Policy(limits=limits)))]
+
+def billed(*limits: Limit, route="/a", method="GET", caller=ALICE, scope=None, overrides=None, now_us=NOW_US) -> Bill:
+    asking = Asking(caller, scope or {}, now_us, "request-1")
+    chosen = RoutePolicy(route, method, Policy(limits=limits))
+    return bill(chosen, asking, "test", overrides or Overrides())
 
 
-def test_each_limit_is_one_charge_with_its_bucket_and_cost():
+def keys(*limits: Limit, **options) -> list[str]:
+    return [charge.key for charge in billed(*limits, **options).charges]
+
+
+def test_each_limit_is_one_charge_with_its_rule_and_cost():
     limit = TokenBucket("1/s", burst=5, cost=3)
-    [charge] = charges(RoutePolicy("/a", "GET", Policy(limits=[limit])))
-    assert (charge.bucket, charge.cost) == (limit.bucket, 3)
+    [charge] = billed(limit).charges
+    assert (charge.rule, charge.cost) == (limit.bucket, 3)
+
+
+def test_a_cost_may_depend_on_the_request():
+    limit = TokenBucket("1/s", burst=500, cost=lambda scope: len(scope["query_string"]))
+    [charge] = billed(limit, scope={"query_string": b"12345"}).charges
+    assert charge.cost == 5
 
 
 def test_every_route_method_and_limit_has_a_bucket_of_its_own():
@@ -36,7 +56,83 @@ def test_a_named_limit_keeps_its_bucket_when_its_place_changes():
     assert keys(named)[0] == keys(TokenBucket("9/min"), named)[1]
 
 
-def test_keys_are_short_and_safe_in_any_store():
-    for key in keys(TokenBucket("1/s", name="{evil}:key #1"), route="/v1/{id}/ü"):
+def test_a_shared_limit_is_the_same_on_every_route():
+    shared = TokenBucket("1/s", name="all", shared=True)
+    assert keys(shared) == keys(shared, route="/b", method="POST")
+
+
+@pytest.mark.parametrize("caller", [ALICE, STAFF])
+def test_keys_are_short_and_safe_in_any_store(caller):
+    for key in keys(TokenBucket("1/s", name="{evil}:key #1"), route="/v1/{id}/ü", caller=caller):
         assert len(key) == 8
         assert key.replace("-", "").replace("_", "").isalnum()
+
+
+def test_all_principals_of_an_organisation_share_its_limit_and_have_their_own():
+    org, own = TokenBucket("9/s", per="organisation", name="org"), TokenBucket("1/s", name="own")
+    alice, bob = STAFF, Caller("key:bob", organisation="acme")
+    assert subject("test", alice) == subject("test", bob) != subject("test", ALICE)
+    (org_a, own_a), (org_b, own_b) = keys(org, own, caller=alice), keys(org, own, caller=bob)
+    assert org_a == org_b
+    assert own_a != own_b
+
+
+def test_who_belongs_to_no_organisation_is_not_limited_by_one():
+    org, own = TokenBucket("9/s", per="organisation", name="org"), TokenBucket("1/s", name="own")
+    assert billed(org, own).limits == (own,)
+
+
+def test_a_limit_per_address_is_for_callers_otherwise_unknown():
+    per_ip = TokenBucket("1/s", per="ip", name="ip")
+    assert billed(per_ip, caller=Caller("ip:192.0.2.1")).limits == (per_ip,)
+    assert billed(per_ip, caller=ALICE).limits == ()
+
+
+def test_a_routes_limit_is_one_for_all_callers():
+    whole = TokenBucket("1/s", per="route")
+    [mine], [theirs] = billed(whole).charges, billed(whole, caller=STAFF).charges
+    assert (mine.subject, mine.key) == (theirs.subject, theirs.key)
+    assert mine.subject not in {"", subject("test", ALICE)}
+    assert billed(whole, route="/b").charges[0].subject != mine.subject
+
+
+def test_a_quotas_day_is_the_callers_own():
+    quota = Quota("10/day", zone="UTC")
+    [utc] = billed(quota).charges
+    [tokyo] = billed(quota, caller=Caller("key:alice", time_zone="Asia/Tokyo")).charges
+    assert tokyo.rule.start_us != utc.rule.start_us
+    assert (tokyo.rule.start_us - utc.rule.start_us) % 3_600_000_000 == 0
+
+
+def test_a_slot_is_held_by_the_request_and_freed_by_its_correction():
+    applied = billed(Concurrency(2))
+    [charge] = applied.charges
+    assert charge.holder == "request-1"
+    [freed] = applied.corrections({})
+    assert (freed.holder, freed.cost) == ("request-1", -1)
+    [renewed] = applied.renewals()
+    assert (renewed.holder, renewed.cost) == ("request-1", 0)
+
+
+def test_what_a_handler_said_it_cost_corrects_every_limit_or_the_one_it_names():
+    applied = billed(TokenBucket("9/s", cost=2), TokenBucket("9/min", name="work"))
+    assert applied.corrections({}) == ()
+    assert [c.cost for c in applied.corrections({None: 5})] == [3, 4]
+    assert [c.cost for c in applied.corrections({"work": 0})] == [-1]
+    assert [c.cost for c in applied.corrections({None: 2, "work": 4})] == [3]
+
+
+def test_an_override_goes_before_the_code():
+    limit = TokenBucket("1/s", name="writes")
+    changed = Overrides.of({"writes": {"rate": "5/s", "burst": 7, "shadow": True}})
+    [charge] = billed(limit, overrides=changed).charges
+    assert (charge.rule.burst, charge.shadow) == (7, True)
+    assert [charge.key] == keys(limit)
+    assert billed(limit, overrides=Overrides.of({"writes": {"off": True}})).limits == ()
+    assert billed(limit, overrides=Overrides.of({"others": {"off": True}})).limits == (limit,)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": "fast"}, {"per": "ip"}, {"speed": 5}, {"burst": "many"}])
+def test_an_override_that_is_wrong_changes_nothing(wrong):
+    limit = TokenBucket("1/s", name="writes")
+    assert billed(limit, overrides=Overrides.of({"writes": wrong})).limits == (limit,)

@@ -162,8 +162,9 @@ def _(rule: Slots, asked: Asked) -> Clause:
         return Clause((f"#h{i} = :h{i}",), (f"attribute_not_exists(#h{i})",), names, values)
     gone = [held for held in asked.state if held[1] <= asked.now_us and held[0] != charge.holder]
     names[f"#me{i}"] = charge.holder
-    values |= {f":end{i}": number(end), f":most{i}": number(rule.slots - 1 + len(gone))}
-    conditions = [f"(size(#h{i}) <= :most{i} OR attribute_exists(#h{i}.#me{i}))"]
+    others = rule.slots - 1 + len(gone)
+    values |= {f":end{i}": number(end), f":most{i}": number(others), f":own{i}": number(others + 1)}
+    conditions = [f"(size(#h{i}) <= :most{i} OR (attribute_exists(#h{i}.#me{i}) AND size(#h{i}) <= :own{i}))"]
     for n, (holder, ended) in enumerate(gone):
         names[f"#g{i}_{n}"], values[f":g{i}_{n}"] = holder, number(ended)
         conditions.append(f"#h{i}.#g{i}_{n} = :g{i}_{n}")
