@@ -25,6 +25,7 @@ SAID = {
     "CLUSTERDOWN The cluster is down": "cluster-down",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.": "cluster-down",
     "ERR max number of clients reached": "refused",
+    "ERR Protocol error: unauthenticated multibulk length": "authentication",
     "ERR unknown command 'EVALSHA'": "protocol",
     "CROSSSLOT Keys in request don't hash to the same slot": "protocol",
     SCRIPT.format("READONLY You can't write"): "read-only",

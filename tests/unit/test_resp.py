@@ -179,6 +179,14 @@ def test_an_ended_connection_is_told_from_one_that_began_to_answer(pair, end, he
     assert connection.heard is heard
 
 
+def test_a_server_that_says_why_and_hangs_up_is_believed(pair):
+    connection, theirs = pair
+    theirs.sendall(b"-ERR max number of clients reached\r\n")
+    theirs.close()
+    with pytest.raises(ReplyError, match="max number of clients"):
+        connection.read(2, soon())
+
+
 @pytest.mark.parametrize("sent", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x28", b"$x\r\n"])
 def test_what_is_no_resp_is_a_protocol_error(pair, sent):
     connection, theirs = pair

@@ -8,7 +8,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, Protocol
 
-from tidegate.stores.redis_faults import AuthenticationError, ReplyError
+from tidegate.stores.redis_faults import AuthenticationError, ReplyError, kind_of
 from tidegate.stores.redis_url import Address
 from tidegate.stores.resolver import lookup
 from tidegate.stores.resp import Command, Connection, pack
@@ -88,7 +88,7 @@ class Dialer:
         step_ends_at = monotonic() + self._left(ends_at)
         connection.send(pack(commands), step_ends_at)
         replies = connection.read(len(commands), step_ends_at)
-        if user and isinstance(replies[0], ReplyError) and replies[0].code != "LOADING":
+        if user and isinstance(replies[0], ReplyError) and kind_of(replies[0]) == "protocol":
             raise AuthenticationError(str(replies[0]))
         for reply in replies:
             if isinstance(reply, ReplyError):

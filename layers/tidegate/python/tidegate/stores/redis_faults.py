@@ -52,6 +52,8 @@ _CODES: dict[str, FaultKind] = {
 # Redis 6.2 puts the code of what a script met into the text of an ERR.
 _SAID: dict[str, FaultKind] = {f"-{code} ": kind for code, kind in _CODES.items()} | {
     "max number of clients": "refused",
+    # To those who haven't authenticated, long commands are refused as a protocol error.
+    "unauthenticated": "authentication",
 }
 
 _KINDS: tuple[tuple[type[BaseException], FaultKind], ...] = (
@@ -67,10 +69,11 @@ _KINDS: tuple[tuple[type[BaseException], FaultKind], ...] = (
 
 def unavailable(error: BaseException) -> StoreUnavailableError:
     """Sort an error of the server's, of its connection or of the system into the classes that are counted."""
-    return StoreUnavailableError("redis", _kind(error), str(error)[:200])
+    return StoreUnavailableError("redis", kind_of(error), str(error)[:200])
 
 
-def _kind(error: BaseException) -> FaultKind:
+def kind_of(error: BaseException) -> FaultKind:
+    """Return the class of an error."""
     if isinstance(error, ReplyError):
         said = [kind for word, kind in _SAID.items() if word in str(error)]
         return _CODES.get(error.code, said[0] if said else "protocol")

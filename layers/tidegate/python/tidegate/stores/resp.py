@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from tidegate.stores.redis_faults import reply_error
+from tidegate.stores.redis_faults import ReplyError, reply_error
 
 try:
     import hiredis
@@ -93,6 +93,7 @@ class Connection:
 
         Raises:
             TimeoutError: they weren't there in time.
+            ReplyError: the server said why before it hung up on us.
             ConnectionError: the connection is dead.
             ProtocolError: what came is no RESP.
         """
@@ -101,7 +102,7 @@ class Connection:
         while len(replies) < count:
             reply = gets()
             if reply is _PARTIAL:
-                self._reader.feed(self._receive(ends_at))
+                self._reader.feed(self._received(ends_at, replies))
             else:
                 replies.append(reply)
         return replies
@@ -114,6 +115,14 @@ class Connection:
     def close(self) -> None:
         """Close the socket."""
         self._sock.close()
+
+    def _received(self, ends_at: float, replies: Sequence[Any]) -> bytes:
+        try:
+            return self._receive(ends_at)
+        except ConnectionError as error:
+            if replies and isinstance(replies[-1], ReplyError):
+                raise replies[-1] from error
+            raise
 
     def _receive(self, ends_at: float) -> bytes:
         while True:
