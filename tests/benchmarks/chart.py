@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _OURS, _PEER, _GOAL = "#0b7a75", "#b8bec6", "#d1495b"
 _COLUMNS = 2
@@ -39,7 +40,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
     figure, axes = plt.subplots(
         rows,
         _COLUMNS,
-        figsize=(13, 0.42 * sum(heights) + 1.1 * rows),
+        figsize=(14, 0.3 * sum(heights) + 0.9 * rows),
         height_ratios=heights,
         layout="constrained",
         squeeze=False,
@@ -53,14 +54,14 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
     plt.close(figure)
 
 
-def _draw_one(axis: object, panel: Panel) -> None:
+def _draw_one(axis: Any, panel: Panel) -> None:
     labels = [label for label, _ in panel.bars]
     values = [value for _, value in panel.bars]
     colours = [_OURS if label.startswith("Tidegate") else _PEER for label in labels]
     bars = axis.barh(labels, values, color=colours)
-    axis.bar_label(bars, labels=[f"{value:,.4g}" for value in values], padding=3, fontsize=8)
+    axis.bar_label(bars, labels=[_number(value) for value in values], padding=3, fontsize=8)
     axis.invert_yaxis()
-    axis.set_title(panel.title, fontsize=10, loc="left")
+    axis.set_title(panel.title, fontsize=9, loc="left")
     axis.tick_params(labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
     axis.margins(x=0.14)
@@ -68,4 +69,16 @@ def _draw_one(axis: object, panel: Panel) -> None:
         axis.set_xscale("log")
     if panel.goal is not None:
         axis.axvline(panel.goal, color=_GOAL, linewidth=1, linestyle="--")
-        axis.text(panel.goal, -0.6, " goal", color=_GOAL, fontsize=8, va="bottom")
+        axis.annotate(
+            "goal",
+            (panel.goal, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(2, 2),
+            textcoords="offset points",
+            color=_GOAL,
+            fontsize=8,
+        )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -80,6 +80,8 @@ class Caller:
             self._outcomes.put(Outcome(said, time.perf_counter() - began))
         if call is not None:
             call.close()
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def everyone(url: str) -> Iterator[tuple[str, tuple[str, ...], Make]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,16 +40,21 @@ def run(
     deadline_s: float = 240,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a module to its end; RuntimeError with what it said if it fails."""
-    done = subprocess.run(
-        [sys.executable, *options, "-m", module, *arguments],
-        cwd=ROOT,
-        env=_environ(variables),
-        capture_output=True,
-        text=True,
-        timeout=deadline_s,
-        check=False,
-    )
+    """Run a module to its end; RuntimeError with what it said on standard error if it fails.
+
+    Standard output, where log lines go, is a file: a pipe would wake its reader at every line.
+    """
+    with tempfile.TemporaryFile() as lines:
+        done = subprocess.run(
+            [sys.executable, *options, "-m", module, *arguments],
+            cwd=ROOT,
+            env=_environ(variables),
+            stdout=lines,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=deadline_s,
+            check=False,
+        )
     if done.returncode:
         raise RuntimeError(f"{module} failed:\n{done.stderr[-4000:]}")
     return done

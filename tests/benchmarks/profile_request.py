@@ -19,10 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import redis
-
 import tidegate
-from tests.benchmarks import contenders, events, processes, wire
+from tests.benchmarks import contenders, cores, events, processes, wire
 from tests.benchmarks.output import log_lines_away
 from tests.benchmarks.programs import latency
 from tests.benchmarks.sampling import Place, Samples, Stack
@@ -31,11 +29,12 @@ from tests.harness.lambda_events import LambdaContext
 from tests.harness.redis_server import RedisServer
 
 REQUESTS = 16_000
+ROUNDS = 60
 APPLICATION = "FastAPI + Mangum"
 _LIBRARY = str(Path(tidegate.__file__).parent) + "/"
 _OTHERS = ("/mangum/", "/fastapi/", "/starlette/", "/asyncio/", "/tests/benchmarks/")
 _LOG = ("telemetry.py",)
-_TRANSPORT = ("stores/connection", "stores/transport", "stores/resp")
+_TRANSPORT = ("stores/connection", "stores/resp", "stores/dialer", "stores/cluster")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Account:
     """One request's time, in microseconds.
 
     Attributes:
-        unit_us: one bare EVALSHA by redis-py.
+        unit_us: what one EVALSHA by redis-py adds to the bare application.
         wire_us: what the request sends to Redis, on a plain socket.
         request_us: the guarded request.
         silent_us: the same without its log line.
@@ -62,29 +61,24 @@ class Account:
 
 def account(redis_url: str, limits: int = 1) -> Account:
     """Measure a guarded GET; standard output is away while it runs, for the log lines go there."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    client = redis.Redis.from_url(redis_url)
-    sha = client.script_load("return redis.call('INCR', KEYS[1])")
-    with log_lines_away():
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    with log_lines_away(), cores.placed("together", redis_url):
         sent = wire.recorded(redis_url, lambda: _send(contenders.tidegate(limits), 3))
-        guarded, bare = contenders.tidegate(limits), contenders.bare()
-        for handler in (guarded, bare):
-            _send(handler, 300)
-        took: dict[str, list[float]] = {"unit": [], "guarded": [], "silent": [], "bare": []}
-        for _ in range(60):
-            took["unit"].append(_median_us(lambda: client.evalsha(sha, 1, "bench:{unit}")))
-            for name, handler in (("guarded", guarded), ("silent", guarded), ("bare", bare)):
-                logging.getLogger("tidegate").setLevel(logging.WARNING if name == "silent" else logging.INFO)
-                took[name].append(_request_us(handler))
-        logging.getLogger("tidegate").setLevel(logging.INFO)
+        guarded = contenders.tidegate(limits)
+        handlers = {
+            "bare": contenders.bare(),
+            "with the unit": contenders.one_evalsha(redis_url),
+            "guarded": guarded,
+            "silent": guarded,
+        }
+        medians = _medians_us(handlers)
         with Samples(_station, _function) as samples:
             _send(guarded, REQUESTS)
+        wire_us = wire.exchange_us(redis_url, sent)
     stations, functions = samples.shares()
-    medians = {name: statistics.median(values) for name, values in took.items()}
     return Account(
-        unit_us=medians["unit"],
-        wire_us=wire.exchange_us(redis_url, sent),
+        unit_us=medians["with the unit"] - medians["bare"],
+        wire_us=wire_us,
         request_us=medians["guarded"],
         silent_us=medians["silent"],
         bare_us=medians["bare"],
@@ -103,7 +97,7 @@ def _station(stack: Stack) -> str:
         return APPLICATION
     file = innermost.file.removeprefix(_LIBRARY)
     if any(found.startswith(_TRANSPORT) for found in files):
-        return "driver, socket and Redis (stores/connection.py and below)"
+        return "client, socket and Redis (stores/connection.py and below)"
     return file
 
 
@@ -129,16 +123,24 @@ def _send(handler: Any, times: int) -> None:
         latency.invoke(handler, (events.get(), LambdaContext()))
 
 
-def _request_us(handler: Any) -> float:
-    invocations = iter([(events.get(), LambdaContext()) for _ in range(30)])
-    return _median_us(lambda: latency.invoke(handler, next(invocations)))
+def _medians_us(handlers: dict[str, Any]) -> dict[str, float]:
+    """Each handler's median over rounds in turns."""
+    for handler in handlers.values():
+        _send(handler, 300)
+    took: dict[str, list[float]] = {name: [] for name in handlers}
+    for _ in range(ROUNDS):
+        for name, handler in handlers.items():
+            logging.getLogger("tidegate").setLevel(logging.WARNING if name == "silent" else logging.INFO)
+            took[name].append(_median_us(handler))
+    logging.getLogger("tidegate").setLevel(logging.INFO)
+    return {name: statistics.median(values) for name, values in took.items()}
 
 
-def _median_us(call: Any) -> float:
+def _median_us(handler: Any) -> float:
     took = []
-    for _ in range(30):
+    for invocation in [(events.get(), LambdaContext()) for _ in range(30)]:
         began = time.perf_counter_ns()
-        call()
+        latency.invoke(handler, invocation)
         took.append(time.perf_counter_ns() - began)
     return statistics.median(took) / 1000
 
@@ -151,8 +153,8 @@ def tables(told: Account) -> list[tuple[str, tuple[str, ...], list[tuple[str, ..
         ("Tidegate, the whole request", told.request_us),
         ("Tidegate, added", added),
         ("Tidegate, added, without the log line", told.silent_us - told.bare_us),
-        ("of it on the wire: the request's own bytes to Redis and back, on a plain socket", told.wire_us),
-        ("one bare EVALSHA by redis-py, the unit", told.unit_us),
+        ("its bytes to Redis and back on a plain socket, in a loop", told.wire_us),
+        ("the unit: one EVALSHA by redis-py, in a request", told.unit_us),
     ]
     return [
         ("One guarded GET", ("what", "µs", "units"), [_row(name, us, told.unit_us) for name, us in whole]),

@@ -6,10 +6,13 @@ from tests.benchmarks import processes, profile_request
 from tests.benchmarks.report import Section, Table
 
 HOW = (
-    "The request of the table above with one limit, by a sampling profiler (a look at the stack every 0.4 ms, "
-    "waiting included). A sample counts for the library's innermost function on the stack, with what that calls "
-    "outside the library; µs are the sample's share of the measured request. `python -m "
-    "tests.benchmarks.profile_request 3` prints the same for three limits, and more functions."
+    "The request of the table above with one limit and Redis on the same core, so that times are work and repeat "
+    "well. The first table is measured in turns; the log line costs the difference of its two `added` rows. The "
+    "others are a sampling profiler's (a look at the stack every 0.4 ms, waiting included): a sample counts for the "
+    "library's innermost function on the stack, with what that calls outside the library, and µs are its share of "
+    "the measured request. Python looks at signals when it enters a function, so that a part of what a long call "
+    "takes counts for the function after it. `python -m tests.benchmarks.profile_request 3` prints the same for "
+    "three limits, and more functions."
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import redis
 
-from tests.benchmarks import deciders, peers
+from tests.benchmarks import cores, deciders, peers
 from tests.benchmarks.contenders import ONE_COMMAND
 from tests.benchmarks.deciders import Decide, Decider, Rate
 from tests.benchmarks.programs.latency import UNIT
@@ -29,11 +29,12 @@ AMPLE = Rate(100_000)
 
 def main(redis_url: str, result: str) -> None:
     """Write wall and processor time per decision of every round, in microseconds."""
-    told = {
-        "redis": _measure(_opened(redis_url, deciders.in_redis()) | _also(redis_url), IN_REDIS),
-        "memory": _measure(_opened("", deciders.in_memory()), IN_MEMORY),
-        "parts": _measure(_parts(), IN_MEMORY),
-    }
+    with cores.placed("apart", redis_url):
+        told = {
+            "redis": _measure(_opened(redis_url, deciders.in_redis()) | _also(redis_url), IN_REDIS),
+            "memory": _measure(_opened("", deciders.in_memory()), IN_MEMORY),
+            "parts": _measure(_parts(), IN_MEMORY),
+        }
     Path(result).write_text(json.dumps(told), encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """Warm requests through Mangum, contender after contender in short rounds; run as a process of its own.
 
-    python -m tests.benchmarks.programs.latency REDIS_URL RESULT.json
+    python -m tests.benchmarks.programs.latency apart|together REDIS_URL RESULT.json
 
 Standard output takes the library's log lines, as on Lambda, so the result goes to a file.
 """
@@ -20,10 +20,10 @@ from typing import Any
 
 import redis
 
-from tests.benchmarks import contenders, events, peers
+from tests.benchmarks import contenders, cores, events, peers
 from tests.harness.lambda_events import LambdaContext
 
-ROUNDS = 100
+ROUNDS = 80
 REQUESTS_A_ROUND = 30
 WARM_UP = 100
 UNIT = "redis-py EVALSHA"
@@ -34,11 +34,17 @@ Invocation = tuple[dict[str, Any], LambdaContext]
 Call = Callable[[Invocation], object]
 
 
-def main(redis_url: str, result: str) -> None:
+def main(placement: cores.Placement, redis_url: str, result: str) -> None:
     """Measure everyone in turns and write the medians of every round, in microseconds."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     calls = _contenders(redis_url, loop)
+    with cores.placed(placement, redis_url):
+        medians = _measure(calls)
+    Path(result).write_text(json.dumps(medians), encoding="utf-8")
+
+
+def _measure(calls: dict[str, Call]) -> dict[str, list[float]]:
     for call in calls.values():
         for _ in range(WARM_UP):
             call((events.get(), LambdaContext()))
@@ -46,7 +52,7 @@ def main(redis_url: str, result: str) -> None:
     for _ in range(ROUNDS):
         for name, call in calls.items():
             medians[name].append(_round_us(name, call))
-    Path(result).write_text(json.dumps(medians), encoding="utf-8")
+    return medians
 
 
 def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
@@ -94,4 +100,4 @@ def _round_us(name: str, call: Call) -> float:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:])  # type: ignore[arg-type]  # the command line's words
