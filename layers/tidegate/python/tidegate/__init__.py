@@ -15,6 +15,7 @@ from tidegate.errors import ClaimLostError, ConfigurationError, ProblemError, St
 from tidegate.gate import Gate, Health, StoreHealth, protect
 from tidegate.identity import Caller
 from tidegate.limits import Concurrency, LeakyBucket, Quota, SlidingWindow, TokenBucket
+from tidegate.peek import Left
 from tidegate.policy import Policy, policy
 from tidegate.problems import problem_response
 from tidegate.settings import Settings
@@ -29,6 +30,7 @@ __all__ = [
     "Gate",
     "Health",
     "LeakyBucket",
+    "Left",
     "Policy",
     "ProblemError",
     "Quota",

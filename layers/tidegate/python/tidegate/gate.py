@@ -13,9 +13,10 @@ from fastapi import FastAPI
 
 from tidegate.errors import ConfigurationError
 from tidegate.guard import Guard
-from tidegate.identity import Identify
+from tidegate.identity import Caller, Identify
 from tidegate.lifecycle import PATIENCE_S, Environment, Lifecycle
 from tidegate.limits import TokenBucket
+from tidegate.peek import Left, peek
 from tidegate.policy import Policy
 from tidegate.problems import install
 from tidegate.routing import RouteTable
@@ -68,10 +69,12 @@ class Gate:
 
     Args:
         lifecycle: holds the environment's parts.
+        routes: makes the application's route table.
     """
 
-    def __init__(self, lifecycle: Lifecycle) -> None:
+    def __init__(self, lifecycle: Lifecycle, routes: Callable[[], RouteTable]) -> None:
         self._lifecycle = lifecycle
+        self._routes = routes
 
     @property
     def settings(self) -> Settings:
@@ -88,6 +91,19 @@ class Gate:
         await environment.call(lambda: environment.stores.check(PATIENCE_S))
         states = environment.stores.states
         return Health(_status(states), _deciding(environment, states), tuple(_health(state) for state in states))
+
+    async def peek(self, caller: str | Caller, method: str, path: str) -> tuple[Left, ...]:
+        """Say what is left of a route's limits to a caller, without charging anything.
+
+        Args:
+            caller: a principal as `request.state.tidegate` has it, or a `Caller` with an organisation or a zone.
+            method: the request's method, in capitals.
+            path: the request's path.
+
+        Returns:
+            One `Left` for each limit that counts for the caller, in order; none if no store could be asked.
+        """
+        return await peek(self._lifecycle.environment, self._routes(), caller, method, path)
 
     def close(self) -> None:
         """Close connections; the next request opens new ones."""
@@ -118,12 +134,13 @@ def protect(
     if default.idempotent:
         raise ConfigurationError("protect(default=…)", "a default can't be idempotent; write @policy on those routes")
     lifecycle = Lifecycle((lambda: settings) if settings else (lambda: Settings.from_environ(os.environ)))
-    app.add_middleware(Guard, lifecycle=lifecycle, routes=_route_table(app, default, lifecycle), identify=identify)
+    routes = _route_table(app, default, lifecycle)
+    app.add_middleware(Guard, lifecycle=lifecycle, routes=routes, identify=identify)
     if problems:
         install(app)
     if settings.on_lambda if settings else "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         _ = lifecycle.environment
-    return Gate(lifecycle)
+    return Gate(lifecycle, routes)
 
 
 def _route_table(app: FastAPI, default: Policy, lifecycle: Lifecycle) -> Callable[[], RouteTable]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,7 +24,7 @@ from tidegate.errors import ClaimLostError, ConfigurationError, StoreUnavailable
 from tidegate.http import Problem
 from tidegate.identity import Identify, caller_of
 from tidegate.lifecycle import Environment, Lifecycle
-from tidegate.mechanisms import idempotency, limits
+from tidegate.mechanisms import idempotency, limits, slots
 from tidegate.mechanisms.claiming import Claiming
 from tidegate.mechanisms.fingerprint import Fingerprint
 from tidegate.mechanisms.holding import Holding
@@ -230,30 +230,15 @@ class _Way:
         if self._wait_us:  # a leaky bucket's reserved start
             self._line.waited_ms = self._wait_us / 1000
             await asyncio.sleep(self._wait_us / 1_000_000)
-        async with self._keeping_slots():
-            await self._run()
-
-    @asynccontextmanager
-    async def _keeping_slots(self) -> AsyncIterator[None]:
-        """Renew the request's slots while it runs; without any, do nothing."""
+        if self._claiming is not None and self._claiming.holding.sure_ms <= 0:  # frozen since: another may have begun
+            await self.refuse(idempotency.superseded())
+            return
         held = self._bill.renewals() if self._owing else ()
         if not held:
-            yield
+            await self._run()
             return
-        renewing = asyncio.create_task(self._renew_slots(held))
-        try:
-            yield
-        finally:
-            renewing.cancel()
-
-    async def _renew_slots(self, held: tuple[Charge, ...]) -> None:
-        every_s = limits.renewed_every_s(held)
-        while True:
-            await asyncio.sleep(every_s)
-            with suppress(StoreUnavailableError):
-                await self._environment.call(
-                    lambda: self._environment.stores.correct(self._line.store, self._subject, held)
-                )
+        async with slots.kept(held, self._subject, self._environment):
+            await self._run()
 
     async def _run(self) -> None:
         if self._claiming is None or self._body is None:
@@ -315,8 +300,9 @@ class _Way:
             own = await self._environment.call(lambda: holding.settle(record, lambda: self._due("redis")))
         except StoreUnavailableError as error:
             # The effect has happened: the client must learn of it, though a retry may have to wait for the hold.
+            # Past the hold another attempt's answer may count: a retry will learn which.
             logger().warning("answer not kept", extra={"store": error.store, "fault": error.kind})
-            own = True
+            own = holding.sure_ms > 0
         with suppress(OSError):  # the client has gone; its retry will be answered
             await (send_whole(self._out, response) if own else self.refuse(idempotency.superseded()))
 

@@ -166,6 +166,7 @@ class Lifecycle:
     def close(self) -> None:
         """Close connections; the next request opens new ones."""
         if self._environment is not None:
+            self._environment.overrides.close()
             self._environment.stores.close()
 
 

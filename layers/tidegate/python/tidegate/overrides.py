@@ -85,6 +85,7 @@ class OverridesReader:
         self._every_s = every_s
         self._due_at = float("-inf")
         self._lock = threading.Lock()
+        self._reading: threading.Thread | None = None
         self.current = NONE
 
     def refresh_if_due(self) -> None:
@@ -96,7 +97,13 @@ class OverridesReader:
             if now < self._due_at:
                 return
             self._due_at = now + self._every_s
-        threading.Thread(target=self.refresh, name="tidegate-overrides", daemon=True).start()
+            self._reading = threading.Thread(target=self.refresh, name="tidegate-overrides", daemon=True)
+            self._reading.start()
+
+    def close(self) -> None:
+        """Wait for a reading that is under way; its client's timeouts bound it."""
+        if self._reading is not None:
+            self._reading.join()
 
     def refresh(self) -> None:
         """Read the item now; what is in force stays if it can't be read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -98,11 +98,6 @@ def subject(namespace: str, caller: Caller) -> str:
     if caller.organisation is not None:
         return digest(namespace, "organisation", caller.organisation, size=9)
     return digest(namespace, caller.principal, size=9)
-
-
-def renewed_every_s(held: Sequence[Charge]) -> float:
-    """Seconds after which slots are renewed: a third of their lease, so that one lost renewal does no harm."""
-    return min(charge.rule.lease_us for charge in held if isinstance(charge.rule, Slots)) / 3_000_000
 
 
 @lru_cache(maxsize=4096)

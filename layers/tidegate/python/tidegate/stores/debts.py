@@ -11,6 +11,7 @@ carried in the same way; of slots nothing, for each holder renews its own in wha
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -81,6 +82,26 @@ class Debts:
                 self._known.move_to_end(key)
             while len(self._known) > self._capacity:
                 self._known.popitem(last=False)
+
+    def put_right(self, subject: str, charges: Sequence[Charge]) -> None:
+        """Note corrections, so that what was given back isn't carried along as owed."""
+        if not charges:
+            return
+        with self._lock:
+            for charge in charges:
+                key = (charge.subject or subject, charge.key)
+                tale = self._known.get(key)
+                if tale is not None:
+                    self._known[key] = _put_right(charge, tale)
+
+
+def _put_right(charge: Charge, tale: Moment | State) -> Moment | State:
+    if isinstance(tale, Moment):
+        interval_us = charge.rule.interval_us if isinstance(charge.rule, Bucket | Drain) else 0
+        return tale.plus(charge.cost * interval_us)
+    counts = list(tale)
+    counts[1] = max(0, counts[1] + charge.cost)
+    return tuple(counts)
 
 
 def _tale(charge: Charge, state: LimitState, asked: Moment) -> Moment | State | None:

@@ -92,30 +92,36 @@ class DynamoStore:
     def _decide(self, question: Question) -> Answer:
         """Ask one subject after the other; if a later one refuses, the earlier ones get back what they gave."""
         states: dict[Charge, LimitState] = {}
-        charged: list[Charge] = []
-        verdict = None
+        admitted = True
         for subject in question.subjects:
             charges = tuple(charge for charge in question.charges if question.subject_of(charge) == subject)
-            if not charges:
+            if not charges or not (admitted or question.peek):
                 continue
             verdict = self._decide_one(subject, replace(question, charges=charges))
+            admitted = admitted and verdict.admitted
             states |= dict(zip(charges, verdict.limits, strict=True))
-            if not verdict.admitted:
-                self._correct(question.subject, [replace(charge, cost=-charge.cost) for charge in charged])
-                break
-            if verdict.charged:
-                charged += [charge for charge in charges if states[charge].allowed]
-        admitted = verdict is None or verdict.admitted
+            if not verdict.charged and not question.peek:
+                states = self._taken_back(question, states, keep=charges)
         limits = tuple(states.get(charge) or self._believed(question, charge) for charge in question.charges)
         return Answer(admitted, limits, claim=None, store=self.name)
+
+    def _taken_back(
+        self, question: Question, states: dict[Charge, LimitState], keep: tuple[Charge, ...]
+    ) -> dict[Charge, LimitState]:
+        """Give back what the subjects before have charged; how they stand then is read off their items."""
+        for charge, state in states.items():
+            if charge not in keep and state.allowed:
+                self._correct_one(question.subject_of(charge), replace(charge, cost=-charge.cost))
+        return {charge: states[charge] for charge in keep}
 
     def _decide_one(self, subject: str, question: Question) -> Verdict:
         """Write what the item is believed to allow; a write that fails tells what it holds."""
         item, confirmed = self._seen.get(subject, {}), False
         if question.peek:
             item, confirmed = self._read(subject), True
+        # One moment for all attempts: a TAT only moves forward, so a write's two forms can't fail in turn for ever.
+        now = self._clock.wall_us()
         for _ in range(_ATTEMPTS):
-            now = self._clock.wall_us()
             decisions = tuple(charge.decide(state_of(item, charge), now) for charge in question.charges)
             verdict = Verdict.of(question, decisions)
             if confirmed and not verdict.charged:
@@ -125,21 +131,28 @@ class DynamoStore:
                 for i, (charge, decision) in enumerate(zip(question.charges, decisions, strict=True))
                 if decision.allowed or not charge.shadow
             ]
-            if not asked:
+            if not asked and confirmed:
                 return verdict
+            if not asked:  # nothing but shadows that seem to refuse: no write would tell
+                item, confirmed = self._read(subject), True
+                continue
             done, item = self._write(subject, item, asked, [clause(one.charge.rule, one) for one in asked])
             confirmed = True
             if done:
                 written = {one.i for one in asked}
-                return Verdict(
-                    admitted=True,
-                    charged=True,
-                    limits=tuple(
-                        _charged(charge, item, now) if i in written else decision.uncharged
-                        for i, (charge, decision) in enumerate(zip(question.charges, decisions, strict=True))
-                    ),
+                limits = tuple(
+                    _charged(charge, item, now) if i in written else self._shadow(subject, charge, item, now)
+                    for i, charge in enumerate(question.charges)
                 )
+                return Verdict(admitted=True, charged=True, limits=limits)
         raise StoreUnavailableError(self.name, "contended", f"the item changed {_ATTEMPTS} times while we wrote")
+
+    def _shadow(self, subject: str, charge: Charge, item: Item, now: int) -> LimitState:
+        """How a limit stands that only reports, and was left out because it seemed to refuse."""
+        decision = charge.decide(state_of(item, charge), now)
+        if decision.allowed:  # another environment had given something back
+            self._correct_one(subject, charge)
+        return decision.state(charged=decision.allowed)
 
     def _correct(self, subject: str, charges: Sequence[Charge]) -> None:
         for charge in charges:

@@ -67,6 +67,7 @@ class FailoverStore:
         Raises:
             StoreUnavailableError: it isn't well.
         """
+        self._debts.put_right(settlement.subject, settlement.corrections)
         if not self._rungs:
             return self._last.settle(settlement)
         return self._rungs[0].ask(lambda store: store.settle(settlement))
@@ -77,6 +78,7 @@ class FailoverStore:
         Raises:
             StoreUnavailableError: it can't be asked now.
         """
+        self._debts.put_right(subject, charges)
         settlement = Settlement(subject, None, None, fenced=False, corrections=charges)
         if store == self._last.name:
             self._last.settle(settlement)

@@ -1,0 +1,47 @@
+"""Concurrency slots while a request runs: their leases are renewed, in whatever store decides by then.
+
+A slot was taken in the one question, and is given back when the request settles. In between only a request that
+runs longer than a third of its lease costs anything: a renewal, as a task on the event loop. A handler that blocks
+the loop (an `async def` that never awaits) can't be renewed; let the lease be longer than it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from tidegate.algorithms.concurrency import Slots
+from tidegate.errors import StoreUnavailableError
+from tidegate.lifecycle import Environment
+from tidegate.question import Charge
+
+
+@asynccontextmanager
+async def kept(held: tuple[Charge, ...], subject: str, environment: Environment) -> AsyncIterator[None]:
+    """Renew the leases of these slots until the block ends.
+
+    Args:
+        held: the slots as charges of no cost.
+        subject: whose they are.
+        environment: whose stores to ask. After a change of store the slots are taken anew in the one that decides
+            then, beyond its limit if need be: who runs, counts.
+    """
+    renewing = asyncio.create_task(_renew(held, subject, environment))
+    try:
+        yield
+    finally:
+        renewing.cancel()
+
+
+async def _renew(held: tuple[Charge, ...], subject: str, environment: Environment) -> None:
+    every_s = renewed_every_s(held)
+    while True:
+        await asyncio.sleep(every_s)
+        with suppress(StoreUnavailableError):  # the lease stands for two more tries
+            await environment.call(lambda: environment.stores.correct(environment.stores.current, subject, held))
+
+
+def renewed_every_s(held: Sequence[Charge]) -> float:
+    """Seconds after which slots are renewed: a third of their lease, so that one lost renewal does no harm."""
+    return min(charge.rule.lease_us for charge in held if isinstance(charge.rule, Slots)) / 3_000_000
