@@ -7,6 +7,7 @@ from tests.harness.lambda_events import LambdaContext
 from tests.http.deadlines import eventually
 from tests.http.payments import Payments
 from tidegate import TokenBucket, policy
+from tidegate.telemetry import logger
 
 KEY = {"idempotency-key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 SECRET = "sk-live-0123456789"
@@ -137,3 +138,27 @@ def test_a_store_that_is_lost_and_found_has_a_line_for_each(deploy, stores, log)
     eventually(lambda: api.get("/missing", key="alice") and log.last["store"] == "redis")
     changes = [(line["state"], line["level"]) for line in log.all if line.get("store") == "redis" and "state" in line]
     assert changes == [("ready", "INFO"), ("failing", "WARNING"), ("ready", "INFO")]
+
+
+def test_the_line_has_what_powertools_own_lines_have(deploy, stores, log, monkeypatch):
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+    api = deploy(shop(), stores.settings())
+    line = line_of(log, lambda: api.get("/products/one", key="alice"))
+    logger().info("other")
+    other = log.all[-1]
+    assert other["message"] == "other"
+    assert other.keys() <= line.keys()
+    same = ("level", "location", "service", "xray_trace_id")
+    assert [line[name] for name in same] == [other[name] for name in same]
+    assert len(line["timestamp"]) == len(other["timestamp"])
+
+
+def test_a_level_that_keeps_information_out_keeps_the_lines_out(deploy, stores, log):
+    api = deploy(shop(), stores.settings())
+    before = logger().log_level
+    logger().setLevel("WARNING")
+    try:
+        api.get("/products/one", key="alice")
+        assert log.requests == []
+    finally:
+        logger().setLevel(before)

@@ -109,9 +109,10 @@ class TrackedStore:
         detail: str | None,
     ) -> None:
         changed = self._state.state != state
+        first_well = self._state.state == "untried" and state == "ready"  # which is no news
         since = self._clock.wall_us() if changed else self._state.since_us
         self._state = StoreState(self.store.name, state, self._breaker.state, since, latency_ms, fault, detail)
-        if changed:
+        if changed and not first_well:
             store_changed(self.store.name, state, fault, detail)
 
 
