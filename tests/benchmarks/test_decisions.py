@@ -12,10 +12,10 @@ from tests.benchmarks.programs.latency import UNIT
 from tests.benchmarks.report import Section, Table
 
 HOW = (
-    f"One thread of one process, no application around it, {len(decisions.CALLERS)} callers, a limit that admits "
-    f"all; everyone in turns, {decisions.ROUNDS} rounds, medians. The ratio is to ours in the same round. "
-    "`client µs` is the process's own processor time for one decision: what bounds decisions per second and core "
-    "when Redis isn't waited for. Tidegate makes one question per decision, as the guard does."
+    f"One core, which the client's one thread shares with Redis; no application around it, {len(decisions.CALLERS)} "
+    f"callers, a limit that admits all; everyone in turns, {decisions.ROUNDS} rounds, medians. The ratio is to ours in "
+    "the same round. `client µs` is the process's own processor time for one decision: what bounds decisions per "
+    "second where Redis has a core of its own. Tidegate makes one question per decision, as the guard does."
 )
 PARTS = "What stands between a request and its store, called alone, without I/O; the same program."
 
@@ -37,7 +37,7 @@ def test_decisions(measured, report):
         _table("In memory", measured["memory"], ours, deciders.in_memory()),
     ]
     section.panel = Panel(
-        "decisions per second in Redis, one thread",
+        "decisions per second in Redis, all on one core",
         [(name, 1e6 / statistics.median(took["wall"])) for name, took in measured["redis"].items() if name != UNIT],
     )
     report.add(section)

@@ -1,6 +1,8 @@
 """What requests cost in round trips, counted between the application and the real servers."""
 
 import asyncio
+import statistics
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +15,13 @@ from tests.benchmarks.output import log_lines_away
 from tests.benchmarks.programs.latency import invoke
 from tests.benchmarks.report import Goal, Section, Table
 from tests.harness.lambda_events import LambdaContext
-from tests.http.deadlines import eventually
 
 HOW = (
     "Warm requests through Mangum, counted by a proxy in front of Redis and another in front of DynamoDB: client "
     "bytes followed by server bytes are one round trip, a pipeline is one. Redis + DynamoDB where both were asked. "
+    "The GET is the most frequent of five, for ours reads its configuration in the background now and then. "
     'Tidegate\'s claims are in DynamoDB (the default), and with `claims="redis"` in Redis.'
 )
-
 NOT_DRAWN = {"Tidegate, 3 limits", 'Tidegate, claims="redis"', "fastapi-limiter", "powertools on DynamoDB"}
 
 
@@ -89,7 +90,7 @@ def test_round_trips(counting, library_table, lambda_loop, report):
             continue
         with log_lines_away():
             handler = contender.make()
-            get, first, replay = _counts(contender, handler, counted, to_dynamo)
+            get, first, replay = _counts(contender, handler, counted)
             contenders.close(handler)
         rows.append((contender.name, *map(_shown, (get, first, replay))))
         if contender.name == "Tidegate":
@@ -109,20 +110,27 @@ def test_round_trips(counting, library_table, lambda_loop, report):
     assert rows
 
 
-def _counts(contender: Contender, handler: Any, counted: Callable[..., tuple[int, int]], to_dynamo: Any) -> Any:
+def _counts(contender: Contender, handler: Any, counted: Callable[..., tuple[int, int]]) -> Any:
     """Round trips of a GET, a first POST and its replay, each after one of its kind."""
     caller, get, first, replay = contender.name, None, None, None
     if contender.gets:
         for _ in range(2):
             invoke(handler, (events.get(caller), LambdaContext()))
-        get = counted(handler, events.get(caller))
+        _wait_for_the_background()
+        get = statistics.mode(counted(handler, events.get(caller)) for _ in range(5))
     if contender.posts:
         counted(handler, events.post("warm-up", caller))
-        if contender.name.startswith("Tidegate"):
-            eventually(lambda: to_dynamo.open_connections)  # what it gets ready in the background
+        _wait_for_the_background()
         first = counted(handler, events.post("k", caller))
         replay = counted(handler, events.post("k", caller))
     return get, first, replay
+
+
+def _wait_for_the_background() -> None:
+    """What ours gets ready after its first answer, and reads now and then, is no part of a warm request."""
+    for thread in threading.enumerate():
+        if thread.name in {"tidegate-warm", "tidegate-overrides"}:
+            thread.join()
 
 
 def _shown(counts: tuple[int, int] | None) -> str:

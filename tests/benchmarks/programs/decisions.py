@@ -29,7 +29,7 @@ AMPLE = Rate(100_000)
 
 def main(redis_url: str, result: str) -> None:
     """Write wall and processor time per decision of every round, in microseconds."""
-    with cores.placed("apart", redis_url):
+    with cores.placed("together", redis_url):
         told = {
             "redis": _measure(_opened(redis_url, deciders.in_redis()) | _also(redis_url), IN_REDIS),
             "memory": _measure(_opened("", deciders.in_memory()), IN_MEMORY),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import statistics
 import sys
 import time
@@ -29,6 +30,7 @@ WARM_UP = 100
 UNIT = "redis-py EVALSHA"
 WITH_UNIT = "FastAPI + Mangum, one EVALSHA in the handler"
 BARE = "FastAPI + Mangum"
+SILENT = "no log line"
 
 Invocation = tuple[dict[str, Any], LambdaContext]
 Call = Callable[[Invocation], object]
@@ -60,9 +62,9 @@ def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
         BARE: ((), contenders.bare),
         WITH_UNIT: ((), lambda: contenders.one_evalsha(url)),
         "Tidegate, 1 limit": ((), contenders.tidegate),
-        "Tidegate, 1 limit, no log line": ((), contenders.tidegate),
+        f"Tidegate, 1 limit, {SILENT}": ((), contenders.tidegate),
         "Tidegate, 3 limits": ((), lambda: contenders.tidegate(limits=3)),
-        "Tidegate, 3 limits, no log line": ((), lambda: contenders.tidegate(limits=3)),
+        f"Tidegate, 3 limits, {SILENT}": ((), lambda: contenders.tidegate(limits=3)),
         "slowapi, 1 limit": (("slowapi",), lambda: contenders.slowapi(url)),
         "slowapi, 1 limit, its headers": (("slowapi",), lambda: contenders.slowapi(url, headers=True)),
         "slowapi, 3 limits, its headers": (("slowapi",), lambda: contenders.slowapi(url, limits=3, headers=True)),
@@ -89,14 +91,23 @@ def invoke(handler: Callable[[Any, Any], dict[str, Any]], invocation: Invocation
 
 
 def _round_us(name: str, call: Call) -> float:
-    logging.getLogger("tidegate").setLevel(logging.WARNING if name.endswith("no log line") else logging.INFO)
+    silent = name.endswith(SILENT)
+    logging.getLogger("tidegate").setLevel(logging.WARNING if silent else logging.INFO)
     invocations = [(events.get(), LambdaContext()) for _ in range(REQUESTS_A_ROUND)]
-    took = []
+    took, before = [], _bytes_written()
     for invocation in invocations:
         began = time.perf_counter_ns()
         call(invocation)
         took.append(time.perf_counter_ns() - began)
+    if (_bytes_written() > before) != (name.startswith("Tidegate") and not silent):
+        raise RuntimeError(f"{name}: its log lines are not what its name says")
     return statistics.median(took) / 1000
+
+
+def _bytes_written() -> int:
+    """How much is in the file that standard output is."""
+    sys.stdout.flush()
+    return os.fstat(sys.stdout.fileno()).st_size
 
 
 if __name__ == "__main__":
