@@ -30,6 +30,7 @@ def through_the_application(redis_url, dynamo, library_table, monkeypatch, lambd
     """Ours: a call is a request of that caller."""
     for name, value in processes.function(redis_url, dynamo.endpoint_url, library_table).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TIDEGATE_DECISION_BUDGET_MS", "3000")  # not about time: a busy machine must not fail over
     handler = contenders.tidegate(rate="100/h")
     yield lambda caller: invoke(handler, (events.get(caller), LambdaContext()))
     contenders.close(handler)
