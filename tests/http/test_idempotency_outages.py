@@ -7,6 +7,7 @@ from tests.http.deadlines import eventually
 from tests.http.payments import AMPLE, Payments
 from tidegate import policy
 from tidegate.mechanisms import renewal
+from tidegate.record import StoredResponse
 
 KEY = {"idempotency-key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 
@@ -148,6 +149,45 @@ def test_dynamodb_lost_while_the_handler_runs_the_client_still_learns_of_the_eff
     assert payments.runs["slow"] == 1
 
 
+def test_an_answer_that_only_redis_knows_is_brought_home_by_the_next_retry(run, stores):
+    payments = Payments()
+    api = run(payments.app, stores.settings())
+    begun = api.begin("POST", "/slow", key="alice", headers=KEY)
+    assert payments.began.wait(10)
+    stores.to_dynamo.refuse()
+    payments.may_end.set()
+    first = begun.result(20)
+    stores.to_dynamo.pass_through()
+    assert is_replay_of(first, api.post("/slow", key="alice", headers=KEY))
+    stores.redis.restart_empty()
+    assert is_replay_of(first, api.post("/slow", key="alice", headers=KEY))
+    assert payments.runs["slow"] == 1
+
+
+def test_an_answer_that_another_attempt_has_overruled_is_not_replayed(run, stores):
+    """Redis kept the first one's answer; the claim was taken over before the claim store could be told."""
+    payments = Payments()
+    api = run(payments.app, stores.settings())
+    begun = api.begin("POST", "/slow", key="alice", headers=KEY)
+    assert payments.began.wait(10)
+    stores.to_dynamo.refuse()
+    payments.may_end.set()
+    first = begun.result(20)
+    stores.to_dynamo.pass_through()
+    client = stores.dynamo.client()
+    [claim] = [item for item in stores.dynamo.items(stores.table) if item["pk"]["S"].startswith("claim#")]
+    heir = {
+        "attempt_id": {"S": "heir"},
+        "state": {"S": "completed"},
+        "record": {"B": StoredResponse(200, (), b"heir").encode()},
+    }
+    client.put_item(TableName=stores.table, Item=claim | heir)
+    client.close()
+    assert first.json()["number"] == 1
+    again = api.post("/slow", key="alice", headers=KEY)
+    assert (again.content, again.headers["idempotent-replayed"]) == (b"heir", "true")
+
+
 class TestClaimsInRedis:
     """`claims="redis"`: quicker, and DynamoDB, if there is one, is the fallback."""
 
@@ -243,7 +283,7 @@ class TestClaimsInRedis:
 
     def test_a_renewal_that_finds_redis_gone_moves_the_claim(self, serve, stores, monkeypatch):
         """Who asks from then on is told that it is in progress, though Redis holds nothing any more."""
-        monkeypatch.setattr(renewal, "HOLD_ON_SERVER_MS", 300)
+        monkeypatch.setattr(renewal, "RENEWED_EVERY_MS", 100)
         payments = Payments("redis")
         begun = serve(payments.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
         assert payments.began.wait(10)
@@ -260,7 +300,7 @@ class TestClaimsInRedis:
 
     def test_who_claimed_in_dynamodb_meanwhile_is_not_overruled(self, serve, stores, monkeypatch):
         """Redis died before a renewal could move the claim: a second run began. One answer counts, for both."""
-        monkeypatch.setattr(renewal, "HOLD_ON_SERVER_MS", 600_000)
+        monkeypatch.setattr(renewal, "RENEWED_EVERY_MS", 600_000)
         first, second = Payments("redis", "first"), Payments("redis", "second")
         late = serve(first.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
         assert first.began.wait(10)

@@ -149,7 +149,7 @@ def test_a_claim_stands_as_long_as_its_invocation_can_live(deploy, stores, claim
     begun = deploy(payments.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY, context=context)
     assert payments.began.wait(10)
     stands_ms = int(claims.only()["deadline_ms"]["N"]) - time.time_ns() // 1_000_000
-    assert 20_000 - 10_000 < stands_ms <= 20_000 + 5_000, "the invocation's time and a margin for skewed clocks"
+    assert 20_000 - 10_000 < stands_ms <= 20_000 + 10_000, "the invocation's time and a margin for skewed clocks"
     payments.may_end.set()
     assert begun.result(10).status_code == 200
 

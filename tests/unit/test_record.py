@@ -7,12 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tidegate.mechanisms.idempotency import LARGEST_RECORD_BYTES, record_of
-from tidegate.record import StoredResponse
+from tidegate.record import Owed, StoredResponse
 
 names = st.binary(min_size=1, max_size=20)
 headers = st.lists(st.tuples(names, st.binary(max_size=40)), max_size=8).map(tuple)
 bodies = st.none() | st.binary(max_size=3000) | st.builds(bytes.__mul__, st.binary(max_size=9), st.integers(0, 5000))
-responses = st.builds(StoredResponse, st.integers(100, 599), headers, bodies)
+owed = st.none() | st.builds(Owed, st.uuids().map(str), st.integers(0, 2**53))
+responses = st.builds(StoredResponse, st.integers(100, 599), headers, bodies, owed)
 
 
 @given(responses)

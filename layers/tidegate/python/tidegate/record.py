@@ -10,6 +10,19 @@ _COMPRESS_ABOVE_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """Marks an answer that only Redis knows, because the claim store couldn't be told.
+
+    Attributes:
+        attempt_id: the attempt whose answer it is.
+        until_ms: until when no other attempt can have given another one; epoch milliseconds.
+    """
+
+    attempt_id: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredResponse:
     """A response, to be sent again byte for byte.
 
@@ -17,11 +30,13 @@ class StoredResponse:
         status: the HTTP status.
         headers: (name, value) pairs as ASGI sends them, in order.
         body: the whole body; None if it was too large to keep.
+        owed: set while the claim store has yet to be told.
     """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes | None
+    owed: Owed | None = None
 
     def encode(self) -> bytes:
         """Return the stored form; a body above one kilobyte is deflated if that makes it smaller."""
@@ -30,13 +45,15 @@ class StoredResponse:
             packed = zlib.compress(body, level=1)
             if len(packed) < len(body):
                 body, deflated = packed, True
-        head = {
+        head: dict[str, object] = {
             "v": 1,
             "status": self.status,
             "headers": [[n.decode("latin-1"), v.decode("latin-1")] for n, v in self.headers],
             "deflated": deflated,
             "kept": body is not None,
         }
+        if self.owed is not None:
+            head["owed"] = [self.owed.attempt_id, self.owed.until_ms]
         return json.dumps(head, separators=(",", ":")).encode() + b"\n" + (body or b"")
 
     @classmethod
@@ -51,6 +68,7 @@ class StoredResponse:
             head = json.loads(first)
             headers = tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in head["headers"])
             whole = zlib.decompress(body) if head["deflated"] else body
-            return cls(head["status"], headers, whole if head["kept"] else None)
+            owed = Owed(*head["owed"]) if "owed" in head else None
+            return cls(head["status"], headers, whole if head["kept"] else None, owed)
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise ValueError("these bytes are no stored response") from error

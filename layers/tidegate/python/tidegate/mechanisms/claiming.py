@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from tidegate.admission import Claim
@@ -15,6 +15,7 @@ from tidegate.mechanisms.idempotency import Replay
 from tidegate.mechanisms.recovery import RecoveryPoints
 from tidegate.mechanisms.renewal import hold_ms, is_bounded
 from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Completed, Granted, Unknown
+from tidegate.record import StoredResponse
 
 
 class Claiming:
@@ -30,7 +31,8 @@ class Claiming:
     def __init__(self, request: ClaimRequest, subject: str, environment: Environment, context: Any) -> None:
         self.request = request
         self._environment = environment
-        self._keepers = Keepers(subject, environment.stores, environment.claims)
+        self._keepers = Keepers(subject, environment.stores, environment.claims, environment.clock)
+        self._asked_s = environment.clock.monotonic()
         self._context = context
         self._holding: Holding | None = None
         self._points = b""
@@ -84,7 +86,31 @@ class Claiming:
             return await self._environment.call(self._ask_guard)
         if isinstance(by_redis, Granted) and by_redis.taken_over and self._environment.claims is not None:
             return await self._environment.call(lambda: self._ask_for_what_moved(by_redis))
+        if isinstance(by_redis, Completed):
+            return await self._told_home(by_redis)
         return by_redis
+
+    async def _told_home(self, answer: Completed) -> ClaimAnswer:
+        """Tell the claim store of an answer that only Redis knows; if another one counts there, give that.
+
+        Raises:
+            StoreUnavailableError: it can't be told, and by now another attempt may have given another answer.
+        """
+        response = StoredResponse.decode(answer.record)
+        claims, owed = self._environment.claims, response.owed
+        if claims is None or owed is None:
+            return answer
+        theirs, record = replace(self.request, attempt_id=owed.attempt_id), replace(response, owed=None).encode()
+        try:
+            counts = await self._environment.call(lambda: claims.complete(theirs, record))
+        except StoreUnavailableError:
+            if self._environment.clock.wall_us() // 1000 >= owed.until_ms:
+                raise
+            return Completed(record)
+        if not counts:
+            return await self._environment.call(self._ask_guard)
+        await self._environment.call(lambda: self._keepers.copy(theirs, record))
+        return Completed(record)
 
     def _ask_guard(self) -> ClaimAnswer:
         if self._environment.claims is None:
@@ -98,13 +124,17 @@ class Claiming:
         except StoreUnavailableError:
             return left
         if isinstance(known, Completed):
-            with suppress(StoreUnavailableError):
-                self._keepers.copy(self.request, known.record)
+            self._keepers.copy(self.request, known.record)
         return Granted(known.points or left.points) if isinstance(known, Granted) else known
 
     def _hold(self, granted: Granted, *, by_redis: bool) -> None:
         holding = Holding(
-            self.request, self._keepers, granted.points, lambda: hold_ms(self._context), by_redis=by_redis
+            self.request,
+            self._keepers,
+            granted.points,
+            lambda: hold_ms(self._context),
+            self._asked_s,
+            by_redis=by_redis,
         )
         self._holding, self._points = holding, granted.points
         if not is_bounded(self._context):

@@ -1,4 +1,9 @@
-"""A claim that this attempt holds, wherever it lies: renewed while its handler runs, settled when it ends."""
+"""A claim that this attempt holds, wherever it lies: renewed while its handler runs, settled when it ends.
+
+A lease protects only who looks at the clock before acting on it (Gray and Cheriton, "Leases", SOSP 1989): an
+environment that was frozen after its claim was granted must not begin its handler, nor answer for it, as if it
+held the claim still. It looks at its own monotonic clock, which no skew can deceive.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event, Lock
 
+from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
+from tidegate.mechanisms.renewal import SKEW_MARGIN_MS
 from tidegate.question import Charge, ClaimRequest, Granted, Settlement
+from tidegate.record import Owed, StoredResponse
 from tidegate.stores.base import ClaimStore
 from tidegate.stores.failover import FailoverStore
 from tidegate.telemetry import logger
@@ -24,19 +32,18 @@ class Keepers:
         subject: whose claim it is, as in the question.
         stores: the ladder; Redis, if it is there, keeps copies of answers, and claims of routes that let it.
         claims: the store that guards effects; None if only Redis is configured.
+        clock: this environment's.
     """
 
     subject: str
     stores: FailoverStore
     claims: ClaimStore | None
+    clock: Clock
 
-    def copy(self, request: ClaimRequest, record: bytes) -> None:
-        """Give Redis a copy of an answer that the other store keeps, to replay it from.
-
-        Raises:
-            StoreUnavailableError: Redis didn't take it; the claim store replays.
-        """
-        self.stores.settle(Settlement(self.subject, request, record, fenced=False))
+    def copy(self, request: ClaimRequest, record: bytes, corrections: tuple[Charge, ...] = ()) -> None:
+        """Give Redis the copy that it replays from; where it is missing, the claim store replays."""
+        with suppress(StoreUnavailableError):
+            self.stores.settle(Settlement(self.subject, request, record, fenced=False, corrections=corrections))
 
 
 class Holding:
@@ -47,13 +54,22 @@ class Holding:
         keepers: where it may lie.
         points: the recovery points that it was granted with.
         hold_ms: how long it is to stand from now on.
+        asked_s: when it was asked for, or before, by the monotonic clock.
         by_redis: whether Redis holds it.
     """
 
     def __init__(
-        self, request: ClaimRequest, keepers: Keepers, points: bytes, hold_ms: Callable[[], int], *, by_redis: bool
+        self,
+        request: ClaimRequest,
+        keepers: Keepers,
+        points: bytes,
+        hold_ms: Callable[[], int],
+        asked_s: float,
+        *,
+        by_redis: bool,
     ) -> None:
         self.request = request
+        self._asked_s, self._stands_ms = asked_s, request.hold_ms
         self.lost = Event()
         self._keepers = keepers
         self._hold_ms = hold_ms
@@ -66,6 +82,12 @@ class Holding:
     def table(self) -> str | None:
         """The DynamoDB table in which it lies, if it does."""
         return None if self._by_redis or self._keepers.claims is None else self._keepers.claims.table
+
+    @property
+    def sure_ms(self) -> int:
+        """For how many milliseconds more nobody can take it over, by whatever clock within the margin."""
+        held_ms = int((self._keepers.clock.monotonic() - self._asked_s) * 1000)
+        return self._stands_ms - SKEW_MARGIN_MS - held_ms
 
     def keep(self, points: bytes) -> bool:
         """Keep recovery points under the claim, which is renewed by that; False if it was lost.
@@ -114,9 +136,11 @@ class Holding:
             return self._settled(record, due)
 
     def _held_on(self, points: bytes) -> bool:
-        request = replace(self.request, hold_ms=self._hold_ms())
+        request, asked_s = replace(self.request, hold_ms=self._hold_ms()), self._keepers.clock.monotonic()
         own = self._renewed_in_redis(request, points) if self._by_redis else self._guard.renew(request, points)
-        if not own:
+        if own:
+            self._asked_s, self._stands_ms = asked_s, request.hold_ms
+        else:
             self.lost.set()
             logger().warning("claim lost", extra={"claim": request.id, "attempt": request.attempt_id})
         return own
@@ -134,7 +158,7 @@ class Holding:
         if not self._by_redis:
             return self._settled_by_guard(record, due)
         try:
-            return self._in_redis(record, due, fenced=True)
+            return self._in_redis(record, due)
         except StoreUnavailableError:
             if self._keepers.claims is None or record is None:
                 raise
@@ -143,13 +167,14 @@ class Holding:
     def _settled_by_guard(self, record: bytes | None, due: Due) -> bool:
         if record is None:
             return self._released(due)
-        own = True
         try:
             own = self._guard.complete(self.request, record)
-        finally:
-            if own:  # the copy that Redis replays from; where it is missing, the claim store replays
-                with suppress(StoreUnavailableError):
-                    self._in_redis(record, due, fenced=False)
+        except StoreUnavailableError:
+            if (sure_ms := self.sure_ms) > 0:
+                self._keepers.copy(self.request, self._owing(record, sure_ms), due())
+            raise
+        if own:
+            self._keepers.copy(self.request, record, due())
         return own
 
     def _released(self, due: Due) -> bool:
@@ -158,11 +183,16 @@ class Holding:
         # the next attempt to the store that has them.
         if self.request.in_redis and not self._points:
             with suppress(StoreUnavailableError):
-                self._in_redis(None, due, fenced=True)
+                self._in_redis(None, due)
         return True
 
-    def _in_redis(self, record: bytes | None, due: Due, *, fenced: bool) -> bool:
-        settlement = Settlement(self._keepers.subject, self.request, record, fenced, corrections=due())
+    def _owing(self, record: bytes, sure_ms: int) -> bytes:
+        """Mark an answer as one that the claim store has yet to be told of."""
+        owed = Owed(self.request.attempt_id, self._keepers.clock.wall_us() // 1000 + sure_ms)
+        return replace(StoredResponse.decode(record), owed=owed).encode()
+
+    def _in_redis(self, record: bytes | None, due: Due) -> bool:
+        settlement = Settlement(self._keepers.subject, self.request, record, fenced=True, corrections=due())
         return self._keepers.stores.settle(settlement)
 
     def _moved(self, request: ClaimRequest) -> bool:
