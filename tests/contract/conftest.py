@@ -22,7 +22,9 @@ from tidegate.testing import FakeClock
 VALKEY = shutil.which("valkey-server") if shutil.which("redis-server") else None
 NODES = ["redis", *(["valkey"] if VALKEY else [])]
 CLOCKED = ["memory", *NODES, "dynamodb"]
-STORES = [*CLOCKED, "redis-cluster"]
+# Three masters where only answers are looked at; one node with every slot where keys are, too.
+STORES = [*CLOCKED, "redis-sharded"]
+EVERY = [*STORES, "redis-cluster"]
 
 
 class HeldServerTime(FakeClock):
@@ -121,8 +123,8 @@ def place(request: pytest.FixtureRequest) -> Place:
         return Place(kind)
     if kind == "dynamodb":
         return Place(kind, request.getfixturevalue("dynamo").endpoint_url, request.getfixturevalue("library_table"))
-    fixture = {"redis": "redis_server", "redis-cluster": "redis_cluster", "valkey": "valkey_server"}[kind]
-    return Place(kind, request.getfixturevalue(fixture).url)
+    fixtures = {"redis": "redis_server", "valkey": "valkey_server", "redis-sharded": "sharded_cluster"}
+    return Place(kind, request.getfixturevalue(fixtures.get(kind, "redis_cluster")).url)
 
 
 @pytest.fixture
@@ -138,7 +140,7 @@ def clocked(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     with ExitStack() as closing:
         clock = FakeClock()
         if place.in_redis:
-            for script in ("ADMIT", "CORRECT", "RENEW"):
+            for script in ("ADMIT", "CORRECT", "HEARTBEAT", "RENEW"):
                 monkeypatch.setattr(redis_module, script, with_held_time(getattr(redis_module, script)))
             clock = HeldServerTime(closing.enter_context(driver.Redis.from_url(place.address)))
         yield Rig(place, clock, closing)
@@ -148,8 +150,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run on every store, or those a module names in RUNS_ON; under `clocked`, on those that can be clocked."""
     if "place" in metafunc.fixturenames:
         among = getattr(metafunc.module, "RUNS_ON", STORES)
-        able = CLOCKED if "clocked" in metafunc.fixturenames else STORES
-        metafunc.parametrize("place", [kind for kind in STORES if kind in among and kind in able], indirect=True)
+        able = CLOCKED if "clocked" in metafunc.fixturenames else EVERY
+        metafunc.parametrize("place", [kind for kind in EVERY if kind in among and kind in able], indirect=True)
 
 
 @pytest.fixture

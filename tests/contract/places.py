@@ -27,7 +27,7 @@ AMPLE_S = 20.0
 class Place:
     """One store's address.
 
-    `kind` is memory, redis, redis-cluster, valkey or dynamodb; `timeout_s` bounds every step of a call.
+    `kind` is memory, redis, redis-cluster, redis-sharded, valkey or dynamodb; `timeout_s` bounds every step of a call.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Place:
 
     @property
     def in_redis(self) -> bool:
-        return self.kind in {"redis", "redis-cluster", "valkey"}
+        return self.kind in {"redis", "redis-cluster", "redis-sharded", "valkey"}
 
     def open(self, clock: Clock | None = None) -> Store:
         """A new environment's store; of memory there is no other than a new one."""
@@ -51,7 +51,7 @@ class Place:
             return MemoryStore(clock)
         if self.kind == "dynamodb":
             return DynamoStore(self.dynamo_client(), self.table, clock, self.timeout_s)
-        target = RedisTarget(self.address, self.timeout_s, self.timeout_s, cluster=self.kind == "redis-cluster")
+        target = RedisTarget(self.address, self.timeout_s, self.timeout_s, cluster=self.kind in {"redis-cluster", "redis-sharded"})
         return RedisStore(target, "contract", uuid.uuid4().hex[:12], clock)
 
     def open_claims(self, clock: Clock | None = None) -> ClaimStore:

@@ -30,7 +30,7 @@ def everywhere(rig: Rig, subject: str) -> list[Seen]:
     if rig.place.kind == "memory":
         return in_threads(rig, subject)
     # The cluster's client is what differs from the single node's; the scripts have had their eight processes there.
-    processes = 2 if rig.place.kind == "redis-cluster" else 8
+    processes = 2 if rig.place.kind == "redis-sharded" else 8
     threads = CALLERS // processes
     return run_at_once(
         everything_at_once, rig.place, subject, processes=processes, threads=threads, prepare=open_stores
