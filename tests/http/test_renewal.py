@@ -55,8 +55,8 @@ class Long:
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Renewals every 100 ms; the margin still stands, so that nothing is taken over meanwhile."""
-    monkeypatch.setattr(renewal, "HOLD_ON_SERVER_MS", 300)
+    """Renewals every 100 ms; the hold is as long as ever, so that nothing is taken over meanwhile."""
+    monkeypatch.setattr(renewal, "RENEWED_EVERY_MS", 100)
 
 
 @pytest.fixture
