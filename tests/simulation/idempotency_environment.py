@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
@@ -20,7 +20,7 @@ from tests.simulation.idempotency_loop import HeldLoop
 from tests.simulation.idempotency_redis import SimulatedRedisStore
 from tests.simulation.idempotency_shop import TABLE
 from tidegate.guard import Guard
-from tidegate.lifecycle import Environment, Lifecycle, compose
+from tidegate.lifecycle import Environment, Lifecycle, Waiter, compose
 from tidegate.settings import Settings
 from tidegate.stores.aws import DynamoTimeouts
 
@@ -119,7 +119,9 @@ class SimulatedEnvironment:
             edges.enter_context(patch.object(aws_module, "DynamoClient", client))
             edges.enter_context(patch.object(redis_module, "RedisStore", redis_store))
             edges.enter_context(patch.object(dynamodb_module, "ThreadPoolExecutor", _Inline))
-            return replace(compose(SETTINGS, self.clock), call=_Waiter(self))
+            composed = compose(SETTINGS, self.clock)
+        ways = [each.name for each in fields(composed) if isinstance(getattr(composed, each.name), Waiter)]
+        return replace(composed, **dict.fromkeys(ways, _Waiter(self)))
 
 
 class Invocation:

@@ -63,7 +63,7 @@ class SimulatedRedis(Power):
         if admitted and not answered and question.claim.in_redis:
             self._hold(question.claim, now_ms)
             known = Granted()
-        return Answer(admitted or answered, limits, known, "redis", 2)
+        return Answer(admitted or answered, limits, known, "redis")
 
     def settle(self, settlement: Settlement) -> bool:
         claim, now_ms = settlement.claim, self._now_us() // 1000
