@@ -32,6 +32,7 @@ from tidegate.errors import ConfigurationError, StoreUnavailableError, TidegateE
 from tidegate.identity import digest
 from tidegate.lifecycle import Environment, compose
 from tidegate.mechanisms.idempotency import record_of
+from tidegate.mechanisms.renewal import SKEW_MARGIN_MS
 from tidegate.question import (
     Answer,
     ClaimAnswer,
@@ -48,7 +49,6 @@ from tidegate.settings import Settings
 from tidegate.stores.base import ClaimStore
 
 # Environments' clocks differ: nobody takes over while the holder may live by its own.
-_SKEW_MARGIN_MS = 5_000
 # More runs can't be nested in one thread than Python's recursion limit lets in.
 _DEEPEST_NESTING = 1000
 
@@ -179,7 +179,7 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
         request = self._request(data_record)
         match self._ask(request):
             case Granted():
-                until_ms = _now_ms() + request.hold_ms - _SKEW_MARGIN_MS
+                until_ms = _now_ms() + request.hold_ms - SKEW_MARGIN_MS
                 self._thread.held.append(_Held(data_record.idempotency_key, request, until_ms))
             case Mismatch():
                 raise IdempotencyValidationError("Payload does not match stored record for this event key")
@@ -226,7 +226,7 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
             fingerprint=record.payload_hash,
             attempt_id=uuid.uuid4().hex,
             # Without a context nobody knows when the holder is dead; Powertools then waits as long, too.
-            hold_ms=lifetime_ms if ends_ms is None else max(0, ends_ms - _now_ms()) + _SKEW_MARGIN_MS,
+            hold_ms=lifetime_ms if ends_ms is None else max(0, ends_ms - _now_ms()) + SKEW_MARGIN_MS,
             lifetime_ms=lifetime_ms,
         )
 
