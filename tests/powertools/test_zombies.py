@@ -16,7 +16,7 @@ from tidegate.powertools import ClaimSupersededError, TidegatePersistenceLayer
 
 EVENT = {"order": "8e03978e"}
 TIMEOUT_MS = 20_000
-PAST_ITS_HOLD_S = (TIMEOUT_MS + 5_000) / 1000
+PAST_ITS_HOLD_S = (TIMEOUT_MS + 10_000) / 1000
 LIFETIME_S = 600
 
 
@@ -66,7 +66,7 @@ def test_a_response_is_replayed_for_its_lifetime_and_then_it_runs_again(clocked,
 def test_a_claim_stands_as_long_as_its_invocation_can_live(stores, layer_on, context):
     def look():
         stands_ms = int(stores.claim["deadline_ms"]["N"]) - time.time_ns() // 1_000_000
-        assert TIMEOUT_MS - 15_000 < stands_ms <= TIMEOUT_MS + 5_000
+        assert TIMEOUT_MS - 15_000 < stands_ms <= TIMEOUT_MS + 10_000
 
     handler_on(layer_on(), look)(EVENT, context)
     kept_s = int(stores.claim["expires_at"]["N"]) - time.time()

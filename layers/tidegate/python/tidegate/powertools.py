@@ -82,11 +82,10 @@ class Replays(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A claim of a run that hasn't ended; `until_ms`: until then it is certainly its own, epoch milliseconds."""
+    """A claim of a run that hasn't ended."""
 
     key: str
     request: ClaimRequest
-    until_ms: int
 
 
 class _Thread(local):
@@ -179,8 +178,7 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
         request = self._request(data_record)
         match self._ask(request):
             case Granted():
-                until_ms = _now_ms() + request.hold_ms - SKEW_MARGIN_MS
-                self._thread.held.append(_Held(data_record.idempotency_key, request, until_ms))
+                self._thread.held.append(_Held(data_record.idempotency_key, request))
             case Mismatch():
                 raise IdempotencyValidationError("Payload does not match stored record for this event key")
             case InProgress(retry_after_ms):
@@ -202,14 +200,10 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
         if held is None:
             raise ClaimSupersededError("this run holds no claim")
         record = _stored(data_record)
-        own = _now_ms() < held.until_ms  # even if the claim store doesn't answer now
-        try:
-            own = self._claims.complete(held.request, record)
-        finally:
-            if own:
-                self._copy(held.request, record)
-        if not own:
+        if not self._claims.complete(held.request, record):
             raise ClaimSupersededError("this run took longer than its claim stood; another one took over")
+        # Only what the claim store is known to keep: a copy of anything else could go on against a later answer.
+        self._copy(held.request, record)
 
     def _delete_record(self, data_record: DataRecord) -> None:
         held = self._ended(data_record)
