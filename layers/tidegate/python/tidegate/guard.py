@@ -188,7 +188,7 @@ class _Way:
         self._bill = limits.bill(self._route, asking, environment.settings.namespace, environment.overrides.current)
         question = Question(self._subject, self._bill.charges, claim, self._policy.on_outage)
         asked = environment.clock.monotonic()
-        answer = await environment.call(lambda: environment.stores.admit(question))
+        answer = await environment.decide(lambda: environment.stores.admit(question))
         self._line.admission_ms = _ms(environment.clock.monotonic() - asked)
         self._line.store = self._admission.store = answer.store
         verdict = limits.read(self._bill, answer, now_us)

@@ -55,7 +55,8 @@ class Environment:
         stores: the ladder that decides.
         claims: the store that guards effects; None if only Redis is configured.
         warm: makes what the fallback needs before it is needed.
-        call: runs a store's blocking call, and waits for it without blocking others.
+        decide: runs a decision, and waits for it without blocking others.
+        call: the same for all that isn't bounded by a decision's budget: claims, settlements, checks.
         identify: finds a request's principal, where the application doesn't do that itself.
         overrides: limits changed at run time.
         renewer: renews the claims of handlers whose end isn't known beforehand.
@@ -66,6 +67,7 @@ class Environment:
     stores: FailoverStore
     claims: ClaimStore | None
     warm: Callable[[], None]
+    decide: Waiter
     call: Waiter
     identify: Identify
     overrides: OverridesReader
@@ -76,14 +78,16 @@ class Waiter:
     """How blocking calls are waited for: the one place where that is chosen.
 
     On Lambda one request runs at a time, so a blocking call delays nobody and a thread would only cost; in a
-    server calls run on threads.
+    server calls run on threads. What may take long has threads of its own (a bulkhead, as in Nygard's "Release
+    It!"): while DynamoDB hangs, each claim holds a thread for seconds, and no decision may queue behind those.
 
     Args:
         inline: call on the event loop's own thread.
+        name: the threads' name.
     """
 
-    def __init__(self, *, inline: bool) -> None:
-        self._threads = None if inline else ThreadPoolExecutor(max_workers=64, thread_name_prefix="tidegate")
+    def __init__(self, *, inline: bool, name: str = "tidegate") -> None:
+        self._threads = None if inline else ThreadPoolExecutor(max_workers=64, thread_name_prefix=name)
 
     async def __call__(self, call: Callable[[], Result]) -> Result:
         """Run a call and return its result."""
@@ -113,9 +117,9 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
         rungs.append(_tracked(decisions, clock))
     if settings.memory_only:
         claims = MemoryClaims(clock)
-    waiter = Waiter(inline=settings.on_lambda)
+    decide, call = (Waiter(inline=settings.on_lambda, name=name) for name in ("tidegate-decide", "tidegate-call"))
     stores = FailoverStore(rungs, last, clock)
-    return Environment(settings, clock, stores, claims, warm, waiter, Identifier(settings), overrides, Renewer())
+    return Environment(settings, clock, stores, claims, warm, decide, call, Identifier(settings), overrides, Renewer())
 
 
 class Lifecycle:

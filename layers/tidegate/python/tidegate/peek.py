@@ -39,7 +39,7 @@ async def peek(
     asking = limits.Asking(asked, scope, environment.clock.wall_us(), "peek")
     applied = limits.bill(route, asking, namespace, environment.overrides.current)
     question = Question(limits.subject(namespace, asked), applied.charges, None, route.policy.on_outage, peek=True)
-    answer = await environment.call(lambda: environment.stores.admit(question))
+    answer = await environment.decide(lambda: environment.stores.admit(question))
     return tuple(
         Left(
             limit.label,

@@ -1,0 +1,136 @@
+"""Where an environment's stores are: real servers behind proxies, in the forms that the faults need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.harness.dynamodb import DynamoServer
+from tests.harness.http_faults import HttpFaults
+from tests.harness.ports import free_port
+from tests.harness.redis_cluster import ClusterNode
+from tests.harness.redis_server import RedisServer
+from tests.harness.tcp_proxy import TcpProxy
+
+_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Real stores, each behind a proxy that counts and fails.
+
+    Attributes:
+        redis: the server that decides while all is well.
+        other: the server that takes its port, or its part in a cluster, in some faults.
+        to_redis, to_dynamo: the ways there.
+        errors: answers for DynamoDB with AWS's own errors, where the way leads through it.
+        dynamo, table: the fallback.
+        redis_url: as the environment is told.
+        cluster_client: whether the environment speaks the cluster protocol.
+    """
+
+    redis: RedisServer
+    other: RedisServer
+    to_redis: TcpProxy
+    to_dynamo: TcpProxy
+    errors: HttpFaults
+    dynamo: DynamoServer
+    table: str
+    redis_url: str
+    cluster_client: bool = False
+
+
+Kind = Callable[[DynamoServer, ExitStack], Place]
+
+
+def plain(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """One Redis."""
+    redis = stack.enter_context(RedisServer())
+    return _place(dynamo, stack, redis, redis)
+
+
+def with_aws_errors(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """One Redis, and a server before DynamoDB that answers AWS's errors."""
+    redis = stack.enter_context(RedisServer())
+    return _place(dynamo, stack, redis, redis, through_errors=True)
+
+
+def with_password(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """One Redis that asks for a password."""
+    redis = stack.enter_context(RedisServer(password="right"))
+    return _place(dynamo, stack, redis, redis)
+
+
+def tls(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """A Redis that speaks TLS; the other one doesn't."""
+    redis = stack.enter_context(RedisServer(tls=True))
+    other = RedisServer(port=redis.port)
+    stack.callback(other.close)
+    return _place(dynamo, stack, redis, other)
+
+
+def tls_after_all(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """A Redis that doesn't speak TLS; the other one does."""
+    redis = stack.enter_context(RedisServer())
+    other = RedisServer(tls=True, port=redis.port)
+    stack.callback(other.close)
+    return _place(dynamo, stack, redis, other)
+
+
+def cluster(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """A cluster of one node that announces itself at the proxy's address, and a cluster's client."""
+    port = free_port(with_bus=True)
+    proxy = stack.enter_context(TcpProxy(port))
+    redis = stack.enter_context(RedisServer(f"cluster-announce-port {proxy.port}", cluster=True, port=port))
+    return _place(dynamo, stack, redis, redis, proxy, cluster_client=True)
+
+
+def replicated(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """A cluster's only master, its replica as the other one, and a single node's client at the master."""
+    master, replica = (stack.enter_context(ClusterNode()) for _ in range(2))
+    for epoch, node in enumerate((master, replica), start=1):
+        node.command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
+    master.take_slots()
+    replica.command("CLUSTER", "MEET", master.host, master.port)
+    wait_until(lambda: all(master.id in str(node.command("CLUSTER", "NODES")) for node in (master, replica)))
+    wait_until(lambda: "handshake" not in str(replica.command("CLUSTER", "NODES")))
+    replica.command("CLUSTER", "REPLICATE", master.id)
+    wait_until(lambda: replica.info("replication").get("master_link_status") == "up")
+    return _place(dynamo, stack, master, replica)
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Poll a server until it is so."""
+    ends = time.monotonic() + _WITHIN_S
+    while not holds():
+        if time.monotonic() > ends:
+            raise TimeoutError(f"a server hasn't changed in {_WITHIN_S} s")
+        time.sleep(0.01)
+
+
+def _place(
+    dynamo: DynamoServer,
+    stack: ExitStack,
+    redis: RedisServer,
+    other: RedisServer,
+    to_redis: TcpProxy | None = None,
+    *,
+    cluster_client: bool = False,
+    through_errors: bool = False,
+) -> Place:
+    to_redis = to_redis or stack.enter_context(TcpProxy(redis.port))
+    errors = stack.enter_context(HttpFaults(dynamo.port))
+    to_dynamo = stack.enter_context(TcpProxy(errors.port if through_errors else dynamo.port))
+    return Place(
+        redis=redis,
+        other=other,
+        to_redis=to_redis,
+        to_dynamo=to_dynamo,
+        errors=errors,
+        dynamo=dynamo,
+        table=dynamo.create_library_table(),
+        redis_url=to_redis.url(redis.url),
+        cluster_client=cluster_client,
+    )
