@@ -27,7 +27,8 @@ AMPLE_S = 20.0
 class Place:
     """One store's address.
 
-    `kind` is memory, redis, redis-cluster, redis-sharded, valkey or dynamodb; `timeout_s` bounds every step of a call.
+    `kind` is memory, redis, redis-cluster, redis-sharded, valkey or dynamodb;
+    `timeout_s` bounds every step of a call.
     """
 
     kind: str
@@ -51,7 +52,9 @@ class Place:
             return MemoryStore(clock)
         if self.kind == "dynamodb":
             return DynamoStore(self.dynamo_client(), self.table, clock, self.timeout_s)
-        target = RedisTarget(self.address, self.timeout_s, self.timeout_s, cluster=self.kind in {"redis-cluster", "redis-sharded"})
+        target = RedisTarget(
+            self.address, self.timeout_s, self.timeout_s, cluster=self.kind in {"redis-cluster", "redis-sharded"}
+        )
         return RedisStore(target, "contract", uuid.uuid4().hex[:12], clock)
 
     def open_claims(self, clock: Clock | None = None) -> ClaimStore:

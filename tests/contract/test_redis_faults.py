@@ -105,7 +105,7 @@ def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(
     fault.end(redis_server, proxy)
     for call in CALLS.values():
         answered(lambda call=call: call(store))
-    assert answered(lambda: store.admit(QUESTION)).admitted
+    assert answered(lambda: store.admit(QUESTION)).store == "redis"
 
 
 def test_a_wrong_password_is_an_error_until_it_is_right_again(tcp_proxy):
@@ -182,7 +182,7 @@ def test_connections_that_died_idle_are_replaced_without_an_error(redis_server, 
     connect_often(store, 6)
     redis_server.restart_empty()
     for _ in range(8):
-        assert store.admit(QUESTION).admitted
+        assert store.admit(QUESTION).store == "redis"
 
 
 def test_a_dead_connection_costs_one_new_one_and_not_one_for_each_that_died(redis_server, proxy, store):
@@ -206,10 +206,12 @@ def test_connections_that_fell_silent_together_cost_one_failure(proxy, store):
         assert tracked.ask(lambda asked: asked.admit(QUESTION)).admitted
 
 
-def test_a_server_that_restarted_empty_goes_unnoticed_and_knows_nothing(redis_server, store):
+def test_a_server_that_restarted_empty_goes_unnoticed_and_gives_nobody_a_fresh_burst(redis_server, store):
+    assert store.admit(QUESTION).limits[0].remaining == 999
     for _ in range(3):
-        assert store.admit(QUESTION).limits[0].remaining == 999
         redis_server.restart_empty()
+        # What it knew is lost, so that all may have been spent: one token, and what comes back from now on.
+        assert [store.admit(QUESTION).admitted for _ in range(3)] == [True, False, False]
 
 
 def test_a_refused_request_is_tried_on_one_fresh_connection_only(proxy, store):

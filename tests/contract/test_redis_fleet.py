@@ -22,7 +22,7 @@ def stored(place):
 
 
 def test_the_first_decision_of_each_environment_counts_all_of_them(rig):
-    assert [rig.another().admit(QUESTION).environments for _ in range(3)] == [1, 2, 3]
+    assert [rig.another().admit(QUESTION).fleet.environments for _ in range(3)] == [1, 2, 3]
 
 
 def test_a_heartbeat_rides_along_every_few_seconds_only(place):
@@ -30,16 +30,16 @@ def test_a_heartbeat_rides_along_every_few_seconds_only(place):
     store = place.open(clock)
     counted = []
     for _ in range(2 * HEARTBEAT_EVERY_S + 1):
-        counted.append(store.admit(QUESTION).environments)
+        counted.append(store.admit(QUESTION).fleet)
         clock.advance(1)
     close(store)
-    assert [second for second, environments in enumerate(counted) if environments] == [0, 5, 10]
+    assert [second for second, fleet in enumerate(counted) if fleet] == [0, 5, 10]
 
 
 def test_an_environment_that_is_silent_for_long_is_gone(rig, stored):
     now_s = stored.time()[0]
     stored.zadd(FLEET, {"silent": now_s - GONE_AFTER_S - 1, "quiet": now_s - GONE_AFTER_S + 5})
-    assert rig.store.admit(QUESTION).environments == 2
+    assert rig.store.admit(QUESTION).fleet.environments == 2
     assert stored.zscore(FLEET, "silent") is None
 
 
@@ -48,4 +48,4 @@ def test_a_failed_heartbeat_is_sent_again_with_the_next_decision(rig, stored):
     with pytest.raises(Exception, match="protocol"):
         rig.store.admit(QUESTION)
     stored.delete(FLEET)
-    assert rig.store.admit(QUESTION).environments == 1
+    assert rig.store.admit(QUESTION).fleet.environments == 1

@@ -1,6 +1,7 @@
 """One simulated environment: the library composed as it always is, with its edges, clock and loop held."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
@@ -23,12 +24,13 @@ from tidegate.guard import Guard
 from tidegate.lifecycle import Environment, Lifecycle, Waiter, compose
 from tidegate.settings import Settings
 from tidegate.stores.aws import DynamoTimeouts
+from tidegate.stores.background import Background
 
 if TYPE_CHECKING:
     from tests.simulation.idempotency_world import World
 
 Result = TypeVar("Result")
-SETTINGS = Settings(redis_url="redis://simulated", table="simulated", trust_api_key_header=True)
+SETTINGS = Settings(redis_url="redis://simulated", table="simulated", trust_api_key_header=True, shadow_share=0)
 
 
 class SkewedClock:
@@ -99,6 +101,10 @@ class SimulatedEnvironment:
             task.cancel()
         self.pauses.clear()
         self.loop.drain()
+        for task in self.tasks:  # one that came in the midst of a blocking call has not even begun
+            coroutine = task.get_coro()
+            if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+                coroutine.close()
 
     def _meanwhile(self) -> None:
         """A blocking call is under way: nothing else happens in this environment, anything may elsewhere."""
@@ -113,12 +119,13 @@ class SimulatedEnvironment:
             return self.client(timeouts)
 
         def redis_store(*_: Any, **__: Any) -> SimulatedRedisStore:
-            return SimulatedRedisStore(self.redis, self.world.redis)
+            return SimulatedRedisStore(self.redis, self.world.redis, self.clock)
 
         with ExitStack() as edges:
             edges.enter_context(patch.object(aws_module, "DynamoClient", client))
             edges.enter_context(patch.object(redis_module, "RedisStore", redis_store))
             edges.enter_context(patch.object(dynamodb_module, "ThreadPoolExecutor", _Inline))
+            edges.enter_context(patch.object(Background, "_start", lambda self, work: work()))
             composed = compose(SETTINGS, self.clock)
         ways = [each.name for each in fields(composed) if isinstance(getattr(composed, each.name), Waiter)]
         return replace(composed, **dict.fromkeys(ways, _Waiter(self)))

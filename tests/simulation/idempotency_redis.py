@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tests.contract.model import LimitsModel
 from tests.simulation.idempotency_links import Link, Power
+from tidegate.clock import Clock
 from tidegate.question import (
     Answer,
     ClaimAnswer,
@@ -18,6 +19,7 @@ from tidegate.question import (
     Settlement,
     Unknown,
 )
+from tidegate.stores.away import Away
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ class SimulatedRedisStore:
 
     name = "redis"
 
-    def __init__(self, link: Link, server: SimulatedRedis) -> None:
+    def __init__(self, link: Link, server: SimulatedRedis, clock: Clock) -> None:
         self._link, self._server = link, server
+        self.away = Away(clock)
 
     def admit(self, question: Question) -> Answer:
         return self._link.through(lambda: self._server.admit(question))

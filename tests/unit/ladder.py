@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import get_args
 
 from tidegate.errors import FaultKind, StoreUnavailableError
-from tidegate.question import Answer, Question, Settlement
+from tidegate.question import Answer, Fleet, Question, Settlement
 from tidegate.stores.breaker import Breaker
 from tidegate.stores.failover import FailoverStore
 from tidegate.stores.memory import MemoryStore
@@ -38,7 +38,7 @@ class SharedStore(FailingStore):
         if self.loses_answers:
             raise StoreUnavailableError(self.name, "timeout", "decided, but the answer was lost")
         self.decided += 1
-        return replace(answer, environments=self.environments)
+        return replace(answer, fleet=None if self.environments is None else Fleet(self.environments, 0))
 
     def settle(self, settlement: Settlement) -> bool:
         self._stumble()

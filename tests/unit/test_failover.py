@@ -149,14 +149,13 @@ def test_in_an_outage_an_environment_admits_its_share_of_the_fleets_rate(outage)
     assert spend(outage) == 2
 
 
-def test_in_an_outage_an_idle_environment_has_its_share_of_the_burst(outage):
+def test_in_an_outage_nobody_begins_with_a_burst_and_who_is_idle_gathers_its_share_of_it(outage):
+    assert spend(outage) == 0
     outage.clock.advance(3600)
     assert spend(outage) == 10 // 4
 
 
 def test_in_an_outage_a_request_dearer_than_the_share_of_the_burst_isnt_refused_for_good(outage):
-    outage.clock.advance(3600)
-    assert outage.store.admit(question(cost=5)).admitted
     refused = outage.store.admit(question(cost=5))
     assert not refused.admitted
     outage.clock.advance(refused.limits[0].retry_after_us / 1_000_000)

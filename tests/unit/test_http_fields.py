@@ -21,7 +21,7 @@ from tidegate.http import (
     retry_after_s,
 )
 from tidegate.identity import Caller
-from tidegate.limits import Limit
+from tidegate.limits.limit import Limit
 from tidegate.mechanisms import limits
 from tidegate.question import Answer
 from tidegate.routing import RoutePolicy
@@ -35,15 +35,19 @@ token_buckets = st.builds(TokenBucket, rates, st.none() | st.integers(1, 10_000)
 policies = st.lists(token_buckets, min_size=1, max_size=4, unique_by=lambda limit: limit.label).map(tuple)
 
 
+def said(allowed: bool, remaining: int, retry_after_us: int) -> LimitState:
+    return LimitState(allowed, remaining, retry_after_us)
+
+
 @st.composite
 def answers(draw: st.DrawFn) -> tuple[Policy, Answer]:
     """Limits and what a store may say of them."""
     chosen = draw(policies)
     states = tuple(
         draw(
-            st.builds(LimitState, st.just(value=True), st.integers(0, limit.bucket.burst), st.just(0))
+            st.builds(said, st.just(value=True), st.integers(0, limit.bucket.burst), st.just(0))
             | st.builds(
-                LimitState,
+                said,
                 st.just(value=False),
                 st.integers(0, limit.bucket.burst - 1),
                 st.integers(1, limit.bucket.depth_us) | st.just(NEVER),
@@ -60,7 +64,7 @@ def parsed(value: bytes) -> dict[str, dict[str, int]]:
 
 
 def verdict_on(policy: Policy, answer: Answer) -> limits.LimitVerdict:
-    asking = limits.Asking(Caller("key:a"), {}, NOW_US, "request")
+    asking = limits.Asking(Caller("key:a"), {}, NOW_US)
     return limits.read(limits.bill(RoutePolicy("/a", "GET", policy), asking, "test"), answer, NOW_US)
 
 

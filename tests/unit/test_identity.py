@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.lambda_events import http_api_event, rest_event
-from tidegate import Settings
+from tidegate import Caller, Settings
 from tidegate.identity import Identifier, digest
 
 SECRET_VALUE = "k3y-Value-that-nobody-may-see"
@@ -24,7 +24,7 @@ def scope(
 
 
 def principal(*arguments: Any, settings: Settings = UNTRUSTED, **options: Any) -> str:
-    return Identifier(settings)(scope(*arguments, **options))
+    return Identifier(settings)(scope(*arguments, **options)).principal
 
 
 def test_a_rest_apis_lambda_authorizer_names_the_user():
@@ -91,7 +91,7 @@ def test_outside_lambda_the_connection_names_the_caller():
 
 def test_a_forwarded_address_is_not_believed():
     made = scope() | {"headers": [(b"x-forwarded-for", b"198.51.100.1")]}
-    assert Identifier(UNTRUSTED)(made) == "ip:192.0.2.1"
+    assert Identifier(UNTRUSTED)(made).principal == "ip:192.0.2.1"
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": {}}, {"requestContext": {"identity": None}}])
@@ -109,7 +109,7 @@ def test_an_authorizer_that_names_nobody_leaves_the_key(authorizer):
 @given(st.text(st.characters(max_codepoint=0xFF), min_size=12))
 def test_no_trusted_value_is_ever_part_of_a_principal(value):
     made = {"headers": [(b"x-api-key", value.encode("latin-1"))], "client": None}
-    found = Identifier(TRUSTED)(made)
+    found = Identifier(TRUSTED)(made).principal
     assert len(found) == len("key:") + 20
     assert value not in found
 
@@ -121,3 +121,20 @@ def test_a_digest_is_short_safe_and_tells_its_parts_apart(parts, size):
     assert all(character.isalnum() or character in "-_" for character in name)
     assert name == digest(*parts, size=size)
     assert digest(*parts, "", size=16) != digest(*parts, size=16)
+
+
+@pytest.mark.parametrize(
+    "authorizer",
+    [
+        {"principalId": "ada", "organisation": "acme", "timeZone": "Europe/Zurich"},
+        {"claims": {"sub": "ada", "org_id": "acme", "zoneinfo": "Europe/Zurich"}},
+    ],
+)
+def test_an_authorizer_may_say_whose_the_caller_is_and_where(authorizer):
+    found = Identifier(UNTRUSTED)(scope(rest_event(authorizer=authorizer)))
+    assert found == Caller("user:ada", "acme", "Europe/Zurich")
+
+
+def test_who_is_known_by_address_alone_is_unknown():
+    assert Identifier(UNTRUSTED)(scope()).unknown
+    assert not Identifier(UNTRUSTED)(scope(rest_event(api_key_id="id1"))).unknown

@@ -2,7 +2,6 @@
 
 import itertools
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -130,15 +129,6 @@ def test_of_a_stored_and_a_known_debt_the_larger_one_counts(bucket, data):
     tat, debt = data.draw(states(bucket)), data.draw(debts(bucket))
     left = decide(tat, bucket, 0, debt).remaining
     assert left == min(decide(tat, bucket, 0).remaining, decide(None, bucket, 0, debt).remaining)
-
-
-@pytest.mark.parametrize("environments", [1, 2, 7, 100])
-@given(buckets)
-def test_fair_shares_add_up_to_no_more_than_the_limit(environments, bucket):
-    share = bucket.shared_by(environments)
-    assert share.interval_us == bucket.interval_us * environments
-    assert share.burst * environments <= max(bucket.burst, environments)
-    assert share.burst >= 1
 
 
 def test_the_smallest_bucket_admits_one_a_period():

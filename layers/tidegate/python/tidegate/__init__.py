@@ -9,16 +9,25 @@ while a release is under way.
     async def pay(): ...
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tidegate.admission import Admission, Claim
 from tidegate.aws_lambda import lambda_handler
 from tidegate.errors import ClaimLostError, ConfigurationError, ProblemError, StoreUnavailableError, TidegateError
 from tidegate.gate import Gate, Health, StoreHealth, protect
 from tidegate.identity import Caller
-from tidegate.limits import Concurrency, LeakyBucket, Quota, SlidingWindow, TokenBucket
-from tidegate.peek import Left
+from tidegate.limits.token_bucket import TokenBucket
 from tidegate.policy import Policy, policy
 from tidegate.problems import problem_response
 from tidegate.settings import Settings
+
+if TYPE_CHECKING:
+    from tidegate.limits.concurrency import Concurrency
+    from tidegate.limits.leaky_bucket import LeakyBucket
+    from tidegate.limits.quota import Quota
+    from tidegate.limits.sliding_window import SlidingWindow
+    from tidegate.peek import Left
 
 __all__ = [
     "Admission",
@@ -45,3 +54,23 @@ __all__ = [
     "problem_response",
     "protect",
 ]
+
+# What most applications don't name is imported when one does: a cold start pays for what it uses.
+_LATER = {
+    "Concurrency": "tidegate.limits.concurrency",
+    "LeakyBucket": "tidegate.limits.leaky_bucket",
+    "Left": "tidegate.peek",
+    "Quota": "tidegate.limits.quota",
+    "SlidingWindow": "tidegate.limits.sliding_window",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

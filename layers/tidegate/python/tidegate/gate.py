@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fastapi import FastAPI
 
@@ -15,8 +14,7 @@ from tidegate.errors import ConfigurationError
 from tidegate.guard import Guard
 from tidegate.identity import Caller, Identify
 from tidegate.lifecycle import PATIENCE_S, Environment, Lifecycle
-from tidegate.limits import TokenBucket
-from tidegate.peek import Left, peek
+from tidegate.limits.token_bucket import TokenBucket
 from tidegate.policy import Policy
 from tidegate.problems import install
 from tidegate.routing import RouteTable
@@ -24,11 +22,13 @@ from tidegate.settings import Settings
 from tidegate.stores.breaker import BreakerState
 from tidegate.stores.tracked import StoreState
 
+if TYPE_CHECKING:
+    from tidegate.peek import Left
+
 DEFAULT_POLICY = Policy(limits=(TokenBucket("50/s", burst=100),))
 
 
-@dataclass(frozen=True, slots=True)
-class StoreHealth:
+class StoreHealth(NamedTuple):
     """A store as `/health` shows it.
 
     Attributes:
@@ -49,8 +49,7 @@ class StoreHealth:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """How well the environment can decide.
 
     Attributes:
@@ -103,6 +102,8 @@ class Gate:
         Returns:
             One `Left` for each limit that counts for the caller, in order; none if no store could be asked.
         """
+        from tidegate.peek import peek  # noqa: PLC0415  rarely asked for
+
         return await peek(self._lifecycle.environment, self._routes(), caller, method, path)
 
     def close(self) -> None:

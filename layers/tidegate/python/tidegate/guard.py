@@ -10,7 +10,6 @@ A refusal is a value (`Problem`), never an exception; nothing that a store does 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -24,7 +23,7 @@ from tidegate.errors import ClaimLostError, ConfigurationError, StoreUnavailable
 from tidegate.http import Problem
 from tidegate.identity import Identify, caller_of
 from tidegate.lifecycle import Environment, Lifecycle
-from tidegate.mechanisms import idempotency, limits, slots
+from tidegate.mechanisms import idempotency, limits
 from tidegate.mechanisms.claiming import Claiming
 from tidegate.mechanisms.fingerprint import Fingerprint
 from tidegate.mechanisms.holding import Holding
@@ -184,7 +183,7 @@ class _Way:
             return None
         claim = None if self._claiming is None else self._claiming.request
         environment, now_us = self._environment, self._environment.clock.wall_us()
-        asking = limits.Asking(self._caller, self._scope, now_us, uuid.uuid4().hex)
+        asking = limits.Asking(self._caller, self._scope, now_us)
         self._bill = limits.bill(self._route, asking, environment.settings.namespace, environment.overrides.current)
         question = Question(self._subject, self._bill.charges, claim, self._policy.on_outage)
         asked = environment.clock.monotonic()
@@ -237,7 +236,9 @@ class _Way:
         if not held:
             await self._run()
             return
-        async with slots.kept(held, self._subject, self._environment):
+        from tidegate.mechanisms.slots import kept  # noqa: PLC0415  only routes with slots need it
+
+        async with kept(held, self._subject, self._environment):
             await self._run()
 
     async def _run(self) -> None:

@@ -9,20 +9,15 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import http_sf
 
-from tidegate.algorithms.concurrency import Slots
 from tidegate.algorithms.decision import NEVER, LimitState, Rule
-from tidegate.algorithms.leaky_bucket import Drain
-from tidegate.algorithms.quota import Period
-from tidegate.algorithms.sliding_window import Window
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.limits import Concurrency, Limit
+from tidegate.limits.limit import Limit
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -38,8 +33,7 @@ _LONGEST_WAIT_S = 86_400
 _JITTER = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """An error answer as problem details.
 
     Attributes:
@@ -56,7 +50,7 @@ class Problem:
     title: str
     detail: str | None = None
     headers: Headers = ()
-    extensions: dict[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = MappingProxyType({})
 
     def body(self) -> bytes:
         """Return the JSON body."""
@@ -77,8 +71,7 @@ def retry_after_s(wait_us: int) -> int:
     return min(_LONGEST_WAIT_S, max(1, math.ceil(seconds * (1 + random.uniform(0, _JITTER)))))  # noqa: S311  spreads clients
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimitFields:
+class RateLimitFields(NamedTuple):
     """The two fields of one answer.
 
     Attributes:
@@ -94,8 +87,7 @@ class RateLimitFields:
         return ((POLICY_FIELD, self.policy), (LIMIT_FIELD, self.limit))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A limit, its algorithm as it was asked, and its answer."""
 
     limit: Limit
@@ -117,7 +109,7 @@ def rate_limit_fields(standings: Sequence[Standing], retry_after: int | None, no
 
 def _reset(standing: Standing, retry_after: int | None, now_us: int) -> int | None:
     """Seconds within which no more than the remaining quota may be used: until the next unit comes back."""
-    wait_us = _next_unit_us(standing.rule, standing.state, now_us)
+    wait_us = standing.rule.next_unit_us(standing.state, now_us)
     if wait_us == 0:
         return None
     if standing.state.retry_after_us > 0:
@@ -125,28 +117,12 @@ def _reset(standing: Standing, retry_after: int | None, now_us: int) -> int | No
     return min(-(-wait_us // 1_000_000), retry_after or _LONGEST_WAIT_S)
 
 
-def _next_unit_us(rule: Rule, state: LimitState, now_us: int) -> int:
-    """Microseconds until something comes back; 0: nobody can say, for that depends on when others end."""
-    match rule:
-        case Bucket(interval_us) | Drain(interval_us):
-            return interval_us
-        case Window(window_ms):
-            started_ms = (state.counts[0] if state.counts else now_us // 1000 // window_ms) * window_ms
-            return max(1000, (started_ms + window_ms) * 1000 - now_us)
-        case Period(_, end_us):
-            return max(1, end_us - now_us)
-        case Slots():
-            return 0
-        case _:
-            return 1_000_000
-
-
 @lru_cache(maxsize=1024)
 def _policy_field(limits: tuple[Limit, ...]) -> bytes:
     """Each limit as a quota and its window; slots as concurrent requests, which have none."""
     items: list[Any] = []
     for limit in limits:
-        if isinstance(limit, Concurrency):
+        if not limit.window_s:
             items.append((limit.label, {QUOTA: limit.quota, UNIT: CONCURRENT}))
         else:
             items.append((limit.label, {QUOTA: limit.quota, WINDOW: limit.window_s}))
@@ -193,7 +169,7 @@ def quota_exceeded(standings: Sequence[Standing]) -> tuple[Problem, int | None]:
 def _wait_us(standing: Standing) -> int:
     """How long to wait; for a slot a second, since its lease's end is only the latest that it may come free."""
     wait_us = standing.state.retry_after_us
-    return min(wait_us, 1_000_000) if isinstance(standing.rule, Slots) else wait_us
+    return wait_us if standing.limit.window_s else min(wait_us, 1_000_000)
 
 
 def reduced_capacity(detail: str, wait_us: int = 1_000_000) -> Problem:

@@ -7,6 +7,7 @@ talks to a store is made here and nowhere else, and reused by every request.
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import uuid
 from collections.abc import Callable
@@ -20,10 +21,13 @@ from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.identity import Identifier, Identify
 from tidegate.mechanisms.renewal import Renewer
 from tidegate.overrides import OverridesReader
+from tidegate.question import Fleet
 from tidegate.settings import Settings
+from tidegate.stores.away import Away
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
-from tidegate.stores.failover import FailoverStore
+from tidegate.stores.failover import FailoverStore, Watcher
+from tidegate.stores.fleet import FleetView
 from tidegate.stores.memory import MemoryStore
 from tidegate.stores.memory_claims import MemoryClaims
 from tidegate.stores.tracked import TrackedStore
@@ -31,6 +35,8 @@ from tidegate.telemetry import logger
 
 if TYPE_CHECKING:
     from tidegate.stores.dynamodb import DynamoStore
+    from tidegate.stores.fallback import Fallback, FallbackPlace
+    from tidegate.stores.redis import RedisStore
 
 Result = TypeVar("Result")
 
@@ -109,16 +115,26 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
     warm: Callable[[], None] = _nothing
     overrides = OverridesReader(dict, clock)
     last = MemoryStore(clock)
+    view = FleetView(clock, Fleet(settings.fleet_size, random.randrange(settings.fleet_size)))  # noqa: S311  no secret
+    watchers: list[Watcher] = []
+    away = Away(clock)
     if settings.redis_url:
-        rungs.append(_tracked(_redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock), clock))
+        redis = _redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock)
+        away = redis.away
+        rungs.append(_tracked(redis, clock))
     if settings.table:
-        decisions, claims, overrides = _dynamodb(settings, settings.table, budget_s * _DYNAMODB_SHARE, clock)
-        warm = decisions.warm
-        rungs.append(_tracked(decisions, clock))
+        place, claims, overrides = _dynamodb(settings, settings.table, budget_s * _DYNAMODB_SHARE, clock)
+        warm = place.table.client.warm
+        if settings.redis_url:
+            behind = _fallback(place, away, view)
+            rungs.append(behind.rung)
+            watchers += [behind.leases.give_back, behind.shadow.watch]
+        else:
+            rungs.append(_tracked(_alone(place), clock))
     if settings.memory_only:
         claims = MemoryClaims(clock)
     decide, call = (Waiter(inline=settings.on_lambda, name=name) for name in ("tidegate-decide", "tidegate-call"))
-    stores = FailoverStore(rungs, last, clock)
+    stores = FailoverStore(rungs, last, clock, view, watchers)
     return Environment(settings, clock, stores, claims, warm, decide, call, Identifier(settings), overrides, Renewer())
 
 
@@ -182,7 +198,7 @@ def _tracked(store: Store, clock: Clock) -> TrackedStore:
     return TrackedStore(store, Breaker(clock), clock)
 
 
-def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Store:
+def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> RedisStore:
     from tidegate.stores.connection import RedisTarget  # noqa: PLC0415  the driver is imported only if it is used
     from tidegate.stores.redis import RedisStore  # noqa: PLC0415
 
@@ -204,13 +220,34 @@ def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Stor
 
 def _dynamodb(
     settings: Settings, table: str, budget_s: float, clock: Clock
-) -> tuple[DynamoStore, ClaimStore, OverridesReader]:
+) -> tuple[FallbackPlace, ClaimStore, OverridesReader]:
     from tidegate.stores.aws import DynamoClient, DynamoTimeouts  # noqa: PLC0415  as above
-    from tidegate.stores.dynamodb import DynamoStore  # noqa: PLC0415
     from tidegate.stores.dynamodb_claims import DynamoClaims  # noqa: PLC0415
+    from tidegate.stores.dynamodb_fleet import FleetTable  # noqa: PLC0415
     from tidegate.stores.dynamodb_overrides import read_overrides  # noqa: PLC0415
+    from tidegate.stores.fallback import FallbackPlace  # noqa: PLC0415
+    from tidegate.stores.reference_clock import ReferenceClock  # noqa: PLC0415
 
-    quick = DynamoClient(DynamoTimeouts(PATIENCE_S, PATIENCE_S), region=settings.region)
-    sure = DynamoClient(DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS), region=settings.region)
+    # A clock that isn't the machine's own is a test's, and isn't to be put right.
+    reference = ReferenceClock(clock) if isinstance(clock, SystemClock) else None
+    shared, patience = reference or clock, DynamoTimeouts(PATIENCE_S, PATIENCE_S)
+    claims_patience = DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS)
+    quick = DynamoClient(patience, region=settings.region, listener=reference)
+    sure = DynamoClient(claims_patience, region=settings.region, listener=reference)
     overrides = OverridesReader(partial(read_overrides, sure, table, settings.namespace), clock)
-    return DynamoStore(quick, table, clock, budget_s), DynamoClaims(sure, table, clock), overrides
+    place = FallbackPlace(FleetTable(quick, table, settings.namespace), budget_s, shared, clock, settings.shadow_share)
+    return place, DynamoClaims(sure, table, shared), overrides
+
+
+def _fallback(place: FallbackPlace, away: Away, view: FleetView) -> Fallback:
+    from tidegate.stores.background import Background  # noqa: PLC0415  as above
+    from tidegate.stores.fallback import fallback  # noqa: PLC0415
+
+    return fallback(place, away, view, Background())
+
+
+def _alone(place: FallbackPlace) -> DynamoStore:
+    """DynamoDB where no Redis is: an ordinary store by the ordinary time."""
+    from tidegate.stores.dynamodb import DynamoStore  # noqa: PLC0415  as above
+
+    return DynamoStore(place.table.client, place.table.table, place.clock, place.budget_s)

@@ -13,20 +13,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from tidegate.clock import Clock
 from tidegate.errors import ConfigurationError, StoreUnavailableError
-from tidegate.limits import Limit
+from tidegate.limits.limit import Limit
 from tidegate.telemetry import logger
 
 _FIXED = frozenset({"name", "per", "shared", "cost"})
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(NamedTuple):
     """What goes before the code.
 
     Attributes:

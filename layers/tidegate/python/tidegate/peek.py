@@ -36,7 +36,7 @@ async def peek(
     asked = caller_of(caller)
     scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
     route, namespace = routes.find(scope), environment.settings.namespace
-    asking = limits.Asking(asked, scope, environment.clock.wall_us(), "peek")
+    asking = limits.Asking(asked, scope, environment.clock.wall_us())
     applied = limits.bill(route, asking, namespace, environment.overrides.current)
     question = Question(limits.subject(namespace, asked), applied.charges, None, route.policy.on_outage, peek=True)
     answer = await environment.decide(lambda: environment.stores.admit(question))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from tidegate.errors import ConfigurationError
-from tidegate.limits import Limit
+from tidegate.limits.limit import Limit
 from tidegate.units import duration_us
 
 Priority = Literal["critical", "normal", "sheddable"]

@@ -164,6 +164,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Fleet:
+    """The live environments, and this one among them.
+
+    Attributes:
+        environments: how many there are, this one included.
+        rank: this one's place, from 0: no two have the same.
+    """
+
+    environments: int = 1
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a store says.
 
@@ -172,14 +185,14 @@ class Answer:
         limits: one state per charge, in order; empty if the store did not look (outage, `allow`).
         claim: None if the store didn't look.
         store: who answered: `redis`, `dynamodb`, `memory`, or `none` if no store did.
-        environments: live environments of the fleet, if the store counted them with this answer.
+        fleet: the fleet, if the store counted it with this answer.
     """
 
     admitted: bool
     limits: tuple[LimitState, ...]
     claim: ClaimAnswer | Unknown | None
     store: str
-    environments: int | None = None
+    fleet: Fleet | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from fastapi import routing as fastapi_routing
@@ -36,8 +36,7 @@ class RoutePolicy:
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     pattern: re.Pattern[str]
     template: str
     policy: Policy

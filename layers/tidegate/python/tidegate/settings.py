@@ -31,6 +31,8 @@ class Settings:
         trust_api_key_header: TIDEGATE_TRUST_API_KEY_HEADER: whether a gateway in front has checked x-api-key.
         idempotency_lifetime_ms: TIDEGATE_IDEMPOTENCY_LIFETIME: how long answers are kept for replays.
         region: AWS_REGION, which botocore does not read by itself; None: botocore's own settings.
+        fleet_size: TIDEGATE_FLEET_SIZE: environments to share the limits among where none were counted yet.
+        shadow_share: TIDEGATE_SHADOW_SHARE: the share of Redis' decisions that is asked of DynamoDB, too; 0 to 1.
         release: TIDEGATE_RELEASE, else the function's version: what is running.
         on_lambda: whether one request at a time runs here, and nothing between requests.
     """
@@ -47,6 +49,8 @@ class Settings:
     trust_api_key_header: bool = False
     idempotency_lifetime_ms: int = 86_400_000
     region: str | None = None
+    fleet_size: int = 1
+    shadow_share: float = 0.01
     release: str = "local"
     on_lambda: bool = False
 
@@ -70,6 +74,8 @@ class Settings:
             trust_api_key_header=_read(environ, "TIDEGATE_TRUST_API_KEY_HEADER", _flag, default=False),
             idempotency_lifetime_ms=_read(environ, "TIDEGATE_IDEMPOTENCY_LIFETIME", _lifetime_ms, 86_400_000),
             region=environ.get("AWS_REGION") or None,
+            fleet_size=_read(environ, "TIDEGATE_FLEET_SIZE", _fleet_size, 1),
+            shadow_share=_read(environ, "TIDEGATE_SHADOW_SHARE", _share, 0.01),
             release=environ.get("TIDEGATE_RELEASE") or environ.get("AWS_LAMBDA_FUNCTION_VERSION") or "local",
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )
@@ -134,6 +140,22 @@ def _budget(text: str) -> int:
     if not text.isdigit() or not 10 <= int(text) <= 10_000:
         raise ValueError(f"{text!r} is out of range; write whole milliseconds from 10 to 10000, such as 60")
     return int(text)
+
+
+def _fleet_size(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 100_000:
+        raise ValueError(f"{text!r} is no number of environments; write 1 to 100000, such as the reserved concurrency")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"{text!r} is no share; write a number from 0 to 1, such as 0.01")
+    return share
 
 
 def _lifetime_ms(text: str) -> int:

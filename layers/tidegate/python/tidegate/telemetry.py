@@ -117,3 +117,9 @@ def store_changed(store: str, state: Literal["ready", "failing"], fault: str | N
     extra = {"store": store, "state": state, "fault": fault, "detail": detail}
     log = logger().warning if state == "failing" else logger().info
     log("store changed", extra={name: value for name, value in extra.items() if value is not None})
+
+
+def shadow_differed(subject: str, *, redis: bool, dynamodb: bool) -> None:
+    """Write that the fallback would have decided differently."""
+    extra = {"subject": subject, "redis": redis, "dynamodb": dynamodb}
+    logger().warning("the fallback decides differently", extra=extra)

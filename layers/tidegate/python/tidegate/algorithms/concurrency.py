@@ -6,7 +6,7 @@ renews the lease (a heartbeat). Source: Gray and Cheriton, "Leases" (SOSP 1989).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from tidegate.algorithms.decision import Decision, Known, LimitState, State
@@ -32,12 +32,12 @@ class Slots:
         others = tuple(held for held in self.alive(state, now_us) if held[0] != known.holder)
         free = self.slots - len(others)
         if free <= 0:
-            ends = min(end for _, end in others)
+            ends = min((end for _, end in others), default=now_us + self.lease_us)
             refused = LimitState(allowed=False, remaining=0, retry_after_us=max(1, ends - now_us))
             return Decision(allowed=False, kept=others, charged=refused, uncharged=refused)
         kept = (*others, (known.holder, now_us + self.lease_us))
         taken = LimitState(allowed=True, remaining=free - 1, retry_after_us=0)
-        return Decision(allowed=True, kept=kept, charged=taken, uncharged=replace(taken, remaining=free))
+        return Decision(allowed=True, kept=kept, charged=taken, uncharged=taken._replace(remaining=free))
 
     def alive(self, state: State | None, now_us: int) -> State:
         """Return the slots whose leases stand."""
@@ -51,10 +51,11 @@ class Slots:
         others = tuple(held for held in self.alive(state, now_us) if held[0] != known.holder)
         return others if units < 0 else (*others, (known.holder, now_us + self.lease_us))
 
+    def next_unit_us(self, state: LimitState, now_us: int) -> int:
+        """Nobody knows when a holder ends."""
+        del state, now_us
+        return 0
+
     def kept_for_us(self, state: State, now_us: int) -> int:
         """Until the last lease ends."""
         return max([0, *(int(end) - now_us for _, end in state)])
-
-    def shared_by(self, environments: int) -> Slots:
-        """Return one environment's share; at least one slot."""
-        return Slots(max(1, self.slots // environments), self.lease_us)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 NEVER = -1
+SLOTS = "c"  # the one kind whose units are held by somebody for a while
 
 # What a store keeps of one limit: whole numbers, or, for slots, (holder, end of lease) pairs.
 State = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LimitState:
+class LimitState(NamedTuple):
     """What one limit answered.
 
     Attributes:
@@ -32,8 +31,7 @@ class LimitState:
     counts: State = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What became of one charge against one limit.
 
     Attributes:
@@ -53,8 +51,7 @@ class Decision:
         return self.charged if charged and self.allowed else self.uncharged
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the asker brings along, so that no store has to be trusted to remember everything.
 
     Attributes:
@@ -81,8 +78,8 @@ class Rule(Protocol):
     def corrected(self, state: State | None, now_us: int, units: int, known: Known) -> State:
         """Return the state after `units` more were found to be due, or fewer if negative; never refuses."""
 
+    def next_unit_us(self, state: LimitState, now_us: int) -> int:
+        """Microseconds until something comes back; 0: nobody can say, for it depends on when others end."""
+
     def kept_for_us(self, state: State, now_us: int) -> int:
         """Microseconds after which the state says no more than none at all would."""
-
-    def shared_by(self, environments: int) -> Rule:
-        """Return a fair share of the limit, for one of so many environments that must enforce it alone."""

@@ -10,7 +10,7 @@ ITU-T I.371 as in `token_bucket`. nginx's `limit_req` without `nodelay` is the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from tidegate.algorithms.decision import Decision, Known, LimitState, State
@@ -40,7 +40,7 @@ class Drain:
             return Decision(allowed=False, kept=(start,), charged=refused, uncharged=refused)
         after = start + cost * self.interval_us
         standing = LimitState(allowed=True, remaining=self._room(wait), retry_after_us=0, debt_us=wait, wait_us=wait)
-        reserved = replace(standing, remaining=self._room(after - now_us), debt_us=after - now_us)
+        reserved = standing._replace(remaining=self._room(after - now_us), debt_us=after - now_us)
         return Decision(allowed=True, kept=(after,), charged=reserved, uncharged=standing)
 
     def corrected(self, state: State | None, now_us: int, units: int, known: Known) -> State:
@@ -48,13 +48,14 @@ class Drain:
         start = start_of_debt(state[0] if state else None, now_us, known.debt_us)
         return (max(now_us, start + units * self.interval_us),)
 
+    def next_unit_us(self, state: LimitState, now_us: int) -> int:
+        """One interval."""
+        del state, now_us
+        return self.interval_us
+
     def kept_for_us(self, state: State, now_us: int) -> int:
         """Until the next start may be at once."""
         return max(0, int(state[0]) - now_us)
-
-    def shared_by(self, environments: int) -> Drain:
-        """Return the pace of one of so many environments."""
-        return Drain(self.interval_us * environments, self.max_wait_us)
 
     def _room(self, wait_us: int) -> int:
         """How many requests of cost 1 could still reserve a start now."""

@@ -57,14 +57,21 @@ class Period:
         start, used = self.used(state, known)
         return (start, max(0, used + units))
 
+    def next_unit_us(self, state: LimitState, now_us: int) -> int:
+        """Until the period ends."""
+        del state
+        return max(1, self.end_us - now_us)
+
     def kept_for_us(self, state: State, now_us: int) -> int:
         """Until the period ends; a store whose clock is ahead keeps it no shorter than a second."""
         del state
         return max(1_000_000, self.end_us - now_us)
 
-    def shared_by(self, environments: int) -> Period:
-        """Return one environment's share of the quota; at least one unit, where there are fewer than environments."""
-        return Period(self.start_us, self.end_us, max(1, self.quota // environments))
+    def evenly_used(self, state: State | None, now_us: int, known: Known) -> State:
+        """Return the units of a period of which a store knows too little: as if they were used at an even pace."""
+        start, used = self.used(state, known)
+        passed = min(max(0, now_us - self.start_us), self.end_us - self.start_us)
+        return (start, max(used, self.quota * passed // (self.end_us - self.start_us)))
 
     def _retry_after_us(self, now_us: int, cost: int) -> int:
         return NEVER if cost > self.quota else max(1, self.end_us - now_us)

@@ -101,15 +101,25 @@ class Window:
         counts = self.counts(state, now_us, known)
         return Counts(counts.index, max(0, counts.current + units), counts.previous).as_state()
 
+    def next_unit_us(self, state: LimitState, now_us: int) -> int:
+        """Until the window ends: only then does its own count begin to fade."""
+        index = state.counts[0] if state.counts else now_us // 1000 // self.window_ms
+        return max(1000, (index + 1) * self.window_ms * 1000 - now_us)
+
     def kept_for_us(self, state: State, now_us: int) -> int:
         """Until the window after the next begins."""
         return max(0, (int(state[0]) + 2) * self.window_ms * 1000 - now_us)
 
-    def shared_by(self, environments: int) -> Window:
-        """Return one environment's share: a longer window where there would be less than one unit."""
-        if self.quota >= environments:
-            return Window(self.window_ms, self.quota // environments)
-        return Window(-(-self.window_ms * environments // self.quota), 1)
+    def evenly_used(self, state: State | None, now_us: int, known: Known) -> State:
+        """Return the counts of a window of which a store knows too little: as if it had been used at an even pace.
+
+        Then there is no room now, and it comes at that pace: what was counted elsewhere is counted twice by nobody.
+        """
+        counts = self.counts(state, now_us, known)
+        even = Counts(
+            counts.index, self.quota * min(self.window_ms, self._elapsed(counts, now_us)) // self.window_ms, self.quota
+        )
+        return Counts(counts.index, max(counts.current, even.current), max(counts.previous, even.previous)).as_state()
 
     def _elapsed(self, counts: Counts, now_us: int) -> int:
         return max(0, now_us // 1000 - counts.index * self.window_ms)

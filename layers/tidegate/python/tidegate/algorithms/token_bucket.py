@@ -49,13 +49,14 @@ class Bucket:
         base = start_of_debt(state[0] if state else None, now_us, known.debt_us)
         return (max(now_us, base + units * self.interval_us),)
 
+    def next_unit_us(self, state: LimitState, now_us: int) -> int:
+        """One interval."""
+        del state, now_us
+        return self.interval_us
+
     def kept_for_us(self, state: State, now_us: int) -> int:
         """Until the bucket is full again."""
         return max(0, int(state[0]) - now_us)
-
-    def shared_by(self, environments: int) -> Bucket:
-        """Return this bucket's fair share when so many environments must each enforce a part of it alone."""
-        return Bucket(self.interval_us * environments, max(1, self.burst // environments))
 
 
 @dataclass(frozen=True, slots=True)

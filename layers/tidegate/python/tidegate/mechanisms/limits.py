@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from tidegate.algorithms.concurrency import Slots
+from tidegate.algorithms.decision import SLOTS
 from tidegate.http import Headers, Problem, Standing, quota_exceeded, rate_limit_fields, reduced_capacity
 from tidegate.identity import Caller, digest
-from tidegate.limits import Concurrency, Limit, Quota
+from tidegate.limits.limit import Limit
 from tidegate.overrides import NONE, Overrides
 from tidegate.question import Answer, Charge
 from tidegate.routing import RoutePolicy
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(NamedTuple):
     """What one request is charged.
 
     Attributes:
@@ -36,18 +36,17 @@ class Bill:
         """
         made = []
         for limit, charge in zip(self.limits, self.charges, strict=True):
-            due = 0 if isinstance(charge.rule, Slots) else units.get(limit.name, units.get(None, charge.cost))
+            due = 0 if charge.holder else units.get(limit.name, units.get(None, charge.cost))
             if due != charge.cost:
                 made.append(replace(charge, cost=due - charge.cost))
         return tuple(made)
 
     def renewals(self) -> tuple[Charge, ...]:
         """Return what keeps the request's slots, if it has any."""
-        return tuple(replace(charge, cost=0) for charge in self.charges if isinstance(charge.rule, Slots))
+        return tuple(replace(charge, cost=0) for charge in self.charges if charge.holder)
 
 
-@dataclass(frozen=True, slots=True)
-class LimitVerdict:
+class LimitVerdict(NamedTuple):
     """What the limits say of a request.
 
     Attributes:
@@ -63,21 +62,18 @@ class LimitVerdict:
     shadowed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """What a bill depends on beside the route.
 
     Attributes:
         caller: who asks.
         scope: the ASGI scope, for costs that depend on the request.
         now_us: the time, for quotas by the calendar.
-        holder: the request's own name, for slots.
     """
 
     caller: Caller
     scope: Mapping[str, Any]
     now_us: int
-    holder: str
 
 
 def bill(route: RoutePolicy, asking: Asking, namespace: str, overrides: Overrides = NONE) -> Bill:
@@ -104,9 +100,9 @@ def subject(namespace: str, caller: Caller) -> str:
 def _same_for_all(route: RoutePolicy, namespace: str, overrides: Overrides, *, unknown: bool) -> Bill | None:
     """Return the bill of every caller without an organisation, if nothing in it depends on the request."""
     placed = _applying(route, overrides, unknown=unknown, organised=False)
-    if any(callable(limit.cost) or isinstance(limit, Quota | Concurrency) for _, limit in placed):
+    if any(limit.of_the_moment for _, limit in placed):
         return None
-    anybody = Asking(Caller(""), {}, 0, "")
+    anybody = Asking(Caller(""), {}, 0)
     charges = tuple(_charge(route, place, limit, anybody, namespace) for place, limit in placed)
     return Bill(tuple(limit for _, limit in placed), charges)
 
@@ -135,7 +131,7 @@ def _charge(route: RoutePolicy, place: int, limit: Limit, asking: Asking, namesp
         limit.cost(asking.scope) if callable(limit.cost) else limit.cost,
         subject=_route_subject(namespace, "" if limit.shared else route.route) if limit.per == "route" else "",
         shadow=limit.shadow,
-        holder=asking.holder if isinstance(rule, Slots) else "",
+        holder=uuid.uuid4().hex if rule.kind == SLOTS else "",
     )
 
 

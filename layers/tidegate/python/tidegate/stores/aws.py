@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate.errors import FaultKind, StoreUnavailableError
 
@@ -44,6 +44,16 @@ class Written:
     item: Item
 
 
+class Listener(Protocol):
+    """Learns from every answer, whatever it says: see `ReferenceClock`."""
+
+    def sent_us(self) -> int:
+        """Return the time to give to `heard`: that at which a request is sent."""
+
+    def heard(self, answer: Any, sent_us: int) -> None:
+        """Learn from an answer of botocore's."""
+
+
 class DynamoClient:
     """Calls DynamoDB; thread-safe.
 
@@ -51,12 +61,20 @@ class DynamoClient:
         timeouts: bounds on every call.
         endpoint_url: another address than AWS's; boto's own `AWS_ENDPOINT_URL` is honoured without it.
         region: the region; boto's own settings if None.
+        listener: learns from the answers.
     """
 
-    def __init__(self, timeouts: DynamoTimeouts, endpoint_url: str | None = None, region: str | None = None) -> None:
+    def __init__(
+        self,
+        timeouts: DynamoTimeouts,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        listener: Listener | None = None,
+    ) -> None:
         self._timeouts = timeouts
         self._endpoint_url = endpoint_url
         self._region = region
+        self._listener = listener
         self._client: Any = None
         self._lock = Lock()
 
@@ -72,7 +90,7 @@ class DynamoClient:
         """
         client = self._made()
         try:
-            return dict(client._make_api_call(operation, arguments))  # noqa: SLF001  every public method ends here
+            return self._heard(client, operation, arguments)
         except Exception as error:
             raise unavailable(error) from error
 
@@ -84,14 +102,24 @@ class DynamoClient:
         """
         client = self._made()
         try:
-            answer = client._make_api_call(  # noqa: SLF001  as above
-                operation, {"ReturnValuesOnConditionCheckFailure": "ALL_OLD", **arguments}
-            )
+            answer = self._heard(client, operation, {"ReturnValuesOnConditionCheckFailure": "ALL_OLD", **arguments})
         except client.exceptions.ConditionalCheckFailedException as refused:
             return Written(done=False, item=refused.response.get("Item") or {})
         except Exception as error:
             raise unavailable(error) from error
         return Written(done=True, item=answer.get("Attributes") or {})
+
+    def _heard(self, client: Any, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if self._listener is None:
+            return dict(client._make_api_call(operation, arguments))  # noqa: SLF001  every public method ends here
+        sent_us = self._listener.sent_us()
+        try:
+            answer = dict(client._make_api_call(operation, arguments))  # noqa: SLF001  as above
+        except Exception as error:
+            self._listener.heard(getattr(error, "response", None), sent_us)
+            raise
+        self._listener.heard(answer, sent_us)
+        return answer
 
     def _made(self) -> Any:
         if self._client is None:

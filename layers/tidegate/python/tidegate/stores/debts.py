@@ -67,15 +67,23 @@ class Debts:
         charges = tuple(_carrying(charge, tale, now) for charge, tale in zip(question.charges, known, strict=True))
         return replace(question, charges=charges)
 
-    def heard(self, question: Question, answer: Answer, asked: Moment) -> None:
-        """Note what a store said, as of the moment it was asked: later would make each debt grow by the delay."""
+    def heard(self, question: Question, answer: Answer, asked: Moment, *, buckets: bool = True) -> None:
+        """Note what a store said, as of the moment it was asked: later would make each debt grow by the delay.
+
+        Args:
+            question: what was asked.
+            answer: what was said.
+            asked: when.
+            buckets: whether the buckets' debts count elsewhere: one that many share out, or that goes by the
+                fallback's clock, says nothing of the fleet's.
+        """
         if not answer.limits:
             return
         with self._lock:
             for charge, state in zip(question.charges, answer.limits, strict=True):
                 key = (question.subject_of(charge), charge.key)
                 tale = _tale(charge, state, asked)
-                if tale is None:
+                if tale is None or (isinstance(tale, Moment) and not buckets):
                     continue
                 before = self._known.get(key)
                 self._known[key] = tale if before is None else _later(before, tale, asked)

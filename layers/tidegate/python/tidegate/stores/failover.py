@@ -1,22 +1,26 @@
 """The ladder: Redis, then DynamoDB, then this environment's memory.
 
-What a change of store could lose is carried along: with each question goes what this environment last heard of
-its buckets (see `debts`). So no number of changes lets it admit more than burst + rate * time, and a caller
-within its limits notices none of them.
+Over all three together and any number of changes a bucket admits burst + rate * time, and one token more: each
+store's buckets refill only while it decides. Redis' clock stands still while the fleet is away (see `standstill`),
+DynamoDB's goes only while the fleet is on it, and it begins without a burst (see `ladder_clock`); when both are gone,
+each environment enforces its share (see `shares`). What this environment last heard of a limit goes with each question
+(see `debts`), so that a store which has lost its memory gives nothing twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
-from tidegate.algorithms.token_bucket import Bucket
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
-from tidegate.question import Answer, Charge, Question, Settlement
+from tidegate.question import Answer, Charge, Fleet, Question, Settlement
 from tidegate.stores.debts import Debts, Moment
+from tidegate.stores.fleet import FleetView
 from tidegate.stores.memory import MemoryStore
+from tidegate.stores.shares import Shares
 from tidegate.stores.tracked import StoreState, TrackedStore
+
+Watcher = Callable[[Question, Answer], None]
 
 
 class FailoverStore:
@@ -26,16 +30,27 @@ class FailoverStore:
         rungs: stores that the fleet shares, the preferred one first.
         last: this environment's memory, asked when none of them answers.
         clock: where the time comes from.
+        view: the fleet's size; one environment if None.
+        watchers: told what the preferred store has decided.
     """
 
     name = "failover"
 
-    def __init__(self, rungs: Sequence[TrackedStore], last: MemoryStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        rungs: Sequence[TrackedStore],
+        last: MemoryStore,
+        clock: Clock,
+        view: FleetView | None = None,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
         self._rungs = rungs
         self._last = last
         self._current = rungs[0].name if rungs else last.name
         self._debts = Debts(clock)
-        self._environments = 1
+        self._view = view or FleetView(clock, Fleet())
+        self._shares = Shares(clock)
+        self._watchers = watchers
 
     @property
     def states(self) -> tuple[StoreState, ...]:
@@ -56,8 +71,12 @@ class FailoverStore:
                 answer = rung.ask(lambda store: store.admit(carried))
             except StoreUnavailableError:
                 continue
-            if answer.environments is not None:
-                self._environments = answer.environments
+            if answer.fleet is not None:
+                self._view.heard(answer.fleet)
+            self._shares.ended()
+            if rung is self._rungs[0]:
+                for watch in self._watchers:
+                    watch(question, answer)
             return self._noted(question, answer, asked)
         return self._alone(carried)
 
@@ -108,24 +127,10 @@ class FailoverStore:
         if self._rungs and question.on_outage != "share":
             return Answer(admitted=question.on_outage == "allow", limits=(), claim=None, store="none")
         asked = self._debts.now()
-        return self._noted(question, self._last.admit(_shared(question, self._environments)), asked)
+        return self._noted(question, self._last.admit(self._shares.of(question, self._view.fleet)), asked)
 
     def _noted(self, question: Question, answer: Answer, asked: Moment) -> Answer:
         self._current = answer.store
-        self._debts.heard(question, answer, asked)
+        of_all = answer.store == self._rungs[0].name if self._rungs else True
+        self._debts.heard(question, answer, asked, buckets=of_all or self._view.fleet.environments == 1)
         return answer
-
-
-def _shared(question: Question, environments: int) -> Question:
-    """Return the question as one of so many environments must ask it when each enforces its share alone."""
-    if environments <= 1:
-        return question
-    return replace(question, charges=tuple(_shared_charge(charge, environments) for charge in question.charges))
-
-
-def _shared_charge(charge: Charge, environments: int) -> Charge:
-    """Return the charge against a share of the limit, deep enough for what the whole would admit."""
-    share = charge.rule.shared_by(environments)
-    if isinstance(charge.rule, Bucket) and isinstance(share, Bucket):
-        share = replace(share, burst=max(share.burst, min(charge.cost, charge.rule.burst)))
-    return replace(charge, rule=share)

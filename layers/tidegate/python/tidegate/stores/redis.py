@@ -12,12 +12,15 @@ from dataclasses import replace
 from typing import Any
 
 from tidegate.clock import Clock
-from tidegate.question import Answer, Charge, Granted, Question, Settlement, Unknown
+from tidegate.errors import StoreUnavailableError
+from tidegate.question import Answer, Charge, Fleet, Granted, Question, Settlement, Unknown
+from tidegate.stores.away import Away
 from tidegate.stores.connection import RedisTarget, Transport, transport_to
 from tidegate.stores.redis_faults import NoScriptError, unavailable
 from tidegate.stores.redis_scripts import (
     HEARTBEAT,
     Call,
+    Ladder,
     admit_call,
     correct_call,
     read_claim,
@@ -28,6 +31,7 @@ from tidegate.stores.resp import Command
 
 HEARTBEAT_EVERY_S = 5
 GONE_AFTER_S = 15
+_UNHEARD = "0:0:0:0"
 
 
 class RedisStore:
@@ -46,32 +50,41 @@ class RedisStore:
         self._transport: Transport = transport_to(target)
         self._cluster = target.cluster
         self._fleet_key = f"tidegate:{{fleet:{namespace}}}"
+        self._ladder_key = f"tidegate:{{fleet:{namespace}}}:ladder"
+        self._ladder = Ladder(() if self._cluster else (self._ladder_key,), _UNHEARD if self._cluster else "0")
+        self.away = Away(clock)
         self._environment_id = environment_id
         self._clock = clock
         self._next_heartbeat = 0.0
+        self._life = 0
+        self._environments = 1
+        self._fleet: Fleet | None = None
 
     def admit(self, question: Question) -> Answer:
         """Ask everything in one round trip; every few seconds a heartbeat rides along."""
         parts = _parts(question) if self._cluster else [question.charges]
-        calls = [admit_call(question, charges, question.claim if i == 0 else None) for i, charges in enumerate(parts)]
+        calls = [
+            admit_call(question, charges, question.claim if i == 0 else None, self._ladder)
+            for i, charges in enumerate(parts)
+        ]
         now = self._clock.monotonic()
         beats = now >= self._next_heartbeat
         if beats:
-            calls.append(Call(HEARTBEAT, [self._fleet_key], [self._environment_id, GONE_AFTER_S]))
+            calls.append(self._heartbeat())
         replies = self._evaluate(calls)
         if beats:
-            self._next_heartbeat = now + HEARTBEAT_EVERY_S
-        environments = int(replies[-1]) if beats else None
+            self._heard(replies[-1], now)
+        fleet, self._fleet = self._fleet, None
         if len(parts) == 1:
-            return _answer(question.charges, replies[0], environments)
-        return self._together(question, parts, replies, environments)
+            return _answer(question.charges, replies[0], fleet)
+        return self._together(question, parts, replies, fleet)
 
     def settle(self, settlement: Settlement) -> bool:
         """Store the answer for replays, release or renew a claim that Redis holds, and put charges right, at once."""
         calls = []
         if settlement.claim is not None:
             calls.append(settle_call(settlement))
-        calls += [correct_call(settlement.subject, charges) for charges in self._grouped(settlement)]
+        calls += [correct_call(settlement.subject, charges, self._ladder) for charges in self._grouped(settlement)]
         if not calls:
             return True
         done = self._evaluate(calls)
@@ -80,16 +93,48 @@ class RedisStore:
     def probe(self, patience_s: float | None = None) -> None:
         """Write a key that expires: a replica, a full memory and a hung server all refuse that.
 
-        The connections' timeouts bound it; a Redis that needs more patience can't decide either.
+        The connections' timeouts bound it; a Redis that needs more patience can't decide either. Who comes back says
+        here for how long it was away, before it asks for anything.
         """
         del patience_s
-        [reply] = self._transport.send([("SET", "tidegate:probe", self._environment_id, "PX", 1000)])
+        try:
+            [reply] = self._transport.send([("SET", "tidegate:probe", self._environment_id, "PX", 1000)])
+        except StoreUnavailableError:
+            self.away.failed()
+            raise
         if isinstance(reply, Exception):
+            self.away.failed()
             raise unavailable(reply)
+        if self.away.since is not None:
+            [reply] = self._evaluate([self._heartbeat()])
+            self._heard(reply, self._clock.monotonic())
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
         self._transport.close()
+
+    def _heartbeat(self) -> Call:
+        absence = self.away.absence
+        return Call(
+            HEARTBEAT,
+            [self._fleet_key, self._ladder_key],
+            [
+                self._environment_id,
+                GONE_AFTER_S,
+                self._life,
+                absence.away_us,
+                absence.used_us,
+                self._environments,
+            ],
+        )
+
+    def _heard(self, reply: Sequence[int], now: float) -> None:
+        """Note what the heartbeat's answer says of the ladder, and, for the next answer, of the fleet."""
+        self._environments, rank, self._life, *clock = (int(number) for number in reply)
+        self._next_heartbeat = now + HEARTBEAT_EVERY_S
+        self.away.returned()
+        self._ladder = replace(self._ladder, told=":".join(map(str, clock)) if self._cluster else str(self._life))
+        self._fleet = Fleet(self._environments, rank)
 
     def _grouped(self, settlement: Settlement) -> list[tuple[Charge, ...]]:
         """The corrections by what one evaluation may touch."""
@@ -100,10 +145,10 @@ class RedisStore:
         return _parts(Question(settlement.subject, settlement.corrections))
 
     def _together(
-        self, question: Question, parts: list[tuple[Charge, ...]], replies: list[Any], environments: int | None
+        self, question: Question, parts: list[tuple[Charge, ...]], replies: list[Any], fleet: Fleet | None
     ) -> Answer:
         """Sum up what several slots said; if one refuses, the others give back what they charged."""
-        answers = [_answer(charges, reply, environments) for charges, reply in zip(parts, replies, strict=False)]
+        answers = [_answer(charges, reply, fleet) for charges, reply in zip(parts, replies, strict=False)]
         known = answers[0].claim is not None and not isinstance(answers[0].claim, Granted | Unknown)
         admitted = known or all(answer.admitted for answer in answers)
         if known or not admitted:
@@ -115,7 +160,7 @@ class RedisStore:
         }
         limits = tuple(states[charge] for charge in question.charges)
         claim = Unknown() if not admitted and isinstance(answers[0].claim, Granted) else answers[0].claim
-        return Answer(admitted, limits, claim, self.name, environments)
+        return Answer(admitted, limits, claim, self.name, fleet)
 
     def _take_back(
         self, question: Question, parts: list[tuple[Charge, ...]], answers: list[Answer], *, claimed: bool
@@ -125,14 +170,22 @@ class RedisStore:
         for i, (charges, answer) in enumerate(zip(parts, answers, strict=True)):
             charged = [c for c, s in zip(charges, answer.limits, strict=True) if s.allowed]
             if answer.admitted and charged and not question.peek and not (i == 0 and known):
-                calls.append(correct_call(question.subject, [replace(c, cost=-c.cost) for c in charged]))
+                calls.append(correct_call(question.subject, [replace(c, cost=-c.cost) for c in charged], self._ladder))
         if claimed and question.claim is not None:
             calls.append(settle_call(Settlement(question.subject, question.claim, None, fenced=True)))
         if calls:
             self._evaluate(calls)
 
     def _evaluate(self, calls: Sequence[Call]) -> list[Any]:
-        """Run scripts by digest; those that the server doesn't know (it restarted) are sent whole, once."""
+        """Run scripts by digest, and remember when that fails: then this environment is away."""
+        try:
+            return self._evaluated(calls)
+        except StoreUnavailableError:
+            self.away.failed()
+            raise
+
+    def _evaluated(self, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts; those that the server doesn't know (it restarted) are sent whole, once."""
         replies = self._transport.send([_command("EVALSHA", call.script.sha, call) for call in calls])
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
@@ -158,7 +211,5 @@ def _parts(question: Question) -> list[tuple[Charge, ...]]:
     return [part for i, part in enumerate(parts) if part or (i == 0 and question.claim)] or [()]
 
 
-def _answer(charges: Sequence[Charge], reply: Sequence[Any], environments: int | None) -> Answer:
-    return Answer(
-        bool(reply[0]), read_limits(reply, charges), read_claim(reply, charges), RedisStore.name, environments
-    )
+def _answer(charges: Sequence[Charge], reply: Sequence[Any], fleet: Fleet | None) -> Answer:
+    return Answer(bool(reply[0]), read_limits(reply, charges), read_claim(reply, charges), RedisStore.name, fleet)

@@ -50,12 +50,20 @@ class Script:
         return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
-LIMITS = ("limits.lua", "token_bucket.lua", "leaky_bucket.lua", "sliding_window.lua", "quota.lua", "concurrency.lua")
+LIMITS = (
+    "limits.lua",
+    "ladder.lua",
+    "token_bucket.lua",
+    "leaky_bucket.lua",
+    "sliding_window.lua",
+    "quota.lua",
+    "concurrency.lua",
+)
 ADMIT = Script.of(*LIMITS, "claim.lua", "admit.lua")
 CORRECT = Script.of(*LIMITS, "correct.lua")
 SETTLE = Script.of("settle.lua")
 RENEW = Script.of("renew.lua")
-HEARTBEAT = Script.of("heartbeat.lua")
+HEARTBEAT = Script.of("limits.lua", "ladder.lua", "heartbeat.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,19 @@ class Call:
     script: Script
     keys: Sequence[str]
     arguments: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """What an evaluation is told of the ladder (see `ladder.lua`).
+
+    Attributes:
+        keys: the ladder's key, where one node has all keys.
+        told: the life of the server's memory that is known, or, for a cluster, the buckets' clock as it was heard last.
+    """
+
+    keys: tuple[str, ...]
+    told: str
 
 
 def claim_key(subject: str, request: ClaimRequest) -> str:
@@ -78,22 +99,23 @@ def limit_key(subject: str, charge: Charge) -> str:
     return f"tidegate:{{{subject}}}:{charge.key}" + ("" if kind == "b" else f":{kind}")
 
 
-def admit_call(question: Question, charges: Sequence[Charge], claim: ClaimRequest | None) -> Call:
+def admit_call(question: Question, charges: Sequence[Charge], claim: ClaimRequest | None, ladder: Ladder) -> Call:
     """Put a question, or the part of it that lies in one hash slot."""
     keys = [limit_key(question.subject_of(charge), charge) for charge in charges]
-    arguments: list[Any] = [len(charges), 0 if claim is None else 1, 1 if question.peek else 0]
+    arguments: list[Any] = [len(charges), 0 if claim is None else 1, 1 if question.peek else 0, ladder.told]
     for charge in charges:
         arguments += _charge_arguments(charge)
     if claim is not None:
         keys.append(claim_key(question.subject, claim))
         arguments += (claim.fingerprint, claim.attempt_id, claim.hold_ms, claim.lifetime_ms, int(claim.in_redis))
-    return Call(ADMIT, keys, arguments)
+    return Call(ADMIT, [*keys, *ladder.keys], arguments)
 
 
-def correct_call(subject: str, charges: Sequence[Charge]) -> Call:
+def correct_call(subject: str, charges: Sequence[Charge], ladder: Ladder) -> Call:
     """Put right what was charged, in one hash slot."""
     keys = [limit_key(charge.subject or subject, charge) for charge in charges]
-    return Call(CORRECT, keys, [argument for charge in charges for argument in _charge_arguments(charge)])
+    arguments = [argument for charge in charges for argument in _charge_arguments(charge)]
+    return Call(CORRECT, [*keys, *ladder.keys], [ladder.told, *arguments])
 
 
 def settle_call(settlement: Settlement) -> Call:

@@ -1,14 +1,16 @@
 -- The one question, decided at once: every limit is looked at, and charged only if all admit.
 -- A key whose answer is known is answered from it, and charged nothing: a replay costs no more than a refusal.
--- KEYS: one per limit, then the claim's if there is one (ARGV[2] = 1).
--- ARGV: limits, claim?, peek?, then each charge (see limits.lua),
+-- KEYS: one per limit, then the claim's if there is one (ARGV[2] = 1), then the ladder's where one node has them all.
+-- ARGV: limits, claim?, peek?, the ladder as the asker knows it (see ladder.lua), then each charge (see limits.lua),
 --       then fingerprint, attempt, hold ms, lifetime ms, in_redis.
 -- Answer: admitted, then allowed, remaining, retry_after µs, wait µs, debt µs or counts per limit,
 --         then the claim's state and payload.
 
 local limits, with_claim, peek = tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3] == '1'
-local now, c = server_time(), 3 + CHARGE * limits
+local now, c = server_time(), 4 + CHARGE * limits
 local now_ms, claim_key = math.floor(now / 1000), KEYS[limits + 1]
+
+local bucket_now = buckets_clock(ARGV[4], KEYS[#KEYS], now)
 
 local state, payload = 'unknown', ''
 if with_claim then state, payload = recall(claim_key, now_ms, ARGV[c + 1], ARGV[c + 2]) end
@@ -16,8 +18,8 @@ local known = state ~= 'unknown'
 
 local admitted, decisions = true, {}
 for i = 1, limits do
-  local kind, shadow, cost, a, b, brought = charge_at(4 + CHARGE * (i - 1))
-  local decision = decide[kind](KEYS[i], now, cost, a, b, brought)
+  local kind, shadow, cost, a, b, brought = charge_at(5 + CHARGE * (i - 1))
+  local decision = decide[kind](KEYS[i], on_buckets_clock[kind] and bucket_now or now, cost, a, b, brought)
   admitted = admitted and (decision.allowed or shadow)
   decisions[i] = decision
 end

@@ -15,4 +15,7 @@ decide.d = function(key, now, cost, interval, max_wait, known)
   }
 end
 
-correct.d = correct.b
+correct.d = function(key, now, units, interval, _, known)
+  local base = start_of_debt(redis.call('GET', key), now, tonumber(known))
+  return tat_kept(math.max(now, base + units * interval), now)
+end

@@ -4,6 +4,9 @@
 
 local decide, correct = {}, {}
 
+-- When Redis' memory was born on the buckets' clock (see ladder.lua): a bucket that it doesn't keep held one token then.
+local born = 0
+
 local function server_time()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000000 + tonumber(time[2])

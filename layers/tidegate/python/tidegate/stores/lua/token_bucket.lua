@@ -19,14 +19,19 @@ local function take(stored, now, interval, burst, cost, known_debt)
   return false, moved, base, cost <= burst and moved - now - depth or -1
 end
 
+-- It is kept for a minute after it is full again: what an outage takes off its clock mustn't be forgotten.
 local function tat_kept(tat, now)
-  return { string.format('%.0f', tat), math.ceil((tat - now) / 1000) + 1 }
+  return { string.format('%.0f', tat), math.ceil((tat - now) / 1000) + 60001 }
+end
+
+local function tat_of(key, interval, burst)
+  return redis.call('GET', key) or (born > 0 and born + interval * (burst - 1)) or nil
 end
 
 decide.b = function(key, now, cost, interval, burst, known)
   local depth = interval * burst
   local allowed, moved, base, retry_after =
-    take(redis.call('GET', key), now, interval, burst, cost, tonumber(known))
+    take(tat_of(key, interval, burst), now, interval, burst, cost, tonumber(known))
   return {
     allowed = allowed, retry_after = retry_after, wait = 0, kept = tat_kept(moved, now),
     uncharged = { tokens(base, now, interval, depth), base - now },
@@ -34,7 +39,7 @@ decide.b = function(key, now, cost, interval, burst, known)
   }
 end
 
-correct.b = function(key, now, units, interval, _, known)
-  local base = start_of_debt(redis.call('GET', key), now, tonumber(known))
+correct.b = function(key, now, units, interval, burst, known)
+  local base = start_of_debt(tat_of(key, interval, burst), now, tonumber(known))
   return tat_kept(math.max(now, base + units * interval), now)
 end

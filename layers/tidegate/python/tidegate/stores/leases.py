@@ -1,0 +1,224 @@
+"""Hot keys in DynamoDB: several tokens in one write, spent here.
+
+One item takes a thousand writes a second. An environment that asks for the same tokens again and again leases as many
+as it will need until its next write is due, but no more than a part of what the bucket holds; it spends them without
+asking, and gives back what it hasn't spent within a second. A refusal is remembered until a token is due. What few ask
+for costs one write each, and is exact. Tokens are charged when they are leased, so a lease that is lost admits less.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
+from threading import Lock
+
+from tidegate.algorithms.decision import NEVER
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.clock import Clock
+from tidegate.question import Answer, Charge, Question, Settlement
+from tidegate.stores.background import Background
+from tidegate.stores.base import Store
+from tidegate.stores.fleet import FleetView
+
+# Of the thousand writes a second; a decision may need two, and a bucket may lie beside others in its item.
+WRITES_PER_S = 250
+HOT_PER_S = 5.0
+LEASED_FOR_S = 1.0
+_LONGEST_REFUSAL_S = 0.25
+_SHORTEST_S = 0.05
+_MOST_PARTS = 4
+
+_Key = tuple[tuple[str, str, Bucket, int], ...]
+
+
+@dataclass(slots=True)
+class Lease:
+    """What this environment holds of one question's buckets, and how often it is asked.
+
+    Attributes:
+        question: the question, for one request.
+        left: requests that are paid for.
+        until, refused_until: monotonic seconds.
+        answer: the latest answer.
+        paid: the latest that admitted.
+        counting_since, count, rate_per_s: how often it is asked.
+    """
+
+    question: Question
+    left: int = 0
+    until: float = 0.0
+    refused_until: float = 0.0
+    answer: Answer | None = None
+    paid: Answer | None = None
+    counting_since: float = 0.0
+    count: int = 0
+    rate_per_s: float = field(default=0.0)
+
+    def asked(self, now: float) -> None:
+        """Count a request."""
+        past = now - self.counting_since
+        if past >= 1:
+            self.rate_per_s = self.count / past if past < 2 else 0.0
+            self.counting_since, self.count = now, 0
+        self.count += 1
+
+    @property
+    def per_s(self) -> float:
+        """Requests a second."""
+        return max(self.rate_per_s, self.count)
+
+    def room(self, fleet: int, gap_s: float) -> int:
+        """How many requests may be leased at once, so that the others are left enough."""
+        known = self.answer.limits if self.answer is not None else ()
+        holds = min(
+            (state.remaining // c.cost for c, state in zip(self.question.charges, known, strict=False)), default=0
+        )
+        refills = min(gap_s * 2e6 / (_bucket(c).interval_us * c.cost * fleet) for c in self.question.charges)
+        return max(1, holds // min(fleet + 1, _MOST_PARTS), int(refills))
+
+
+class Leases:
+    """A store that asks another one less often for buckets that are asked for all the time.
+
+    Args:
+        store: what decides.
+        clock: where the time comes from.
+        view: the fleet's size.
+        background: where tokens are given back.
+        capacity: questions remembered.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, view: FleetView, background: Background, capacity: int = 1000
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._view = view
+        self._background = background
+        self._capacity = capacity
+        self._leases: OrderedDict[_Key, Lease] = OrderedDict()
+        self._lock = Lock()
+        self._swept_at = -inf
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self._store.name
+
+    def admit(self, question: Question) -> Answer:
+        """Decide from a lease, from a refusal that still stands, or by asking."""
+        key = _key(question)
+        if key is None or question.peek:
+            return self._store.admit(question)
+        now = self._clock.monotonic()
+        self._sweep_if_due(now)
+        with self._lock:
+            lease = self._lease(key, question, now)
+            known = self._from(lease, now)
+            if known is not None:
+                return known
+            wanted = self._wanted(lease)
+        return self._asked(lease, question, wanted, now)
+
+    def settle(self, settlement: Settlement) -> bool:
+        """Settle in the store."""
+        return self._store.settle(settlement)
+
+    def probe(self, patience_s: float | None = None) -> None:
+        """Probe the store."""
+        self._store.probe(patience_s)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    def give_back(self, *_: object) -> None:
+        """Give everything back: another store decides."""
+        if self._leases:
+            self._background.submit("leases", lambda: self._sweep(inf))
+
+    def _lease(self, key: _Key, question: Question, now: float) -> Lease:
+        lease = self._leases.get(key)
+        if lease is None:
+            lease = self._leases[key] = Lease(question, counting_since=now)
+        self._leases.move_to_end(key)
+        lease.asked(now)
+        return lease
+
+    def _sweep_if_due(self, now: float) -> None:
+        if now - self._swept_at >= LEASED_FOR_S:
+            self._swept_at = now
+            self._background.submit("leases", lambda: self._sweep(now))
+
+    def _from(self, lease: Lease, now: float) -> Answer | None:
+        """What is known without asking."""
+        if lease.left > 0 and now < lease.until:
+            lease.left -= 1
+            return lease.paid
+        return lease.answer if now < lease.refused_until else None
+
+    def _gap_s(self) -> float:
+        """Seconds between this environment's writes for one key, so that all together stay below what it takes."""
+        return max(_SHORTEST_S, self._view.fleet.environments / WRITES_PER_S)
+
+    def _hot(self, lease: Lease) -> bool:
+        return lease.per_s > HOT_PER_S or lease.per_s * self._view.fleet.environments > WRITES_PER_S
+
+    def _wanted(self, lease: Lease) -> int:
+        if not self._hot(lease):
+            return 1
+        gap_s = self._gap_s()
+        return max(1, min(ceil(lease.per_s * gap_s), lease.room(self._view.fleet.environments, gap_s)))
+
+    def _asked(self, lease: Lease, question: Question, wanted: int, now: float) -> Answer:
+        answer = self._store.admit(_times(question, wanted))
+        if not answer.admitted and wanted > 1:
+            # As many as there are; and one, if there is none, to learn when there will be.
+            holds = min(s.remaining // c.cost for c, s in zip(question.charges, answer.limits, strict=True))
+            wanted = max(1, min(wanted, holds))
+            answer = self._store.admit(_times(question, wanted))
+        with self._lock:
+            lease.question, lease.answer = question, answer
+            if answer.admitted:
+                lease.paid = answer
+                lease.left, lease.until = lease.left + wanted - 1, now + LEASED_FOR_S
+            elif self._hot(lease):
+                lease.refused_until = now + self._refused_for_s(answer)
+        return answer
+
+    def _refused_for_s(self, answer: Answer) -> float:
+        waits = [state.retry_after_us for state in answer.limits if not state.allowed]
+        longest = _LONGEST_REFUSAL_S if NEVER in waits else max(waits, default=0) / 1_000_000
+        return max(min(longest, _LONGEST_REFUSAL_S), self._gap_s())
+
+    def _sweep(self, now: float) -> None:
+        """Give back what wasn't spent in time, and forget what isn't asked for."""
+        with self._lock:
+            due = [(lease, lease.left) for lease in self._leases.values() if lease.left and lease.until <= now]
+            for lease, _ in due:
+                lease.left = 0
+            while len(self._leases) > self._capacity:
+                self._leases.popitem(last=False)
+        for lease, left in due:
+            back = tuple(replace(charge, cost=-left * charge.cost) for charge in lease.question.charges)
+            self._store.settle(Settlement(lease.question.subject, None, None, fenced=False, corrections=back))
+
+
+def _key(question: Question) -> _Key | None:
+    """What makes two questions the same; None: not all of it can be leased."""
+    if any(not isinstance(c.rule, Bucket) or c.shadow or c.cost < 1 for c in question.charges) or not question.charges:
+        return None
+    return tuple((question.subject_of(c), c.key, _bucket(c), c.cost) for c in question.charges)
+
+
+def _bucket(charge: Charge) -> Bucket:
+    if not isinstance(charge.rule, Bucket):
+        raise TypeError(f"{charge.rule!r} is no bucket")
+    return charge.rule
+
+
+def _times(question: Question, requests: int) -> Question:
+    if requests == 1:
+        return question
+    return replace(question, charges=tuple(replace(c, cost=c.cost * requests) for c in question.charges))

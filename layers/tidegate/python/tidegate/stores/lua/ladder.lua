@@ -1,0 +1,71 @@
+-- The clock by which buckets refill: tidegate/algorithms/standstill.py is the same in Python, and the truth.
+-- A hash beside the fleet: life, stood, seen, back, held_from, held_until, growing, born (all µs).
+
+local SPREAD, KEPT_LONGER, LADDER_KEPT_MS = 1200000, 60000000, 40 * 86400000
+-- Decisions are signs of life, too: this many µs apart.
+local SEEN_EVERY = 50000
+
+local function stand_of(key)
+  local kept = redis.call('HMGET', key, 'life', 'stood', 'seen', 'back', 'held_from', 'held_until', 'growing', 'born')
+  local n = {}
+  for i = 1, 8 do n[i] = tonumber(kept[i]) or 0 end
+  return {
+    life = n[1], stood = n[2], seen = n[3], back = n[4], held_from = n[5], held_until = n[6], growing = n[7], born = n[8],
+  }
+end
+
+local function keep_stand(key, stand)
+  local flat = {}
+  for name, value in pairs(stand) do
+    flat[#flat + 1], flat[#flat + 2] = name, string.format('%.0f', value)
+  end
+  redis.call('HSET', key, unpack(flat))
+  redis.call('PEXPIRE', key, LADDER_KEPT_MS)
+end
+
+local function stand_now(stand, server)
+  return (server < stand.held_until and stand.held_from or server) - stand.stood
+end
+
+-- The memory was lost if somebody remembers another life of it; the first one who does says so for all.
+local function stand_since_loss(key, stand, life, server)
+  if life == 0 or life == stand.life or stand.born > 0 then return stand end
+  stand = {
+    life = stand.life > 0 and stand.life or server, stood = 0, seen = server, back = server,
+    held_from = server, held_until = server + SPREAD, growing = 0, born = server,
+  }
+  keep_stand(key, stand)
+  return stand
+end
+
+local function stand_returned(stand, server, away_us, used_us, environments)
+  local away = math.max(server - away_us, stand.back)
+  local seen = math.min(server, math.max(away, stand.seen))
+  local stood = server - seen + math.floor(math.min(seen - away, used_us) / environments)
+  if server < stand.held_until then
+    stand.held_from = stand.held_from + stood
+  else
+    stand.held_from, stand.held_until = server, environments > 1 and server + math.min(SPREAD, server - seen) or server
+  end
+  stand.stood, stand.seen, stand.back, stand.growing = stand.stood + stood, server, server, stand.growing + stood
+  if stand.growing >= KEPT_LONGER then stand.growing, stand.born = 0, stand_now(stand, server) end
+end
+
+-- The time on the buckets' clock. On one node the asker says which life of the server's memory it knows, and the hash
+-- is read; on a cluster it brings `stood:held_from:held_until:born` as it heard them last.
+local on_buckets_clock = { b = true, d = true }
+
+local function buckets_clock(told, key, server)
+  local stood, held_from, held_until, known_born = string.match(told, '^(%d+):(%d+):(%d+):(%d+)$')
+  if stood then
+    born = tonumber(known_born)
+    return stand_now(
+      { stood = tonumber(stood), held_from = tonumber(held_from), held_until = tonumber(held_until) }, server)
+  end
+  local stand = stand_since_loss(key, stand_of(key), tonumber(told), server)
+  if stand.life > 0 and server - stand.seen > SEEN_EVERY then
+    redis.call('HSET', key, 'seen', string.format('%.0f', server))
+  end
+  born = stand.born
+  return stand_now(stand, server)
+end

@@ -1,0 +1,70 @@
+"""The time that environments have in common: DynamoDB's, read off the `Date` field of its answers.
+
+DynamoDB has no clock to lend, but each answer says at which second it was made. At that moment this environment's
+clock stood between sending and receiving, so each answer bounds the difference of the clocks from both sides, and the
+bounds of many answers close in on it to some milliseconds. Source: Cristian, "Probabilistic clock synchronization"
+(1989); the `Date` field: RFC 9110 section 6.6.1.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from threading import Lock
+from typing import Any
+
+from tidegate.clock import Clock
+
+_GRAIN_US = 1_000_000
+
+
+class ReferenceClock:
+    """Another clock, put right by what answers say; the clock itself until one was heard. Never goes back.
+
+    Args:
+        clock: this environment's own.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._least, self._most = -inf, inf
+        self._latest_us = 0
+        self._lock = Lock()
+
+    @property
+    def offset_us(self) -> int:
+        """How far this environment's clock is behind."""
+        return 0 if self._most == inf else int(self._least + self._most) // 2
+
+    def wall_us(self) -> int:
+        """Microseconds since the Unix epoch, by DynamoDB's clock."""
+        now_us = self._clock.wall_us() + self.offset_us
+        self._latest_us = max(self._latest_us, now_us)
+        return self._latest_us
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        return self._clock.monotonic()
+
+    def sent_us(self) -> int:
+        """Return the time to give to `heard`: that at which a request is sent."""
+        return self._clock.wall_us()
+
+    def heard(self, answer: Any, sent_us: int) -> None:
+        """Learn from an answer of botocore's; one without a date teaches nothing."""
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date") if answer else None
+        if date:
+            self._bounded_by(date, sent_us, self._clock.wall_us())
+
+    def _bounded_by(self, date: str, sent_us: int, received_us: int) -> None:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415  botocore has imported it by now
+
+        try:
+            made_us = int(parsedate_to_datetime(date).timestamp()) * 1_000_000
+        except ValueError:
+            return
+        least, most = made_us - received_us, made_us + _GRAIN_US - sent_us
+        with self._lock:
+            if least > self._most or most < self._least:  # somebody has set one of the clocks
+                self._least, self._most, self._latest_us = least, most, 0
+            else:
+                self._least, self._most = max(self._least, least), min(self._most, most)

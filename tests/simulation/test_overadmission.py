@@ -1,0 +1,61 @@
+"""The whole ladder in a fleet, in a short form: one bound over every change of store, and it can be broken.
+
+The full table: `python -m tests.simulation.overadmission --seed 1`.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation import overadmission
+from tests.simulation.overadmission import SCENARIOS, simulate, simulate_hot_key
+from tidegate.algorithms.share import part_of
+from tidegate.stores import shares
+from tidegate.stores.debts import Debts
+from tidegate.stores.ladder_clock import LadderClock
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """The same in half a minute of simulated time instead of six."""
+    for name, seconds in (("LOST_S", 8.0), ("BACK_S", 28.0), ("END_S", 33.0)):
+        monkeypatch.setattr(overadmission, name, seconds)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(("environments", "seed"), [(3, 1), (10, 2)])
+def test_no_stretch_of_time_admits_more_than_the_bound(name, environments, seed):
+    outcome = simulate(name, environments, seed)
+    assert outcome.worst <= 1
+    assert outcome.greedy <= 1.1
+
+
+@pytest.mark.parametrize("seed", range(10, 16))
+def test_nor_does_any_other_flapping(seed):
+    assert simulate("flapping", 5, seed).worst <= 1
+
+
+def test_the_limit_is_used_while_redis_is_out_and_while_both_are():
+    for name in ("Redis out 5 min", "both out 5 min"):
+        outcome = simulate(name, 10, 3)
+        assert outcome.greedy >= 0.7  # of a short outage the beginning without a burst is a large part
+        assert outcome.modest >= 0.85
+        assert outcome.per_process > 2  # what each process's own memory would have let through
+
+
+def test_a_fallback_that_begins_with_a_burst_is_caught(monkeypatch):
+    monkeypatch.setattr(LadderClock, "placed", lambda _, charge, __: replace(charge, known_debt_us=0))
+    assert simulate("Redis out 5 min", 10, 1).worst > 1
+
+
+def test_shares_that_begin_with_a_burst_are_caught(monkeypatch):
+    monkeypatch.setattr(shares, "part_of", lambda *asked: replace(part_of(*asked), debt_us=0))
+    monkeypatch.setattr(Debts, "carried_by", lambda _, question: question)
+    assert simulate("both out 5 min", 10, 1).worst > 1
+
+
+def test_a_hot_key_costs_far_fewer_writes_than_decisions():
+    hot = simulate_hot_key(environments=50, per_s=5_000, seconds=3, seed=1)
+    assert hot.busiest_item < 1_000
+    assert hot.writes < hot.decisions / 5
+    assert hot.worst <= 1
