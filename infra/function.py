@@ -63,7 +63,7 @@ class LiveFunction(Construct):
             memory_size=stage.memory_mb,
             timeout=Duration.seconds(stage.timeout_s),
             reserved_concurrent_executions=stage.reserved_concurrency,
-            environment=dict(environment),
+            environment={**environment, **_fleet_size(stage)},
             role=self.role,
             log_group=self.log_group,
             vpc=network.vpc if network else None,
@@ -76,6 +76,11 @@ class LiveFunction(Construct):
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Let the function call these actions on these resources (ARNs)."""
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def _fleet_size(stage: Stage) -> Mapping[str, str]:
+    """Among how many environments one that has heard of no other shares the limits in an outage."""
+    return {"TIDEGATE_FLEET_SIZE": str(stage.reserved_concurrency)} if stage.reserved_concurrency else {}
 
 
 def _log_group(scope: Construct, stage: Stage) -> logs.LogGroup:

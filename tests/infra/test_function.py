@@ -31,6 +31,7 @@ def test_aws_runs_it_on_arm64_with_a_concurrency_of_its_own(both):
     function = both["aws"].only("AWS::Lambda::Function")
     assert function["Architectures"] == ["arm64"]
     assert function["ReservedConcurrentExecutions"] == both["aws"].stage.reserved_concurrency
+    assert function["Environment"]["Variables"]["TIDEGATE_FLEET_SIZE"] == str(both["aws"].stage.reserved_concurrency)
     assert "ReservedConcurrentExecutions" not in both["local"].only("AWS::Lambda::Function")
 
 
@@ -72,4 +73,5 @@ def test_the_environment_configures_the_library_and_the_shop(both):
         "TIDEGATE_REDIS_CLUSTER",
         "TIDEGATE_REDIS_IAM_USER",
         "TIDEGATE_REDIS_IAM_CACHE",
+        "TIDEGATE_FLEET_SIZE",
     }

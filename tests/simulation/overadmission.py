@@ -24,6 +24,8 @@ MODEST_PER_S = RATE_PER_S / 10
 LOST_S, BACK_S, END_S = 20.0, 320.0, 350.0
 # The longest cut of one line, and the breaker's longest pause after it.
 CUT_S = 6.2
+# While a fleet finds its fallback, a hot key gets less: it begins without a burst.
+BEGINNING_S = 2
 
 Event = tuple[float, Callable[[World], None]]
 Script = Callable[[World], Sequence[Event]]
@@ -189,7 +191,7 @@ def simulate(name: str, environments: int, seed: int, script: Script | None = No
 
 @dataclass(frozen=True)
 class HotKey:
-    """What one key costs that everybody asks for: in all, and in the busiest second."""
+    """What one key costs that everybody asks for: in all, and in the busiest second; `used` is after the beginning."""
 
     environments: int
     per_s: int
@@ -228,7 +230,7 @@ def simulate_hot_key(environments: int, per_s: int, seconds: int, seed: int) -> 
         sum(hot.values()),
         max(writes.values()),
         meter.highest / (bucket.burst + 1),
-        len(meter.times) / (rate * seconds),
+        meter.admitted(START_US + BEGINNING_S * 1_000_000, world.now_us) / (rate * (seconds - BEGINNING_S)),
     )
 
 
@@ -258,7 +260,7 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = pr
     parser.add_argument("--environments", type=int, nargs="*", default=[10, 100, 1000])
     parser.add_argument("--scenario", choices=SCENARIOS, nargs="*", default=list(SCENARIOS))
     parser.add_argument(
-        "--hot-key", type=int, nargs=3, metavar=("ENVIRONMENTS", "PER_S", "SECONDS"), default=[500, 50_000, 4]
+        "--hot-key", type=int, nargs=3, metavar=("ENVIRONMENTS", "PER_S", "SECONDS"), default=[500, 50_000, 10]
     )
     chosen = parser.parse_args(arguments)
     say(f"seed {chosen.seed}; limit {RATE_PER_S}/s, burst {BUCKET.burst}; asked for {GREEDY_PER_S}/s; clocks ±5 s")
@@ -278,7 +280,7 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = pr
         say(
             f"hot key: {hot.per_s} requests/s over {hot.environments} environments, limit {hot.per_s // 5}/s: "
             f"{hot.decisions} decisions, {hot.writes} writes ({hot.writes / hot.decisions:.4f} each), at most "
-            f"{hot.busiest_item}/s on one item; observed/bound {hot.worst:.3f}, used {hot.used:.3f} of the limit"
+            f"{hot.busiest_item}/s on one item; observed/bound {hot.worst:.3f}, after {BEGINNING_S} s {hot.used:.3f} of the limit used"
         )
         failed |= hot.worst > 1 or hot.busiest_item >= 1000
     return int(failed)

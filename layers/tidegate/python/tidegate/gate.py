@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from fastapi import FastAPI
 
@@ -20,7 +21,7 @@ from tidegate.problems import install
 from tidegate.routing import RouteTable
 from tidegate.settings import Settings
 from tidegate.stores.breaker import BreakerState
-from tidegate.stores.tracked import StoreState
+from tidegate.stores.tracked import ShadowCounts, StoreState
 
 if TYPE_CHECKING:
     from tidegate.peek import Left
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 DEFAULT_POLICY = Policy(limits=(TokenBucket("50/s", burst=100),))
 
 
-class StoreHealth(NamedTuple):
+# Dataclasses, not named tuples: an application returns them, and FastAPI would make lists of the latter.
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
     """A store as `/health` shows it.
 
     Attributes:
@@ -39,6 +42,7 @@ class StoreHealth(NamedTuple):
         latency_ms: what its latest answer took; None if it failed.
         error: the class of the fault; None if it is well. What the driver said is in the log: it may hold
             addresses, and health is often public.
+        shadow: of a fallback: what became of the decisions that it was asked for beside Redis'.
     """
 
     name: str
@@ -47,9 +51,11 @@ class StoreHealth(NamedTuple):
     since: str
     latency_ms: float | None
     error: str | None
+    shadow: ShadowCounts | None = None
 
 
-class Health(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Health:
     """How well the environment can decide.
 
     Attributes:
@@ -190,4 +196,5 @@ def _health(state: StoreState) -> StoreHealth:
         since,
         None if state.latency_ms is None else round(state.latency_ms, 3),
         state.fault,
+        state.shadow,
     )

@@ -128,6 +128,7 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
         if settings.redis_url:
             behind = _fallback(place, away, view)
             rungs.append(behind.rung)
+            warm = behind.warm
             watchers += [behind.leases.give_back, behind.shadow.watch]
         else:
             rungs.append(_tracked(_alone(place), clock))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.clock import Clock
@@ -25,11 +26,13 @@ class Fallback:
         rung: its place on the ladder.
         leases: what gives its tokens back when Redis decides again.
         shadow: what compares it with Redis.
+        warm: makes what it needs before it is needed.
     """
 
     rung: TrackedStore
     leases: Leases
     shadow: Shadow
+    warm: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +70,9 @@ def fallback(place: FallbackPlace, away: Away, view: FleetView, background: Back
     leases = Leases(store, place.clock, view, background)
     rung = TrackedStore(leases, Breaker(place.own_clock), place.own_clock)
     compared = DynamoStore(client, table, place.clock, place.budget_s, OrdinaryTime(place.clock, "shadow"))
-    return Fallback(rung, leases, Shadow(rung, compared, place.shadow_share, background))
+
+    def warm() -> None:
+        client.warm()
+        timing.warm()
+
+    return Fallback(rung, leases, Shadow(rung, compared, place.shadow_share, background), warm)

@@ -11,6 +11,7 @@ An environment that comes takes every bucket to hold one token at most: what a c
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from threading import Lock
 
@@ -28,6 +29,7 @@ from tidegate.stores.debts import Moment
 from tidegate.stores.dynamodb_charges import number
 from tidegate.stores.dynamodb_fleet import FleetCounter, FleetTable
 from tidegate.stores.fleet import FleetView
+from tidegate.stores.reference_clock import ReferenceClock
 
 # Nobody is on the fallback whom it hasn't heard for so long; nor is more than this bought at once.
 SILENT_S = 15.0
@@ -74,7 +76,7 @@ class LadderClock:
         self._background = background
         self._lock = Lock()
         self._stint: Moment | None = None
-        self._asked_at = self._heard_at = self._bought_until = 0.0
+        self._asked_at = self._heard_at = self._bought_until = self._tried_at = 0.0
         self._now_us = self._came_us = 0
 
     def ready(self) -> None:
@@ -90,10 +92,15 @@ class LadderClock:
             elif now - self._heard_at > STALE_S:
                 self._buy()
             self._asked_at = now
-        if now - self._bought_until >= self._every_s(BOUGHT_EVERY_S):
+        if now - self._tried_at >= self._every_s(BOUGHT_EVERY_S):
             self._background.submit("ladder", self._buy_alone)
         if self._counter.due:
             self._background.submit("fleet", self._counter.beat)
+
+    def warm(self) -> None:
+        """Learn what time it is, if no answer has told it yet: what is written is compared with others' times."""
+        if isinstance(self._clock, ReferenceClock) and not self._clock.known:
+            self._place.client.call("GetItem", TableName=self._place.table, Key=self._key)
 
     def left(self) -> None:
         """Forget the time that isn't bought: the fallback failed, or somebody else decides."""
@@ -129,7 +136,7 @@ class LadderClock:
         if not isinstance(charge.rule, Bucket | Drain) or retry_after_us < 0:
             return False
         now, before = self._clock.monotonic(), self._now_us
-        if now - self._bought_until < self._every_s(_REFUSED_EVERY_S):
+        if now - self._tried_at < self._every_s(_REFUSED_EVERY_S):
             return False
         if self._due_us(now) < min(retry_after_us, charge.rule.interval_us):
             return False
@@ -150,6 +157,7 @@ class LadderClock:
     def _come(self, now: float) -> None:
         """Learn the time; if nobody else is here, the fleet comes with us, and time passes from now on."""
         self._stint = None
+        self.warm()
         wall = self._clock.wall_us()
         written = self._place.client.write(
             "UpdateItem",
@@ -169,12 +177,15 @@ class LadderClock:
         )
         self._heard(written.item)
         self._came_us, self._bought_until = self._now_us, now
+        # Who came together doesn't buy together.
+        self._tried_at = now - random.random() * self._every_s(0)  # noqa: S311  guards nothing
         self._away.began(wall - int(written.item["began"]["N"]))
         self._stint = self._away.since
 
     def _buy(self) -> None:
         """Buy this environment's share of the time since it last did, as far as nobody else has bought it."""
         now, wall = self._clock.monotonic(), self._clock.wall_us()
+        self._tried_at = now
         due_us = self._due_us(now)
         behind_us = wall - int(BEHIND_S * 1_000_000)
         latest_us, lost_us = wall - due_us, behind_us - due_us

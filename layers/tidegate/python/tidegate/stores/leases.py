@@ -8,6 +8,7 @@ for costs one write each, and is exact. Tokens are charged when they are leased,
 
 from __future__ import annotations
 
+import random
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
@@ -174,17 +175,19 @@ class Leases:
     def _asked(self, lease: Lease, question: Question, wanted: int, now: float) -> Answer:
         answer = self._store.admit(_times(question, wanted))
         if not answer.admitted and wanted > 1:
-            # As many as there are; and one, if there is none, to learn when there will be.
             holds = min(s.remaining // c.cost for c, s in zip(question.charges, answer.limits, strict=True))
-            wanted = max(1, min(wanted, holds))
-            answer = self._store.admit(_times(question, wanted))
+            wanted = min(wanted, holds)
+            answer = self._store.admit(_times(question, wanted)) if wanted else _of_one(question, answer)
         with self._lock:
+            first = lease.answer is None
             lease.question, lease.answer = question, answer
             if answer.admitted:
                 lease.paid = answer
                 lease.left, lease.until = lease.left + wanted - 1, now + LEASED_FOR_S
             elif self._hot(lease):
-                lease.refused_until = now + self._refused_for_s(answer)
+                # Who came together mustn't come back together.
+                spread = random.random() if first else random.uniform(0.8, 1)  # noqa: S311  guards nothing
+                lease.refused_until = now + self._refused_for_s(answer) * spread
         return answer
 
     def _refused_for_s(self, answer: Answer) -> float:
@@ -210,6 +213,17 @@ def _key(question: Question) -> _Key | None:
     if any(not isinstance(c.rule, Bucket) or c.shadow or c.cost < 1 for c in question.charges) or not question.charges:
         return None
     return tuple((question.subject_of(c), c.key, _bucket(c), c.cost) for c in question.charges)
+
+
+def _of_one(question: Question, refused: Answer) -> Answer:
+    """Return the refusal of one request, as far as that of several tells."""
+    states = tuple(
+        s._replace(retry_after_us=max(1, s.debt_us + c.cost * _bucket(c).interval_us - _bucket(c).depth_us))
+        if s.remaining < c.cost <= _bucket(c).burst
+        else s
+        for c, s in zip(question.charges, refused.limits, strict=True)
+    )
+    return replace(refused, limits=states)
 
 
 def _bucket(charge: Charge) -> Bucket:

@@ -31,9 +31,14 @@ class ReferenceClock:
         self._lock = Lock()
 
     @property
+    def known(self) -> bool:
+        """Whether an answer was heard."""
+        return self._most != inf
+
+    @property
     def offset_us(self) -> int:
         """How far this environment's clock is behind."""
-        return 0 if self._most == inf else int(self._least + self._most) // 2
+        return int(self._least + self._most) // 2 if self.known else 0
 
     def wall_us(self) -> int:
         """Microseconds since the Unix epoch, by DynamoDB's clock."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tidegate.algorithms.decision import LimitState
 from tidegate.algorithms.leaky_bucket import Drain
@@ -17,17 +17,8 @@ from tidegate.errors import StoreUnavailableError
 from tidegate.question import Answer, Charge, Question
 from tidegate.stores.background import Background
 from tidegate.stores.base import Store
-from tidegate.stores.tracked import TrackedStore
+from tidegate.stores.tracked import ShadowCounts, TrackedStore
 from tidegate.telemetry import shadow_differed
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowCounts:
-    """What became of an environment's shadow decisions: asked, of these failed, of these answered differently."""
-
-    asked: int = 0
-    failed: int = 0
-    differed: int = 0
 
 
 class Shadow:
@@ -54,7 +45,12 @@ class Shadow:
         self._share = share
         self._background = background
         self._drawn = drawn
-        self.counts = ShadowCounts()
+        rung.shadow = ShadowCounts()
+
+    @property
+    def counts(self) -> ShadowCounts:
+        """What became of the shadow decisions of this environment."""
+        return self._rung.shadow or ShadowCounts()
 
     def watch(self, question: Question, answer: Answer) -> None:
         """Compare one decision in so many."""
@@ -65,15 +61,15 @@ class Shadow:
         asked = _as_decided(question, answer)
         if not asked.charges:
             return
-        self.counts = replace(self.counts, asked=self.counts.asked + 1)
+        self._rung.shadow = replace(self.counts, asked=self.counts.asked + 1)
         try:
             shadow = self._rung.ask(lambda _: self._store.admit(asked))
         except StoreUnavailableError:
-            self.counts = replace(self.counts, failed=self.counts.failed + 1)
+            self._rung.shadow = replace(self.counts, failed=self.counts.failed + 1)
             return
         expected = all(state.allowed for state in _compared(question, answer))
         if shadow.admitted != expected:
-            self.counts = replace(self.counts, differed=self.counts.differed + 1)
+            self._rung.shadow = replace(self.counts, differed=self.counts.differed + 1)
             shadow_differed(question.subject, redis=expected, dynamodb=shadow.admitted)
 
 

@@ -17,6 +17,21 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowCounts:
+    """What became of an environment's shadow decisions (see `shadow`).
+
+    Attributes:
+        asked: how many were made.
+        failed: of these, how many the fallback didn't answer.
+        differed: how many it decided differently from Redis.
+    """
+
+    asked: int = 0
+    failed: int = 0
+    differed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StoreState:
     """What is known of a store.
 
@@ -28,6 +43,7 @@ class StoreState:
         latency_ms: what the latest answer took.
         fault: how it fails, if it does.
         detail: what the driver said of it.
+        shadow: of a fallback: what became of its shadow decisions.
     """
 
     name: str
@@ -37,6 +53,7 @@ class StoreState:
     latency_ms: float | None = None
     fault: FaultKind | None = None
     detail: str | None = None
+    shadow: ShadowCounts | None = None
 
 
 class TrackedStore:
@@ -50,6 +67,7 @@ class TrackedStore:
 
     def __init__(self, store: Store, breaker: Breaker, clock: Clock) -> None:
         self.store = store
+        self.shadow: ShadowCounts | None = None
         self._breaker = breaker
         self._clock = clock
         self._state = StoreState(store.name, "untried", "closed", clock.wall_us())
@@ -62,7 +80,7 @@ class TrackedStore:
     @property
     def state(self) -> StoreState:
         """What is known now."""
-        return replace(self._state, breaker=self._breaker.state)
+        return replace(self._state, breaker=self._breaker.state, shadow=self.shadow)
 
     @property
     def trusted(self) -> bool:
