@@ -30,6 +30,7 @@ SECTIONS = (
     "restarted-empty",
     "hung",
     "hung-under-load",
+    "over-admission",
 )
 _PREAMBLE = (
     "Written by `make bench`; every number was measured by that run. Read the ratios: a time depends on the machine "

@@ -9,7 +9,7 @@ from pathlib import Path
 import tidegate.stores.redis_scripts as redis_module
 from tidegate.clock import Clock, SystemClock
 from tidegate.question import ClaimAnswer, ClaimRequest, Completed, Question, Settlement
-from tidegate.stores.aws import DynamoClient, DynamoTimeouts
+from tidegate.stores.aws import DynamoClient, DynamoTimeouts, Listener
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.connection import RedisTarget
 from tidegate.stores.dynamodb import DynamoStore
@@ -65,8 +65,9 @@ class Place:
             return DynamoClaims(self.dynamo_client(), self.table, clock or SystemClock())
         return RedisClaims(self.open(clock))
 
-    def dynamo_client(self) -> DynamoClient:
-        return DynamoClient(DynamoTimeouts(self.timeout_s, self.timeout_s), endpoint_url=self.address)
+    def dynamo_client(self, listener: Listener | None = None) -> DynamoClient:
+        timeouts = DynamoTimeouts(self.timeout_s, self.timeout_s)
+        return DynamoClient(timeouts, endpoint_url=self.address, listener=listener)
 
 
 def close(store: Store | ClaimStore) -> None:

@@ -114,8 +114,10 @@ class TcpProxy:
         if self._loop.is_closed():
             return
         self._on_loop(self._unlisten)
-        self._on_loop(self._reset_all)
-        asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=10)
+        for _ in range(3):  # who was being accepted at that moment is connected only a turn later
+            self._on_loop(self._reset_all)
+            self._on_loop(self._abort_all)
+            asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -144,6 +146,11 @@ class TcpProxy:
     def _reset_all(self) -> None:
         for connection in list(self._connections):
             connection.reset()
+
+    def _abort_all(self) -> None:
+        """End what no connection holds any more, or not yet: an upstream that came when its client had gone."""
+        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
 
     async def _settle(self) -> None:
         # A reset connection still has callbacks to run: its own end, then its upstream's and its connector's.

@@ -11,7 +11,7 @@ from tests.harness.http_faults import AwsError
 from tests.harness.redis_server import RedisServer
 from tests.harness.tcp_proxy import TcpProxy
 from tests.scenarios import places
-from tests.scenarios.places import Kind, Place, wait_until
+from tests.scenarios.places import Kind, Place
 
 Act = Callable[[Place], object]
 
@@ -135,16 +135,6 @@ def _change_password(redis: RedisServer) -> None:
     redis.command("CLIENT", "KILL", "TYPE", "normal")
 
 
-def _promote_replica(place: Place) -> None:
-    place.other.command("CLUSTER", "FAILOVER", "TAKEOVER")
-    wait_until(lambda: place.redis.info("replication")["role"] == "slave")
-
-
-def _promote_master(place: Place) -> None:
-    place.redis.command("CLUSTER", "FAILOVER", "TAKEOVER")
-    wait_until(lambda: place.redis.info("replication")["role"] == "master")
-
-
 FAULTS: tuple[Fault, ...] = (
     _on_the_way("refused", lambda proxy: proxy.refuse()),
     _in_the_server("SIGSTOP", RedisServer.stop, RedisServer.cont),
@@ -155,7 +145,6 @@ FAULTS: tuple[Fault, ...] = (
     _in_the_server("SIGKILL, restarted empty", RedisServer.kill, RedisServer.start),
     replace(_in_the_server("READONLY", RedisServer.readonly, RedisServer.writable), readable=True),
     replace(_in_the_server("OOM (noeviction)", RedisServer.fill_memory, RedisServer.free_memory), readable=True),
-    Fault("MOVED", "redis", _promote_replica, _promote_master, kind=places.replicated),
     _in_the_server("CLUSTERDOWN", RedisServer.lose_slots, RedisServer.take_slots, places.cluster),
     _in_the_server(
         "wrong password", _change_password, lambda redis: redis.change_password("right"), places.with_password

@@ -78,6 +78,9 @@ class Orders:
     def _sent(self, order: Order) -> Order:
         client = self._environment.client()
         reply = client.request("POST", "/payments", self._caller, order.id, order.id)
+        while reply.status == 429:  # a change of store begins without a burst: nothing was done, and later it will be
+            time.sleep(float(reply.headers["retry-after"]))  # as a client does
+            reply = client.request("POST", "/payments", self._caller, order.id, order.id)
         client.close()
         return Order(order.id, (*order.replies, reply), (*order.effects, self._environment.effects(order.id)))
 

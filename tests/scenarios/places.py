@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.http_faults import HttpFaults
 from tests.harness.ports import free_port
-from tests.harness.redis_cluster import ClusterNode
 from tests.harness.redis_server import RedisServer
 from tests.harness.tcp_proxy import TcpProxy
 
@@ -85,20 +84,6 @@ def cluster(dynamo: DynamoServer, stack: ExitStack) -> Place:
     proxy = stack.enter_context(TcpProxy(port))
     redis = stack.enter_context(RedisServer(f"cluster-announce-port {proxy.port}", cluster=True, port=port))
     return _place(dynamo, stack, redis, redis, proxy, cluster_client=True)
-
-
-def replicated(dynamo: DynamoServer, stack: ExitStack) -> Place:
-    """A cluster's only master, its replica as the other one, and a single node's client at the master."""
-    master, replica = (stack.enter_context(ClusterNode()) for _ in range(2))
-    for epoch, node in enumerate((master, replica), start=1):
-        node.command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
-    master.take_slots()
-    replica.command("CLUSTER", "MEET", master.host, master.port)
-    wait_until(lambda: all(master.id in str(node.command("CLUSTER", "NODES")) for node in (master, replica)))
-    wait_until(lambda: "handshake" not in str(replica.command("CLUSTER", "NODES")))
-    replica.command("CLUSTER", "REPLICATE", master.id)
-    wait_until(lambda: replica.info("replication").get("master_link_status") == "up")
-    return _place(dynamo, stack, master, replica)
 
 
 def wait_until(holds: Callable[[], object]) -> None:

@@ -191,7 +191,7 @@ def simulate(name: str, environments: int, seed: int, script: Script | None = No
 
 @dataclass(frozen=True)
 class HotKey:
-    """What one key costs that everybody asks for: in all, and in the busiest second; `used` is after the beginning."""
+    """What one key costs that everybody asks for, in all and in the busiest second; `used`: after the beginning."""
 
     environments: int
     per_s: int
@@ -280,7 +280,8 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = pr
         say(
             f"hot key: {hot.per_s} requests/s over {hot.environments} environments, limit {hot.per_s // 5}/s: "
             f"{hot.decisions} decisions, {hot.writes} writes ({hot.writes / hot.decisions:.4f} each), at most "
-            f"{hot.busiest_item}/s on one item; observed/bound {hot.worst:.3f}, after {BEGINNING_S} s {hot.used:.3f} of the limit used"
+            f"{hot.busiest_item}/s on one item; observed/bound {hot.worst:.3f}; "
+            f"after {BEGINNING_S} s {hot.used:.3f} of the limit was used"
         )
         failed |= hot.worst > 1 or hot.busiest_item >= 1000
     return int(failed)

@@ -83,7 +83,7 @@ class SimulatedRedis:
 
     def _notice_loss(self, life: int) -> None:
         if life and life != self.stand.life and not self.stand.born_us:
-            self.stand = Standstill.after_loss(self.now_us())
+            self.stand = self.stand.after_loss(self.now_us())
 
     def _seen(self, now_us: int) -> None:
         self.stand = replace(self.stand, seen_us=now_us)

@@ -6,6 +6,8 @@ The full table: `python -m tests.simulation.overadmission --seed 1`.
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.simulation import overadmission
 from tests.simulation.overadmission import SCENARIOS, simulate, simulate_hot_key
@@ -33,6 +35,35 @@ def test_no_stretch_of_time_admits_more_than_the_bound(name, environments, seed)
 @pytest.mark.parametrize("seed", range(10, 16))
 def test_nor_does_any_other_flapping(seed):
     assert simulate("flapping", 5, seed).worst <= 1
+
+
+changes = st.lists(
+    st.tuples(st.floats(0.05, 4), st.sampled_from(["redis", "dynamodb", "dynamodb", "empty"]), st.booleans()),
+    min_size=2,
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(st.integers(3, 10), st.integers(0, 1000), changes)
+def test_nor_do_changes_at_any_times(environments, seed, told):
+    def script(world):
+        events, at = [], 6.0
+        for pause_s, which, up in told:
+            at += pause_s
+
+            def change(world, which=which, up=up):
+                if which == "empty":
+                    world.redis.restart_empty()
+                else:
+                    getattr(world, which).up = up
+
+            events.append((at, change))
+        return events
+
+    assert simulate("drawn", environments, seed, script).worst <= 1
 
 
 def test_the_limit_is_used_while_redis_is_out_and_while_both_are():

@@ -71,7 +71,8 @@ def test_a_change_of_store_gives_nothing_back(ladder):
     assert spend(ladder) == 3
 
 
-def test_a_change_of_store_takes_nothing_away(ladder):
+def test_what_is_carried_along_takes_nothing_away(ladder):
+    """With what the fallback begins, its own clock says: see tests/contract/test_dynamodb_ladder.py."""
     assert ladder.store.admit(question(cost=4)).admitted
     ladder.redis.fault = "reset"
     assert spend(ladder) == 6

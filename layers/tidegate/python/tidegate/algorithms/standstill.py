@@ -82,7 +82,8 @@ class Standstill:
         )
         return came if grown < KEPT_LONGER_US else replace(came, growing_us=0, born_us=came.now_us(server_us))
 
-    @classmethod
-    def after_loss(cls, server_us: int) -> Standstill:
+    def after_loss(self, server_us: int) -> Standstill:
         """Begin anew for a server that has lost its memory, as somebody knows who remembers an earlier life of it."""
-        return cls(server_us, 0, server_us, server_us, server_us, server_us + SPREAD_US, 0, server_us)
+        return Standstill(
+            self.life or server_us, 0, server_us, server_us, server_us, server_us + SPREAD_US, 0, server_us
+        )

@@ -18,11 +18,11 @@ from tidegate.stores.away import Away
 from tidegate.stores.connection import RedisTarget, Transport, transport_to
 from tidegate.stores.redis_faults import NoScriptError, unavailable
 from tidegate.stores.redis_scripts import (
-    HEARTBEAT,
     Call,
     Ladder,
     admit_call,
     correct_call,
+    heartbeat_call,
     read_claim,
     read_limits,
     settle_call,
@@ -115,8 +115,7 @@ class RedisStore:
 
     def _heartbeat(self) -> Call:
         absence = self.away.absence
-        return Call(
-            HEARTBEAT,
+        return heartbeat_call(
             [self._fleet_key, self._ladder_key],
             [
                 self._environment_id,

@@ -118,6 +118,11 @@ def correct_call(subject: str, charges: Sequence[Charge], ladder: Ladder) -> Cal
     return Call(CORRECT, [*keys, *ladder.keys], [ladder.told, *arguments])
 
 
+def heartbeat_call(keys: Sequence[str], environment: Sequence[Any]) -> Call:
+    """Show a sign of life; see `heartbeat.lua` for what is said of the environment."""
+    return Call(HEARTBEAT, keys, environment)
+
+
 def settle_call(settlement: Settlement) -> Call:
     """Settle or renew the claim of a request."""
     request = settlement.claim

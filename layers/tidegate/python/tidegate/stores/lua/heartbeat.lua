@@ -7,7 +7,7 @@
 
 local server, id, silent_s = server_time(), ARGV[1], tonumber(ARGV[2])
 local stand = stand_since_loss(KEYS[2], stand_of(KEYS[2]), tonumber(ARGV[3]), server)
-if stand.life == 0 then stand.life = server end
+if stand.life == 0 then stand.life, stand.seen = server, server end
 
 -- What this memory hasn't had the time to count, the asker knows.
 local known = server - stand.life < silent_s * 1000000 and tonumber(ARGV[6]) or 1

@@ -1,0 +1,185 @@
+"""DynamoDB as the fallback, on a real engine: its clock, its count of the fleet, its leases, and shadow decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tidegate.algorithms.token_bucket import Bucket
+from tidegate.clock import SystemClock
+from tidegate.question import Answer, Charge, Fleet, Question
+from tidegate.stores.away import Away
+from tidegate.stores.background import Background
+from tidegate.stores.dynamodb_fleet import FleetCounter, FleetTable
+from tidegate.stores.fallback import Fallback, FallbackPlace, fallback
+from tidegate.stores.fleet import FleetView
+from tidegate.stores.reference_clock import ReferenceClock
+from tidegate.testing import FakeClock
+
+RUNS_ON = ["dynamodb"]
+
+BUCKET = Bucket(interval_us=1_000_000, burst=10)
+HOT = Bucket(interval_us=1_000, burst=1_000)
+
+
+class Inline(Background):
+    """Errands are run at once, so that a test knows when they are done."""
+
+    def _start(self, work: Callable[[], None]) -> None:
+        work()
+
+
+@dataclass
+class Lost:
+    """One environment that has lost Redis."""
+
+    fallback: Fallback
+    away: Away
+    view: FleetView
+
+    def spend(self, bucket: Bucket = BUCKET, subject: str = "subject") -> int:
+        admitted = 0
+        while self.ask(bucket, subject).admitted:
+            admitted += 1
+        return admitted
+
+    def ask(self, bucket: Bucket = BUCKET, subject: str = "subject") -> Answer:
+        return self.fallback.rung.ask(lambda store: store.admit(Question(subject, (Charge("limit", bucket),))))
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def lost(place, clock):
+    """Makes environments of a fleet of so many."""
+
+    def make(environments: int = 1, rank: int = 0) -> Lost:
+        away, view = Away(clock), FleetView(clock, Fleet(environments, rank))
+        away.failed()
+        table = FleetTable(place.dynamo_client(), place.table, "contract")
+        return Lost(fallback(FallbackPlace(table, 20, clock, clock, 1.0), away, view, Inline()), away, view)
+
+    return make
+
+
+def test_it_begins_with_one_token_and_refills_while_the_fleet_is_on_it(lost, clock):
+    one = lost()
+    assert one.spend() == 1
+    clock.advance(3)
+    assert one.spend() == 3
+
+
+def test_its_clock_stands_still_while_redis_decides(lost, clock):
+    one = lost()
+    one.spend()
+    one.away.returned()
+    clock.advance(300)
+    one.away.failed()
+    assert one.spend() == 0
+    clock.advance(1)
+    assert one.spend() == 1
+
+
+def test_one_of_many_that_lost_its_line_makes_it_go_at_its_share_of_the_speed(lost, clock):
+    one = lost()
+    one.view.heard(Fleet(10, 0))  # by Redis, a moment ago
+    one.spend()
+    for _ in range(20):
+        clock.advance(1)
+        one.ask(subject="else")
+    assert one.spend() == 2
+
+
+def test_a_fleet_makes_it_go_at_full_speed_together(lost, clock):
+    fleet = [lost(environments=4, rank=rank) for rank in range(4)]
+    admitted = 0
+    for _ in range(100):
+        admitted += sum(one.spend() for one in fleet)
+        clock.advance(0.1)
+    assert 8 <= admitted <= 11
+
+
+def test_who_comes_later_brings_nobody_a_burst(lost, clock):
+    early = lost(environments=2)
+    early.ask(subject="else")
+    for _ in range(20):
+        clock.advance(1)
+        early.ask(subject="else")
+    assert lost(environments=2, rank=1).spend() == 1
+
+
+def test_it_is_known_how_long_the_fleet_is_away_already(lost, clock):
+    lost(environments=2).ask()
+    clock.advance(10)
+    late = lost(environments=2, rank=1)
+    late.ask()
+    assert late.away.absence.away_us == 10_000_000
+
+
+def test_the_fleet_is_counted(place, clock):
+    table = FleetTable(place.dynamo_client(), place.table, "contract")
+    views = [FleetView(clock, Fleet()) for _ in range(3)]
+    counters = [FleetCounter(table, clock, view) for view in views]
+    for _ in range(2):
+        for counter in counters:
+            assert counter.due
+            counter.beat()
+        clock.advance(5)
+    assert [view.fleet for view in views] == [Fleet(3, 0), Fleet(3, 1), Fleet(3, 2)]
+
+
+def test_a_hot_key_is_leased_and_what_isnt_spent_is_given_back(lost, clock, dynamo, place):
+    one = lost()
+    for _ in range(500):
+        clock.advance(0.01)
+        one.ask(HOT)
+    [item] = [item for item in dynamo.items(place.table) if item["pk"]["S"] == "fallback#subject"]
+    leased_until = int(item["limit"]["N"])
+    assert sum(lease.left for lease in one.fallback.leases._leases.values()) > 0
+    one.fallback.leases.give_back()
+    [item] = [item for item in dynamo.items(place.table) if item["pk"]["S"] == "fallback#subject"]
+    assert int(item["limit"]["N"]) < leased_until
+    assert sum(lease.left for lease in one.fallback.leases._leases.values()) == 0
+
+
+@pytest.mark.parametrize(("debt_us", "admitted"), [(0, True), (9_000_000, True), (9_500_000, False)])
+def test_a_shadow_decision_agrees_and_charges_no_fallback_bucket(lost, dynamo, place, debt_us, admitted):
+    one = lost()
+    question = Question("subject", (Charge("limit", BUCKET),))
+    decided = question.charges[0].decide((debt_us,) if debt_us else None, 0)
+    answer = Answer(admitted, (decided.state(charged=admitted),), None, "redis")
+    assert decided.allowed is admitted
+    one.fallback.shadow.watch(question, answer)
+    assert (one.fallback.shadow.counts.asked, one.fallback.shadow.counts.differed) == (1, 0)
+    assert {item["pk"]["S"] for item in dynamo.items(place.table)} <= {"shadow#subject"}
+
+
+def test_a_shadow_decision_that_differs_is_counted_and_shown(lost):
+    one = lost()
+    question = Question("subject", (Charge("limit", BUCKET),))
+    state = question.charges[0].decide(None, 0).uncharged._replace(allowed=False, debt_us=0)
+    one.fallback.shadow.watch(question, Answer(admitted=False, limits=(state,), claim=None, store="redis"))
+    shown = one.fallback.rung.state.shadow
+    assert shown is not None
+    assert (shown.asked, shown.failed, shown.differed) == (1, 0, 1)
+
+
+def test_environments_whose_clocks_differ_have_a_time_in_common(place):
+    class Skewed(SystemClock):
+        def __init__(self, skew_s: float) -> None:
+            self._skew_us = int(skew_s * 1_000_000)
+
+        def wall_us(self) -> int:
+            return super().wall_us() + self._skew_us
+
+    clocks = [ReferenceClock(Skewed(skew_s)) for skew_s in (-5.0, 0.0, 5.0)]
+    for clock in clocks:
+        client = place.dynamo_client(listener=clock)
+        client.call("GetItem", TableName=place.table, Key={"pk": {"S": "nothing"}})
+    told = [clock.wall_us() for clock in clocks]
+    assert max(told) - min(told) < 1_500_000
