@@ -1,5 +1,6 @@
 """An HTTP server in front of DynamoDB: answers AWS's own errors when told to, passes the rest on."""
 
+import contextlib
 import http.client
 import json
 import sys
@@ -154,7 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # a client that has given up
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class names it so
         """Nothing: the test says what it expects of the traffic."""
