@@ -322,12 +322,9 @@ class _Way:
         """Put right what the request was charged, where the settlement did not: a slot freed, a cost as it was."""
         due = self._due(self._line.store)
         if due:
+            stores, store, subject = self._environment.stores, self._line.store, self._subject
             with suppress(StoreUnavailableError):  # a slot's lease ends by itself
-                await self._correct(due)
-
-    async def _correct(self, charges: tuple[Charge, ...]) -> None:
-        stores, store, subject = self._environment.stores, self._line.store, self._subject
-        await self._environment.call(lambda: stores.correct(store, subject, charges))
+                await self._environment.call(lambda: stores.correct(store, subject, due))
 
     def _due(self, store: str | None) -> tuple[Charge, ...]:
         """Take what is still to be put right, if that store decided."""

@@ -217,8 +217,3 @@ class Settlement:
     corrections: tuple[Charge, ...] = ()
     renews: bool = False
     points: bytes = b""
-
-    @property
-    def asks_nothing(self) -> bool:
-        """Whether there is nothing to write."""
-        return self.claim is None and not self.corrections
