@@ -72,6 +72,7 @@ class TidegateStack(Stack):
             "TIDEGATE_REDIS_IAM_CACHE": self.cache.name if self.cache else None,
             "TIDEGATE_TRUST_API_KEY_HEADER": "1" if self._stage.trust_api_key_header else None,
             "TIDEGATE_PRINCIPAL_SECRET": self._stage.principal_secret,
+            "TIDEGATE_DECISION_BUDGET_MS": str(self._stage.decision_budget_ms or "") or None,
             "POWERTOOLS_SERVICE_NAME": "api",
             "POWERTOOLS_METRICS_NAMESPACE": "Tidegate",
         }

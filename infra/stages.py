@@ -46,6 +46,8 @@ class Stage:
     hash of the header which stands in for it.
     `decode_method_paths` is for engines that compare the paths of method throttles as they are written, where
     CloudFormation writes `~1` for each slash.
+    `decision_budget_ms` None leaves a decision the library's own time; a laptop on which the engine, the stores and
+    all environments share a few cores needs more, or a moment's load is taken for an outage.
     `log_retention` is a name of CDK's RetentionDays; `keep_data` retains tables and logs when the stack goes.
     """
 
@@ -61,6 +63,7 @@ class Stage:
     trust_api_key_header: bool
     principal_secret: str | None
     decode_method_paths: bool
+    decision_budget_ms: int | None
     throttle: Throttle = Throttle(rate_per_s=2000, burst=4000)
     # The expensive methods, by their paths with the verb: each has a bucket of its own at the edge.
     method_throttles: Mapping[str, Throttle] = field(
@@ -95,6 +98,7 @@ LOCAL = Stage(
     trust_api_key_header=True,
     principal_secret="the local cloud keeps no secrets",  # noqa: S106 - it only has to be the same everywhere
     decode_method_paths=True,
+    decision_budget_ms=1000,
 )
 AWS = Stage(
     name="aws",
@@ -109,6 +113,7 @@ AWS = Stage(
     trust_api_key_header=False,
     principal_secret=None,
     decode_method_paths=False,
+    decision_budget_ms=None,
 )
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 

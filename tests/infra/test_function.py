@@ -66,7 +66,11 @@ def test_the_environment_configures_the_library_and_the_shop(both):
         name: synthesized.only("AWS::Lambda::Function")["Environment"]["Variables"]
         for name, synthesized in both.items()
     }
-    assert set(environments["local"]) == common | {"TIDEGATE_TRUST_API_KEY_HEADER", "TIDEGATE_PRINCIPAL_SECRET"}
+    assert set(environments["local"]) == common | {
+        "TIDEGATE_TRUST_API_KEY_HEADER",
+        "TIDEGATE_PRINCIPAL_SECRET",
+        "TIDEGATE_DECISION_BUDGET_MS",
+    }
     assert environments["local"]["TIDEGATE_TRUST_API_KEY_HEADER"] == "1"
     # On AWS the gateway says which key it has checked; a header alone proves nothing.
     assert set(environments["aws"]) == common | {

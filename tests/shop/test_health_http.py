@@ -1,5 +1,7 @@
+import time
 from datetime import datetime
 
+import httpx
 import pytest
 
 from tests.harness.http_faults import THROTTLED
@@ -13,6 +15,14 @@ PATHS = ["/health/live", "/health/ready", "/health"]
 
 def by_name(answer):
     return {dependency["name"]: dependency for dependency in answer.json()["dependencies"]}
+
+
+async def until(http: httpx.AsyncClient, status: str) -> httpx.Response:
+    """Ask until it is so: a check waits half a second for a store, and a busy machine may need more."""
+    deadline = time.monotonic() + 30
+    while (answer := await http.get("/health/ready")).json()["status"] != status:
+        assert time.monotonic() < deadline, answer.text
+    return answer
 
 
 @pytest.fixture
@@ -32,9 +42,8 @@ async def test_health_is_never_cached_and_never_limited(path, http):
 
 async def test_every_dependency_has_state_latency_and_since(shared):
     async with connect(shared) as http:
-        answer = await http.get("/health/ready")
+        answer = await until(http, "ok")
 
-    assert answer.json()["status"] == "ok"
     assert by_name(answer).keys() == {"redis", "dynamodb", "products-table", "orders-table"}
     for dependency in answer.json()["dependencies"]:
         assert dependency["state"] == "ready"
@@ -44,6 +53,7 @@ async def test_every_dependency_has_state_latency_and_since(shared):
 
 async def test_health_says_all_about_this_environment(start, tables):
     async with connect(start(TIDEGATE_TABLE=tables.library, TIDEGATE_RELEASE="r42")) as http:
+        await until(http, "ok")
         health = (await http.get("/health")).json()
 
     assert health["version"] == "r42"
@@ -56,12 +66,11 @@ async def test_health_says_all_about_this_environment(start, tables):
 
 async def test_without_redis_it_is_ready_and_degraded(shared, fresh_redis):
     async with connect(shared) as http:
-        before = by_name(await http.get("/health/ready"))
+        before = by_name(await until(http, "ok"))
         fresh_redis.kill()
-        answer = await http.get("/health/ready")
+        answer = await until(http, "degraded")
 
     assert answer.status_code == 200
-    assert answer.json()["status"] == "degraded"
     assert answer.json()["deciding"] == "dynamodb"
     redis = by_name(answer)["redis"]
     assert redis["state"] == "failing"
