@@ -13,28 +13,26 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidegate.admission import Admission
 from tidegate.asgi import Captured, Outgoing, respond, send_whole
 from tidegate.body import Body, BodyTooLargeError, Reread, read_body
-from tidegate.errors import ClaimLostError, ConfigurationError, StoreUnavailableError
+from tidegate.claimed import ClaimedRun
+from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.http import Problem
 from tidegate.identity import Identify, caller_of
 from tidegate.lifecycle import Environment, Lifecycle
 from tidegate.mechanisms import idempotency, limits
 from tidegate.mechanisms.claiming import Claiming
 from tidegate.mechanisms.fingerprint import Fingerprint
-from tidegate.mechanisms.holding import Holding
 from tidegate.mechanisms.idempotency import Replay
 from tidegate.mechanisms.renewal import is_bounded
-from tidegate.policy import Execution, execution
 from tidegate.question import Answer, Charge, Question
-from tidegate.record import StoredResponse
 from tidegate.routing import UNMATCHED, RouteTable
 from tidegate.telemetry import RequestLine, logger, write
 from tidegate.unbroken import unbroken
+from tidegate.unhandled import answer_unhandled
 
 
 class Guard:
@@ -245,67 +243,26 @@ class _Way:
         if self._claiming is None or self._body is None:
             await self._app(self._scope, self._receive, self._out)
         else:
-            await self._run_under_claim(self._claiming.holding, Reread(self._body, self._receive))
-
-    async def _run_under_claim(self, holding: Holding, receive: Reread) -> None:
-        begun = Execution()
-
-        async def deliver(response: StoredResponse) -> None:
-            await self._settle(holding, response, begun=begun.begun)
-            receive.answered()
-
-        captured = Captured(deliver)
-        # Without the server's extensions: one of them sends files past us.
-        scope = {**self._scope, "extensions": {}}
-        token = execution.set(begun)
-        try:
-            await self._app(scope, receive, captured)
-        except ClaimLostError:
-            if not captured.complete:
-                await self.refuse(idempotency.superseded())
-        except Exception as error:  # noqa: BLE001  the application's, whatever it is: logged, and answered as a 500
-            await self.fail(error, captured if captured.complete else Captured(deliver))
-        finally:
-            execution.reset(token)
+            claimed = ClaimedRun(
+                self._app,
+                self._environment,
+                self._claiming.holding,
+                self._policy.keep_5xx,
+                self._out,
+                due=lambda: self._due("redis"),
+                refuse=self.refuse,
+                fail=self.fail,
+            )
+            await claimed.run(self._scope, Reread(self._body, self._receive))
 
     async def fail(self, error: Exception, send: Captured | Outgoing) -> None:
         """Log an unhandled exception; answer it if nothing was answered yet."""
         self._line.outcome, self._line.reason = "failed", type(error).__name__
         logger().exception("unhandled exception", extra={"route": self._line.route})
         if not send.started:
-            await self._answer_failure(error, send)
-
-    async def _answer_failure(self, error: Exception, send: Captured | Outgoing) -> None:
-        """Answer as the application chose for its unhandled exceptions, or with a 500 that says nothing inward."""
-        handlers = getattr(self._scope.get("app"), "exception_handlers", {})
-        handler = handlers.get(Exception) or handlers.get(500)
-        if handler is not None:
-            try:
-                response = handler(Request(self._scope), error)
-                response = await response if hasattr(response, "__await__") else response
-                await response(self._scope, self._receive, send)
-            except Exception:  # noqa: BLE001  the handler of last resort has failed, too; ours is behind it
-                logger().exception("the application's own handler of exceptions failed")
-        if not send.started:
-            await respond(
-                send, Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
-            )
+            await answer_unhandled(error, self._scope, self._receive, send)
 
     # ── settle: what must be written before the client may know ─────────────────────────────────────────────
-
-    async def _settle(self, holding: Holding, response: StoredResponse, *, begun: bool) -> None:
-        """Keep the answer for replays or give the claim up, then answer."""
-        binds = idempotency.binds(response, begun=begun, keep_5xx=self._policy.keep_5xx)
-        record = idempotency.record_of(response) if binds else None
-        try:
-            own = await self._environment.call(lambda: holding.settle(record, lambda: self._due("redis")))
-        except StoreUnavailableError as error:
-            # The effect has happened: the client must learn of it, though a retry may have to wait for the hold.
-            # Past the hold another attempt's answer may count: a retry will learn which.
-            logger().warning("answer not kept", extra={"store": error.store, "fault": error.kind})
-            own = holding.sure_ms > 0
-        with suppress(OSError):  # the client has gone; its retry will be answered
-            await (send_whole(self._out, response) if own else self.refuse(idempotency.superseded()))
 
     async def end(self) -> None:
         """Let go of what the request holds, and write its line, when all is done."""
