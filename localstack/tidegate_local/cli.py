@@ -1,10 +1,9 @@
 """The `tidegate` command: a local cloud with the API on it."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,8 +12,8 @@ from rich.table import Column, Table
 
 from tidegate_local import dev as dev_server
 from tidegate_local import down as stopping
+from tidegate_local import interruption, redis_server, toolchain
 from tidegate_local import logs as function_logs
-from tidegate_local import redis_server, toolchain
 from tidegate_local import status as inspection
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.layout import StateFolder
@@ -131,8 +130,7 @@ def _show_access(console: Console, state: LocalState) -> None:
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """End with the error's message instead of its traceback, and take SIGTERM and SIGHUP as Ctrl-C."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interruption.take()
     console = Console(stderr=True)
     try:
         yield
@@ -146,7 +144,3 @@ def _clear_errors() -> Iterator[None]:
         # The reader of our output (head, say) has gone.
         sys.stderr.close()
         raise typer.Exit(0) from None
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.markup import escape
 
+from tidegate_local import interruption
+
 
 @dataclass
 class Step:
@@ -32,7 +34,9 @@ class Steps:
         spinner = self.console.status(f"{name} …") if self.console.is_terminal and not self.quiet else nullcontext()
         try:
             with spinner:
+                interruption.check()
                 yield at_work
+                interruption.check()
         except BaseException:
             self._show("[red]✗[/red]", at_work, time.perf_counter() - began)
             raise

@@ -1,0 +1,25 @@
+"""Interruptions that aren't lost: an exception that a signal raises inside a destructor is dropped by Python."""
+
+import signal
+from typing import NoReturn
+
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_seen: list[int] = []
+
+
+def take() -> None:
+    """From now on take SIGINT, SIGTERM and SIGHUP as KeyboardInterrupt."""
+    _seen.clear()
+    for number in _NUMBERS:
+        signal.signal(number, _interrupt)
+
+
+def check() -> None:
+    """Raise KeyboardInterrupt if a signal has come, and its exception may have been dropped."""
+    if _seen:
+        raise KeyboardInterrupt
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    _seen.append(number)
+    raise KeyboardInterrupt
