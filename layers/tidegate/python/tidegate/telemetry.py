@@ -2,7 +2,8 @@
 
 A request's line is written without the Logger, into the same stream, with the same members and at the same levels:
 going through `logging` and its formatter takes more time than all of an admission but Redis, and importing it is
-a seventh of what may be added to a cold start. What is logged beside it is rare.
+a seventh of what may be added to a cold start. What is logged beside it is rare. The line carries the request's
+metrics, too (see `metrics`), where Powertools' variables name a namespace.
 """
 
 from __future__ import annotations
@@ -11,16 +12,22 @@ import json
 import logging
 import os
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from tidegate import metrics
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 SERVICE = "tidegate"
 _LEVELS = ("AWS_LAMBDA_LOG_LEVEL", "POWERTOOLS_LOG_LEVEL", "LOG_LEVEL")
+
+_NONE: frozenset[str] = frozenset()
+_NO_CAUSE = frozenset({"cause"})
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _standard = logging.getLogger(SERVICE)
@@ -65,19 +72,34 @@ def logger() -> Logger:
     """Return the structured logger, made when there is something rare to say."""
     from aws_lambda_powertools import Logger  # noqa: PLC0415  not at start-up, as the module says
 
-    return Logger(service=SERVICE, use_rfc3339=True, location="%(name)s", serialize_stacktrace=False)
+    # The service names the underlying logger; whose lines they are is the deployment's to say.
+    made = Logger(service=SERVICE, use_rfc3339=True, location="%(name)s", serialize_stacktrace=False)
+    made.append_keys(service=_service())
+    return made
 
 
 def write(line: RequestLine, request_id: str | None, release: str) -> None:
-    """Write the line of a request that has ended."""
-    if not _wanted():
+    """Write the line of a request that has ended, with its metrics.
+
+    A level that keeps lines out keeps no metrics out: as with Powertools' Metrics, they are then all that is written.
+    """
+    wanted, space = _wanted(), metrics.namespace()
+    if not wanted and space is None:
         return
+    members = _members(line, request_id, release) if wanted else _dimensions(line, release)
+    text = _encode(members) if space is None else _measured(members, line, space)
+    stream = _stream()
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def _members(line: RequestLine, request_id: str | None, release: str) -> dict[str, Any]:
     members = {
         "level": "INFO",
         "location": SERVICE,
         "message": "request",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "service": SERVICE,
+        "service": _service(),
         **line.fields(),
         "release": release,
     }
@@ -86,9 +108,33 @@ def write(line: RequestLine, request_id: str | None, release: str) -> None:
     trace = os.environ.get("_X_AMZN_TRACE_ID")
     if trace:
         members["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
-    stream = _stream()
-    stream.write(_encode(members) + "\n")
-    stream.flush()
+    return members
+
+
+def _dimensions(line: RequestLine, release: str) -> dict[str, Any]:
+    """Return what metrics alone need of a line."""
+    members = {"service": _service(), "route": line.route, "release": release}
+    return members if line.store is None else {**members, "store": line.store}
+
+
+def _measured(members: dict[str, Any], line: RequestLine, space: str) -> str:
+    """Return the line with its metrics; the part that is the same for most requests is kept as text."""
+    values, cause = metrics.values_of(line), metrics.cause_of(line)
+    members.update(values)
+    if cause is not None:
+        members["cause"] = cause
+    told = metrics.directives(space, tuple(values), _NONE if cause is not None else _NO_CAUSE)
+    return f'{_encode(members)[:-1]},"_aws":{{"Timestamp":{_now_ms()},"CloudWatchMetrics":{told}}}}}'
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@cache
+def _service() -> str:
+    """Whose lines and metrics they are, by Powertools' variable."""
+    return os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE
 
 
 def _wanted() -> bool:
@@ -116,10 +162,11 @@ def store_changed(store: str, state: Literal["ready", "failing"], fault: str | N
     """Write that a store is lost or back, with what its driver said."""
     extra = {"store": store, "state": state, "fault": fault, "detail": detail}
     log = logger().warning if state == "failing" else logger().info
-    log("store changed", extra={name: value for name, value in extra.items() if value is not None})
+    said = {name: value for name, value in extra.items() if value is not None}
+    log("store changed", extra={**said, **metrics.rare("store_changes", _now_ms())})
 
 
 def shadow_differed(subject: str, *, redis: bool, dynamodb: bool) -> None:
     """Write that the fallback would have decided differently."""
     extra = {"subject": subject, "redis": redis, "dynamodb": dynamodb}
-    logger().warning("the fallback decides differently", extra=extra)
+    logger().warning("the fallback decides differently", extra={**extra, **metrics.rare("shadow_differed", _now_ms())})

@@ -1,0 +1,159 @@
+"""What a request's line counts: a table from `RequestLine` to metrics, in CloudWatch's embedded metric format (EMF).
+
+The metrics ride on the request's one line: CloudWatch takes them out of the log, and nothing is sent or flushed.
+Their shape is what Powertools' Metrics writes, and so are the variables that switch them on. Every set of dimensions
+makes a metric of its own, which is paid for: no dimension has more values than a program has routes and causes.
+
+Source: CloudWatch User Guide, "Specification: Embedded metric format".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+Unit = Literal["Count", "Milliseconds"]
+Dimensions = tuple[tuple[str, ...], ...]
+
+_WHOLE: Dimensions = (("service",),)
+_ROUTE: Dimensions = (("service",), ("service", "route"))
+_RELEASE: Dimensions = (*_ROUTE, ("service", "release"))
+_CAUSE: Dimensions = (*_ROUTE, ("service", "cause"), ("service", "route", "cause"))
+_STORE: Dimensions = (("service",), ("service", "store"))
+_CHANGE: Dimensions = (("service", "store", "state"),)
+
+
+class Metric(NamedTuple):
+    """One metric.
+
+    Attributes:
+        name: as CloudWatch has it, and the line's member that holds its value.
+        unit: of its value.
+        by: the sets of dimensions for which it is kept apart; their names are members of the line, too.
+        read: its value in a request's line; None: nothing to report.
+    """
+
+    name: str
+    unit: Unit
+    by: Dimensions
+    read: Callable[[Any], float | None]
+
+
+def _one(_: Any) -> int:
+    return 1
+
+
+def _server_error(line: Any) -> int | None:
+    """Whether the service failed the client; a request shed is the service as it was meant."""
+    failed = line.outcome == "failed" or (line.status or 0) >= 500
+    return 1 if failed and line.outcome != "shed" else None
+
+
+# What every request may report.
+_ALWAYS = (
+    Metric("requests", "Count", _RELEASE, _one),
+    Metric("server_errors", "Count", _RELEASE, _server_error),
+    Metric("duration_ms", "Milliseconds", _RELEASE, lambda line: line.duration_ms),
+    Metric("decisions", "Count", _STORE, lambda line: None if line.store is None else 1),
+    Metric("admission_ms", "Milliseconds", _STORE, lambda line: None if line.store is None else line.admission_ms),
+    Metric("waited_ms", "Milliseconds", _ROUTE, lambda line: line.waited_ms),
+)
+# One count for each outcome; what was not done says why.
+_OUTCOMES = {
+    "admitted": Metric("requests_admitted", "Count", _ROUTE, _one),
+    "replayed": Metric("requests_replayed", "Count", _ROUTE, _one),
+    "unguarded": Metric("requests_unguarded", "Count", _ROUTE, _one),
+    "limited": Metric("requests_limited", "Count", _CAUSE, _one),
+    "shed": Metric("requests_shed", "Count", _CAUSE, _one),
+    "queued": Metric("requests_queued", "Count", _CAUSE, _one),
+    "refused": Metric("requests_refused", "Count", _CAUSE, _one),
+    "failed": Metric("requests_failed", "Count", _CAUSE, _one),
+}
+# One count for each way in which the cache answered.
+_CACHE = {
+    word: Metric(f"cache_{word}", "Count", _ROUTE, _one) for word in ("hit", "stale", "collapsed", "computed", "bypass")
+}
+# What has lines of its own, because it is rare.
+_RARE = {
+    "store_changes": Metric("store_changes", "Count", _CHANGE, _one),
+    "shadow_differed": Metric("shadow_differed", "Count", _WHOLE, _one),
+}
+TABLE: Mapping[str, Metric] = {
+    metric.name: metric for metric in (*_ALWAYS, *_OUTCOMES.values(), *_CACHE.values(), *_RARE.values())
+}
+
+
+def values_of(line: Any) -> dict[str, float]:
+    """Return what a request's line counts, by metric; members that a line hasn't count nothing."""
+    values = {metric.name: value for metric in _ALWAYS if (value := metric.read(line)) is not None}
+    for found in (_OUTCOMES.get(line.outcome), _CACHE.get(getattr(line, "cache", None) or "")):
+        if found is not None:
+            values[found.name] = 1
+    return values
+
+
+def cause_of(line: Any) -> str | None:
+    """Return why a request was not simply answered, in a word: a problem's type without its namespace."""
+    told = getattr(line, "shed", None) or line.reason
+    if not told:
+        return None
+    return str(told).rpartition("#")[2].rpartition(":")[2] or None
+
+
+@cache
+def namespace() -> str | None:
+    """Return the namespace, by Powertools' variables; None: no metrics."""
+    environ = os.environ
+    off = environ.get("POWERTOOLS_METRICS_DISABLED")
+    if _is_true(off) or (off is None and _is_true(environ.get("POWERTOOLS_DEV"))):
+        return None
+    return environ.get("POWERTOOLS_METRICS_NAMESPACE") or None
+
+
+def _is_true(text: str | None) -> bool:
+    return (text or "").lower() in {"1", "y", "yes", "t", "true", "on"}
+
+
+@cache
+def directives(space: str, names: tuple[str, ...], absent: frozenset[str]) -> str:
+    """Return the JSON of `CloudWatchMetrics`: one directive for all metrics with the same sets of dimensions.
+
+    It is the same for most requests, so it is made once for each combination.
+
+    Args:
+        space: the namespace.
+        names: the metrics.
+        absent: dimensions that the line hasn't; sets with one of them are left out.
+    """
+    groups: dict[Dimensions, list[Metric]] = {}
+    for metric in (TABLE[name] for name in names):
+        by = tuple(dimensions for dimensions in metric.by if absent.isdisjoint(dimensions))
+        if by:
+            groups.setdefault(by, []).append(metric)
+    told = [_directive(space, by, metrics) for by, metrics in groups.items()]
+    return json.dumps(told, separators=(",", ":"))
+
+
+def _directive(space: str, by: Dimensions, metrics: list[Metric]) -> dict[str, Any]:
+    return {
+        "Namespace": space,
+        "Dimensions": by,
+        "Metrics": [{"Name": metric.name, "Unit": metric.unit} for metric in metrics],
+    }
+
+
+def rare(name: str, timestamp_ms: int) -> dict[str, Any]:
+    """Return the members that make a line of its own count one; none without a namespace.
+
+    Args:
+        name: the metric, whose dimensions the line has as its members.
+        timestamp_ms: the time.
+    """
+    space = namespace()
+    if space is None:
+        return {}
+    told = json.loads(directives(space, (name,), frozenset()))
+    return {name: 1, "_aws": {"Timestamp": timestamp_ms, "CloudWatchMetrics": told}}
