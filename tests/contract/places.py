@@ -114,8 +114,7 @@ _SUBJECT = "claims"
 
 
 def _about(request: ClaimRequest, *, in_redis: bool) -> Question:
-    parts = {name: getattr(request, name) for name in request.__slots__}
-    return Question(_SUBJECT, claim=ClaimRequest(**parts | {"in_redis": in_redis}))
+    return Question(_SUBJECT, claim=request._replace(in_redis=in_redis))
 
 
 HELD_CLOCK_KEY = "held-clock"

@@ -1,7 +1,6 @@
 """Idempotency claims, the same in every store: one live attempt at a time, one answer for good."""
 
 import os
-from dataclasses import replace
 
 import pytest
 
@@ -23,7 +22,7 @@ def key(new_subject) -> str:
 
 def attempt(key: str, name: str = "first", *, fingerprint: str = "print", **times: int) -> ClaimRequest:
     times = {"hold_ms": HOLD_MS, "lifetime_ms": LIFETIME_MS} | times
-    return replace(request(key, name, **times), fingerprint=fingerprint)
+    return request(key, name, **times)._replace(fingerprint=fingerprint)
 
 
 def test_a_free_key_is_granted(claims, key):

@@ -67,9 +67,9 @@ def questions(draw: st.DrawFn) -> list[tuple[int, str, tuple[Charge, ...], bool]
 def in_a_place_of_its_own(charges: tuple[Charge, ...], subject: str, step: int) -> tuple[Charge, ...]:
     """Each example's own subjects; where a refusal gives back what was charged, nobody asks twice for a slot."""
     if len({c.subject for c in charges}) == 1:
-        return tuple(replace(c, subject=f"{subject}-route") if c.subject else c for c in charges)
+        return tuple(c._replace(subject=f"{subject}-route") if c.subject else c for c in charges)
     return tuple(
-        replace(c, subject=f"{subject}-route" if c.subject else "", holder=f"{c.holder}-{step}" if c.holder else "")
+        c._replace(subject=f"{subject}-route" if c.subject else "", holder=f"{c.holder}-{step}" if c.holder else "")
         for c in charges
     )
 
@@ -114,7 +114,7 @@ def test_on_the_real_clock_each_kind_admits_what_there_is(rig, new_subject, rule
     assert [a.admitted for a in answers] == [True] * 3 + [False] * 2
     assert all(a.limits[0].retry_after_us > 0 for a in answers[3:])
     last = asked[2].charges[0]
-    rig.store.settle(Settlement(subject, None, None, fenced=False, corrections=(replace(last, cost=-1),)))
+    rig.store.settle(Settlement(subject, None, None, fenced=False, corrections=(last._replace(cost=-1),)))
     assert rig.store.admit(asked[3]).admitted
 
 
@@ -137,7 +137,7 @@ def test_subjects_are_charged_all_or_none(rig, new_subject):
     own, whole = Charge("own", Bucket(HOUR_US, 2)), Charge("whole", Bucket(HOUR_US, 5), subject=everybodys)
     answers = [rig.store.admit(Question(mine, (own, whole))) for _ in range(4)]
     assert [a.admitted for a in answers] == [True, True, False, False]
-    [state] = rig.store.admit(Question(everybodys, (replace(whole, subject=""),), peek=True)).limits
+    [state] = rig.store.admit(Question(everybodys, (whole._replace(subject=""),), peek=True)).limits
     assert state.remaining == 3
 
 
@@ -151,7 +151,7 @@ def test_counters_that_the_asker_brings_count(rig, new_subject):
     subject, quota = new_subject(), replace(TODAY, quota=5)
     brought = Charge("one", quota, known_counts=(quota.start_us, 4))
     assert rig.store.admit(Question(subject, (brought,))).limits[0].remaining == 0
-    assert not rig.store.admit(Question(subject, (replace(brought, known_counts=()),))).admitted
+    assert not rig.store.admit(Question(subject, (brought._replace(known_counts=()),))).admitted
 
 
 def test_a_slot_whose_holder_died_is_free_after_its_lease(clocked, new_subject):
@@ -169,5 +169,5 @@ def test_a_slot_that_is_renewed_stays_taken(clocked, new_subject):
     assert clocked.store.admit(Question(subject, (held,))).admitted
     for _ in range(3):
         clocked.advance_us(40_000_000)
-        clocked.store.settle(Settlement(subject, None, None, fenced=False, corrections=(replace(held, cost=0),)))
-    assert not clocked.store.admit(Question(subject, (replace(held, holder="next"),))).admitted
+        clocked.store.settle(Settlement(subject, None, None, fenced=False, corrections=(held._replace(cost=0),)))
+    assert not clocked.store.admit(Question(subject, (held._replace(holder="next"),))).admitted

@@ -1,7 +1,5 @@
 """Limits, the same on every store."""
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +16,7 @@ examples = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def ask(subject: str, *charges: Charge, known_debt_us: int = 0) -> Question:
-    return Question(subject, tuple(replace(charge, known_debt_us=known_debt_us) for charge in charges))
+    return Question(subject, tuple(charge._replace(known_debt_us=known_debt_us) for charge in charges))
 
 
 def said(state: LimitState) -> tuple[bool, int, int]:

@@ -1,7 +1,5 @@
 """What Redis says of an idempotency key inside the one question: limits and claim are decided together."""
 
-from dataclasses import replace
-
 import pytest
 
 from tests.contract.workers import request
@@ -29,7 +27,7 @@ def subject(new_subject) -> str:
 
 
 def asked_by(name: str, *, in_redis: bool, fingerprint: str = "print") -> ClaimRequest:
-    return replace(request("key", name), in_redis=in_redis, fingerprint=fingerprint)
+    return request("key", name)._replace(in_redis=in_redis, fingerprint=fingerprint)
 
 
 def ask(rig, subject: str, claim: ClaimRequest):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import SimpleNamespace
@@ -86,7 +85,7 @@ class SimulatedRedis:
             self.stand = self.stand.after_loss(self.now_us())
 
     def _seen(self, now_us: int) -> None:
-        self.stand = replace(self.stand, seen_us=now_us)
+        self.stand = self.stand._replace(seen_us=now_us)
 
     def _state(self, subject: str, charge: Charge) -> State | None:
         state, until_us = self.kept.get((subject, charge.key), (None, 0))
@@ -125,7 +124,7 @@ class RedisRung:
         if self._clock.monotonic() >= self._next_heartbeat:
             self._beat()
         fleet, self._fleet = self._fleet, None
-        return replace(answer, fleet=fleet)
+        return answer._replace(fleet=fleet)
 
     def settle(self, settlement: Settlement) -> bool:
         self._reach()

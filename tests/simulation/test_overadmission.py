@@ -3,8 +3,6 @@
 The full table: `python -m tests.simulation.overadmission --seed 1`.
 """
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,12 +73,12 @@ def test_the_limit_is_used_while_redis_is_out_and_while_both_are():
 
 
 def test_a_fallback_that_begins_with_a_burst_is_caught(monkeypatch):
-    monkeypatch.setattr(LadderClock, "placed", lambda _, charge, __: replace(charge, known_debt_us=0))
+    monkeypatch.setattr(LadderClock, "placed", lambda _, charge, __: charge._replace(known_debt_us=0))
     assert simulate("Redis out 5 min", 10, 1).worst > 1
 
 
 def test_shares_that_begin_with_a_burst_are_caught(monkeypatch):
-    monkeypatch.setattr(shares, "part_of", lambda *asked: replace(part_of(*asked), debt_us=0))
+    monkeypatch.setattr(shares, "part_of", lambda *asked: part_of(*asked)._replace(debt_us=0))
     monkeypatch.setattr(Debts, "carried_by", lambda _, question: question)
     assert simulate("both out 5 min", 10, 1).worst > 1
 

@@ -1,6 +1,5 @@
 """A ladder of stores in memory, which fail, lose their answers and come back empty when told to."""
 
-from dataclasses import replace
 from typing import get_args
 
 from tidegate.errors import FaultKind, StoreUnavailableError
@@ -38,7 +37,7 @@ class SharedStore(FailingStore):
         if self.loses_answers:
             raise StoreUnavailableError(self.name, "timeout", "decided, but the answer was lost")
         self.decided += 1
-        return replace(answer, fleet=None if self.environments is None else Fleet(self.environments, 0))
+        return answer._replace(fleet=None if self.environments is None else Fleet(self.environments, 0))
 
     def settle(self, settlement: Settlement) -> bool:
         self._stumble()

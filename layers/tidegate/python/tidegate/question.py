@@ -1,19 +1,20 @@
 """The one question that is asked before a handler runs, and its answer: plain frozen data.
 
 Mechanisms contribute to the question and read their part of the answer; only stores see both. Nothing here
-knows a driver, and nothing in a store knows HTTP.
+knows a driver, and nothing in a store knows HTTP. Named tuples, for a cold start pays three times as much for a
+dataclass; but what has no field, or is compared in part, is a dataclass.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tidegate.algorithms.decision import Decision, Known, LimitState, Rule, State
 from tidegate.policy import OnOutage
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """Units that a request wants of one limit.
 
     Attributes:
@@ -46,8 +47,7 @@ class Charge:
         return self.rule.decide(state, now_us, self.cost, self.known)
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
+class ClaimRequest(NamedTuple):
     """The wish to be the one attempt that runs the handler for an idempotency key.
 
     Attributes:
@@ -72,6 +72,11 @@ class ClaimRequest:
         return max(self.hold_ms, self.lifetime_ms)
 
 
+def partition_key(claim_id: str) -> str:
+    """Return the `pk` under which a claim lies in DynamoDB, for a handler's own condition checks, too."""
+    return f"claim#{claim_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Granted:
     """This attempt holds the claim.
@@ -85,15 +90,13 @@ class Granted:
     taken_over: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class InProgress:
+class InProgress(NamedTuple):
     """Another attempt holds it, for at most so many milliseconds more."""
 
     retry_after_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """The handler ran; `record` is its stored answer (see `record.StoredResponse`)."""
 
     record: bytes
@@ -112,8 +115,7 @@ class Unknown:
 ClaimAnswer = Granted | InProgress | Completed | Mismatch
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """Everything that the stores must be asked before a handler runs.
 
     Attributes:
@@ -141,8 +143,7 @@ class Question:
         return tuple(dict.fromkeys((self.subject, *(self.subject_of(charge) for charge in self.charges))))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What all the limits say together.
 
     Attributes:
@@ -163,8 +164,7 @@ class Verdict:
         return cls(admitted, charged, tuple(d.state(charged=charged) for d in decisions))
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(NamedTuple):
     """The live environments, and this one among them.
 
     Attributes:
@@ -176,8 +176,7 @@ class Fleet:
     rank: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a store says.
 
     Attributes:
@@ -195,8 +194,7 @@ class Answer:
     fleet: Fleet | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What one more round trip writes after the handler ran, or during its run to renew its claim.
 
     Attributes:

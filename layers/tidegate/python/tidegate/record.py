@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _COMPRESS_ABOVE_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(NamedTuple):
     """Marks an answer that only Redis knows, because the claim store couldn't be told.
 
     Attributes:
@@ -22,8 +21,7 @@ class Owed:
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredResponse:
+class StoredResponse(NamedTuple):
     """A response, to be sent again byte for byte.
 
     Attributes:

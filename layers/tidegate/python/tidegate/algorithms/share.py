@@ -6,8 +6,9 @@ environments' first tokens follow one another at the limit's own interval, by ra
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import singledispatch
+from typing import NamedTuple
 
 from tidegate.algorithms.concurrency import Slots
 from tidegate.algorithms.decision import Known, Rule
@@ -17,8 +18,7 @@ from tidegate.algorithms.sliding_window import Window
 from tidegate.algorithms.token_bucket import Bucket
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """Whose share, since when.
 
     Attributes:
@@ -36,8 +36,7 @@ class Share:
         return units // self.environments + (self.rank < units % self.environments)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A share of a limit.
 
     Attributes:

@@ -11,7 +11,7 @@ at most until the slowest of them has to be back, and then goes on as if it hadn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 # The breaker's longest pause, and the decisions at both of its ends.
 SPREAD_US = 1_200_000
@@ -19,8 +19,7 @@ SPREAD_US = 1_200_000
 KEPT_LONGER_US = 60_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Absence:
+class Absence(NamedTuple):
     """What an environment says when it comes back.
 
     Attributes:
@@ -32,8 +31,7 @@ class Absence:
     used_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Standstill:
+class Standstill(NamedTuple):
     """What Redis keeps of the fleet's absences; times are the server's, in epoch microseconds.
 
     Attributes:
@@ -71,8 +69,7 @@ class Standstill:
         else:
             held_from = server_us
             held_until = server_us + min(SPREAD_US, server_us - seen) if environments > 1 else server_us
-        came = replace(
-            self,
+        came = self._replace(
             stood_us=self.stood_us + stood,
             seen_us=server_us,
             back_us=server_us,
@@ -80,7 +77,7 @@ class Standstill:
             held_until_us=held_until,
             growing_us=grown,
         )
-        return came if grown < KEPT_LONGER_US else replace(came, growing_us=0, born_us=came.now_us(server_us))
+        return came if grown < KEPT_LONGER_US else came._replace(growing_us=0, born_us=came.now_us(server_us))
 
     def after_loss(self, server_us: int) -> Standstill:
         """Begin anew for a server that has lost its memory, as somebody knows who remembers an earlier life of it."""

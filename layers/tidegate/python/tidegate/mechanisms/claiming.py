@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from tidegate.admission import Claim
@@ -100,7 +99,7 @@ class Claiming:
         claims, owed = self._environment.claims, response.owed
         if claims is None or owed is None:
             return answer
-        theirs, record = replace(self.request, attempt_id=owed.attempt_id), replace(response, owed=None).encode()
+        theirs, record = self.request._replace(attempt_id=owed.attempt_id), response._replace(owed=None).encode()
         try:
             counts = await self._environment.call(lambda: claims.complete(theirs, record))
         except StoreUnavailableError:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from threading import Event, Lock
+from typing import NamedTuple
 
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
@@ -24,8 +24,7 @@ from tidegate.telemetry import logger
 Due = Callable[[], tuple[Charge, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Keepers:
+class Keepers(NamedTuple):
     """Who may hold a claim.
 
     Attributes:
@@ -136,7 +135,7 @@ class Holding:
             return self._settled(record, due)
 
     def _held_on(self, points: bytes) -> bool:
-        request, asked_s = replace(self.request, hold_ms=self._hold_ms()), self._keepers.clock.monotonic()
+        request, asked_s = self.request._replace(hold_ms=self._hold_ms()), self._keepers.clock.monotonic()
         own = self._renewed_in_redis(request, points) if self._by_redis else self._guard.renew(request, points)
         if own:
             self._asked_s, self._stands_ms = asked_s, request.hold_ms
@@ -189,7 +188,7 @@ class Holding:
     def _owing(self, record: bytes, sure_ms: int) -> bytes:
         """Mark an answer as one that the claim store has yet to be told of."""
         owed = Owed(self.request.attempt_id, self._keepers.clock.wall_us() // 1000 + sure_ms)
-        return replace(StoredResponse.decode(record), owed=owed).encode()
+        return StoredResponse.decode(record)._replace(owed=owed).encode()
 
     def _in_redis(self, record: bytes | None, due: Due) -> bool:
         settlement = Settlement(self._keepers.subject, self.request, record, fenced=True, corrections=due())

@@ -10,8 +10,7 @@ of these, something was done: the claim is left for the retry to continue.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import http_sf
 
@@ -32,8 +31,7 @@ LARGEST_RECORD_BYTES = 350_000
 _COME_AGAIN = frozenset({429, 503})
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(NamedTuple):
     """An answer that was given before."""
 
     response: StoredResponse

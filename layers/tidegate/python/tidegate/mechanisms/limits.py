@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -38,12 +37,12 @@ class Bill(NamedTuple):
         for limit, charge in zip(self.limits, self.charges, strict=True):
             due = 0 if charge.holder else units.get(limit.name, units.get(None, charge.cost))
             if due != charge.cost:
-                made.append(replace(charge, cost=due - charge.cost))
+                made.append(charge._replace(cost=due - charge.cost))
         return tuple(made)
 
     def renewals(self) -> tuple[Charge, ...]:
         """Return what keeps the request's slots, if it has any."""
-        return tuple(replace(charge, cost=0) for charge in self.charges if charge.holder)
+        return tuple(charge._replace(cost=0) for charge in self.charges if charge.holder)
 
 
 class LimitVerdict(NamedTuple):

@@ -6,18 +6,16 @@ attempts) would turn a hung dependency into a hung client.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tidegate.errors import FaultKind, StoreUnavailableError
 
 Item = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class DynamoTimeouts:
+class DynamoTimeouts(NamedTuple):
     """How long one call may take.
 
     Attributes:
@@ -31,8 +29,7 @@ class DynamoTimeouts:
     attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a conditional write did.
 
     Attributes:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from threading import Lock
+from typing import NamedTuple
 
 from tidegate.algorithms.decision import LimitState, State
 from tidegate.algorithms.leaky_bucket import Drain
@@ -24,8 +24,7 @@ from tidegate.question import Answer, Charge, Question
 _Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A point in time on both clocks, of which one may have stood still while the environment was frozen."""
 
     monotonic: float
@@ -65,7 +64,7 @@ class Debts:
             return question
         now = self.now()
         charges = tuple(_carrying(charge, tale, now) for charge, tale in zip(question.charges, known, strict=True))
-        return replace(question, charges=charges)
+        return question._replace(charges=charges)
 
     def heard(self, question: Question, answer: Answer, asked: Moment, *, buckets: bool = True) -> None:
         """Note what a store said, as of the moment it was asked: later would make each debt grow by the delay.
@@ -139,5 +138,5 @@ def _later(before: Moment | State, tale: Moment | State, asked: Moment) -> Momen
 def _carrying(charge: Charge, tale: Moment | State | None, now: Moment) -> Charge:
     if isinstance(tale, Moment):
         debt_us = now.us_until(tale)
-        return replace(charge, known_debt_us=debt_us) if debt_us > 0 else charge
-    return charge if tale is None else replace(charge, known_counts=tale)
+        return charge._replace(known_debt_us=debt_us) if debt_us > 0 else charge
+    return charge if tale is None else charge._replace(known_counts=tale)

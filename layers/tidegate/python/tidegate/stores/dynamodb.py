@@ -16,7 +16,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from tidegate.algorithms.concurrency import Slots
@@ -178,7 +177,7 @@ class DynamoStore:
             charges = tuple(charge for charge in question.charges if question.subject_of(charge) == subject)
             if not charges or not (admitted or question.peek):
                 continue
-            verdict = self._decide_one(subject, replace(question, charges=charges))
+            verdict = self._decide_one(subject, question._replace(charges=charges))
             admitted = admitted and verdict.admitted
             states |= dict(zip(charges, verdict.limits, strict=True))
             if not verdict.charged and not question.peek:
@@ -192,7 +191,7 @@ class DynamoStore:
         """Give back what the subjects before have charged; how they stand then is read off their items."""
         for charge, state in states.items():
             if charge not in keep and state.allowed:
-                self._correct_one(question.subject_of(charge), replace(charge, cost=-charge.cost))
+                self._correct_one(question.subject_of(charge), charge._replace(cost=-charge.cost))
         return {charge: states[charge] for charge in keep}
 
     def _decide_one(self, subject: str, question: Question) -> Verdict:

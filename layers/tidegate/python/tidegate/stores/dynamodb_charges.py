@@ -8,9 +8,8 @@ hands the item back, and the next one is made from what it says.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any
+from typing import Any, NamedTuple
 
 from tidegate.algorithms.concurrency import Slots
 from tidegate.algorithms.decision import Rule, State
@@ -22,8 +21,7 @@ from tidegate.question import Charge
 from tidegate.stores.aws import Item
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """One charge's part of an UpdateItem.
 
     Attributes:
@@ -39,8 +37,7 @@ class Clause:
     removes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A charge as it is put to an item: its place in the write, what the item is believed to hold, and the time."""
 
     i: int

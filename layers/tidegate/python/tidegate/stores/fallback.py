@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tidegate.clock import Clock
 from tidegate.stores.away import Away
@@ -18,8 +18,7 @@ from tidegate.stores.shadow import Shadow
 from tidegate.stores.tracked import TrackedStore
 
 
-@dataclass(frozen=True, slots=True)
-class Fallback:
+class Fallback(NamedTuple):
     """The fallback's parts.
 
     Attributes:
@@ -35,8 +34,7 @@ class Fallback:
     warm: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class FallbackPlace:
+class FallbackPlace(NamedTuple):
     """What a fallback is made of.
 
     Attributes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tidegate.clock import Clock
 from tidegate.question import Fleet
 
@@ -42,4 +40,4 @@ class FleetView:
     def counted(self, fleet: Fleet) -> None:
         """Note what DynamoDB has counted; a place that Redis gave is kept: no two have the same."""
         rank = self._by_redis[1].rank if self._by_redis is not None else fleet.rank
-        self._by_dynamodb = fleet if rank >= fleet.environments else replace(fleet, rank=rank)
+        self._by_dynamodb = fleet if rank >= fleet.environments else fleet._replace(rank=rank)

@@ -12,7 +12,6 @@ An environment that comes takes every bucket to hold one token at most: what a c
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from threading import Lock
 
 from tidegate.algorithms.decision import State
@@ -116,11 +115,11 @@ class LadderClock:
             case Bucket() as bucket:
                 # What is carried along is of another clock, and no more than this.
                 least = self._came_us + bucket.depth_us - bucket.interval_us - self._now_us
-                return replace(charge, known_debt_us=max(0, least))
+                return charge._replace(known_debt_us=max(0, least))
             case Drain():
-                return replace(charge, known_debt_us=0) if state else charge
+                return charge._replace(known_debt_us=0) if state else charge
             case (Window() | Period()) as rule if not self._known(rule, state):
-                return replace(charge, known_counts=rule.evenly_used(state, self._clock.wall_us(), charge.known))
+                return charge._replace(known_counts=rule.evenly_used(state, self._clock.wall_us(), charge.known))
             case _:
                 return charge
 

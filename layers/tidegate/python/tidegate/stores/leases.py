@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil, inf
 from threading import Lock
 
@@ -204,7 +204,7 @@ class Leases:
             while len(self._leases) > self._capacity:
                 self._leases.popitem(last=False)
         for lease, left in due:
-            back = tuple(replace(charge, cost=-left * charge.cost) for charge in lease.question.charges)
+            back = tuple(charge._replace(cost=-left * charge.cost) for charge in lease.question.charges)
             self._store.settle(Settlement(lease.question.subject, None, None, fenced=False, corrections=back))
 
 
@@ -223,7 +223,7 @@ def _of_one(question: Question, refused: Answer) -> Answer:
         else s
         for c, s in zip(question.charges, refused.limits, strict=True)
     )
-    return replace(refused, limits=states)
+    return refused._replace(limits=states)
 
 
 def _bucket(charge: Charge) -> Bucket:
@@ -235,4 +235,4 @@ def _bucket(charge: Charge) -> Bucket:
 def _times(question: Question, requests: int) -> Question:
     if requests == 1:
         return question
-    return replace(question, charges=tuple(replace(c, cost=c.cost * requests) for c in question.charges))
+    return question._replace(charges=tuple(c._replace(cost=c.cost * requests) for c in question.charges))

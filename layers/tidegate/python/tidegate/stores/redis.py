@@ -8,7 +8,6 @@ what was charged in one slot is given back if another one refuses.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from tidegate.clock import Clock
@@ -132,7 +131,7 @@ class RedisStore:
         self._environments, rank, self._life, *clock = (int(number) for number in reply)
         self._next_heartbeat = now + HEARTBEAT_EVERY_S
         self.away.returned()
-        self._ladder = replace(self._ladder, told=":".join(map(str, clock)) if self._cluster else str(self._life))
+        self._ladder = self._ladder._replace(told=":".join(map(str, clock)) if self._cluster else str(self._life))
         self._fleet = Fleet(self._environments, rank)
 
     def _grouped(self, settlement: Settlement) -> list[tuple[Charge, ...]]:
@@ -169,7 +168,7 @@ class RedisStore:
         for i, (charges, answer) in enumerate(zip(parts, answers, strict=True)):
             charged = [c for c, s in zip(charges, answer.limits, strict=True) if s.allowed]
             if answer.admitted and charged and not question.peek and not (i == 0 and known):
-                calls.append(correct_call(question.subject, [replace(c, cost=-c.cost) for c in charged], self._ladder))
+                calls.append(correct_call(question.subject, [c._replace(cost=-c.cost) for c in charged], self._ladder))
         if claimed and question.claim is not None:
             calls.append(settle_call(Settlement(question.subject, question.claim, None, fenced=True)))
         if calls:

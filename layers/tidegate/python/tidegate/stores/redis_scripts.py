@@ -7,11 +7,10 @@ on Redis 6.2 to 8 and on Valkey. All keys of one call share a hash tag where Red
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tidegate.algorithms.concurrency import Slots
 from tidegate.algorithms.decision import LimitState, Rule, State
@@ -35,8 +34,7 @@ from tidegate.question import (
 _STATE_FIELDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """A Lua script and the digest that Redis knows it by."""
 
     source: str
@@ -66,8 +64,7 @@ RENEW = Script.of("renew.lua")
 HEARTBEAT = Script.of("limits.lua", "ladder.lua", "heartbeat.lua")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One evaluation of a script."""
 
     script: Script
@@ -75,8 +72,7 @@ class Call:
     arguments: Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(NamedTuple):
     """What an evaluation is told of the ladder (see `ladder.lua`).
 
     Attributes:

@@ -77,12 +77,12 @@ def _as_decided(question: Question, answer: Answer) -> Question:
     """Return the question about buckets, with the debts that Redis decided from."""
     charged = answer.admitted
     charges = tuple(
-        replace(charge, known_debt_us=_debt_before(charge, state, charged=charged and state.allowed))
+        charge._replace(known_debt_us=_debt_before(charge, state, charged=charged and state.allowed))
         for charge, state in zip(question.charges, answer.limits, strict=True)
         if _comparable(charge)
     )
     charges = tuple(
-        replace(charge, subject="", key=f"{question.subject_of(charge)}.{charge.key}") for charge in charges
+        charge._replace(subject="", key=f"{question.subject_of(charge)}.{charge.key}") for charge in charges
     )
     return Question(question.subject, charges)
 

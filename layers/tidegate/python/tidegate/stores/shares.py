@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 
 from tidegate.algorithms.decision import Known
 from tidegate.algorithms.share import Share, part_of
@@ -33,7 +32,7 @@ class Shares:
         if share is None:
             share = self._share = Share(fleet.environments, fleet.rank, self._clock.wall_us())
             self._at_first.clear()
-        return replace(question, charges=tuple(self._part(question, charge, share) for charge in question.charges))
+        return question._replace(charges=tuple(self._part(question, charge, share) for charge in question.charges))
 
     def ended(self) -> None:
         """Note that a shared store has decided: the next time alone is another one."""
@@ -45,4 +44,4 @@ class Shares:
         if len(self._at_first) > self._capacity:
             self._at_first.popitem(last=False)
         part = part_of(charge.rule, share, self._clock.wall_us(), charge.cost, known)
-        return replace(charge, rule=part.rule, known_debt_us=max(charge.known_debt_us, part.debt_us))
+        return charge._replace(rule=part.rule, known_debt_us=max(charge.known_debt_us, part.debt_us))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeVar
 
 from tidegate.clock import Clock
 from tidegate.errors import FaultKind, StoreUnavailableError
@@ -31,8 +31,7 @@ class ShadowCounts:
     differed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StoreState:
+class StoreState(NamedTuple):
     """What is known of a store.
 
     Attributes:
@@ -80,7 +79,7 @@ class TrackedStore:
     @property
     def state(self) -> StoreState:
         """What is known now."""
-        return replace(self._state, breaker=self._breaker.state, shadow=self.shadow)
+        return self._state._replace(breaker=self._breaker.state, shadow=self.shadow)
 
     @property
     def trusted(self) -> bool:
