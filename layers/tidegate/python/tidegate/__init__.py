@@ -23,6 +23,7 @@ from tidegate.problems import problem_response
 from tidegate.settings import Settings
 
 if TYPE_CHECKING:
+    from tidegate.caching.cache import Cache
     from tidegate.limits.concurrency import Concurrency
     from tidegate.limits.leaky_bucket import LeakyBucket
     from tidegate.limits.quota import Quota
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Admission",
+    "Cache",
     "Caller",
     "Claim",
     "ClaimLostError",
@@ -57,6 +59,7 @@ __all__ = [
 
 # What most applications don't name is imported when one does: a cold start pays for what it uses.
 _LATER = {
+    "Cache": "tidegate.caching.cache",
     "Concurrency": "tidegate.limits.concurrency",
     "LeakyBucket": "tidegate.limits.leaky_bucket",
     "Left": "tidegate.peek",

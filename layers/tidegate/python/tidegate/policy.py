@@ -7,11 +7,14 @@ import inspect
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 
 from tidegate.errors import ConfigurationError
 from tidegate.limits.limit import Limit
 from tidegate.units import duration_us
+
+if TYPE_CHECKING:
+    from tidegate.caching.cache import Cache
 
 Priority = Literal["critical", "normal", "sheddable"]
 OnOutage = Literal["share", "allow", "reject"]
@@ -39,6 +42,9 @@ class Policy:
         max_body_bytes: the largest request body that an idempotent route reads; larger is 413.
         keep_5xx: whether a handler's 500 and above binds like any answer and is replayed; if not, it gives the key
             up and a retry runs again, which is right only where a failure leaves nothing done.
+        cache: whether answers are kept and given again, and for how long; GET and HEAD only.
+        coalesce: whether GETs of one caller for the same thing that run in one environment at the same time are one,
+            where there is no cache, too.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -49,6 +55,8 @@ class Policy:
     lifetime: str | None = None
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     keep_5xx: bool = True
+    cache: Cache | None = None
+    coalesce: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", tuple(self.limits))
@@ -66,11 +74,20 @@ class Policy:
                 duration_us(self.lifetime)
             except ValueError as error:
                 raise ConfigurationError("policy(lifetime=…)", str(error)) from error
+        if self.idempotent and (self.cache is not None or self.coalesce):
+            raise ConfigurationError(
+                "policy(cache=…)", "an idempotent route has effects, which no copy has; write it for GET and HEAD only"
+            )
 
     @property
     def asks_nothing(self) -> bool:
         """Whether a request needs no store before it runs."""
-        return not self.limits and not self.idempotent
+        return not self.limits and not self.idempotent and self.cache is None
+
+    @property
+    def captures(self) -> bool:
+        """Whether answers are taken whole, to be given to others, too."""
+        return self.cache is not None or self.coalesce
 
 
 def policy(  # noqa: PLR0913  one keyword for each thing that a route may ask for
@@ -83,6 +100,8 @@ def policy(  # noqa: PLR0913  one keyword for each thing that a route may ask fo
     lifetime: str | None = None,
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
     keep_5xx: bool = True,
+    cache: Cache | None = None,
+    coalesce: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare a route's policy; write it under the route's decorator.
 
@@ -100,6 +119,8 @@ def policy(  # noqa: PLR0913  one keyword for each thing that a route may ask fo
         lifetime=lifetime,
         max_body_bytes=max_body_bytes,
         keep_5xx=keep_5xx,
+        cache=cache,
+        coalesce=coalesce,
     )
 
     def declare(endpoint: Endpoint) -> Endpoint:

@@ -1,0 +1,126 @@
+"""This environment's own copies: for when Redis is gone. Bounded in bytes; the one unused for longest goes first.
+
+While Redis is away no lease makes one computation of many, so each environment renews its copies more rarely, by the
+fleet's size, and at random moments: together they ask as often as before, as long as the copies' stale time allows it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import NamedTuple
+
+from tidegate.caching.cache import Windows
+from tidegate.caching.freshness import Kept
+from tidegate.clock import Clock
+
+DEFAULT_CAPACITY_BYTES = 16 * 1024 * 1024
+# What a copy costs beside its bytes: key, entry, places in two tables.
+_OVERHEAD_BYTES = 600
+_JITTER = 0.1
+
+
+class LocalCopy(NamedTuple):
+    """A copy in this environment.
+
+    Attributes:
+        record: the answer (see `record.StoredResponse`).
+        tags: digests of its tags.
+        made_us: when it was made; epoch microseconds by this environment's clock.
+        windows: for how long it may be used from then on.
+        delta_ms: what making it took.
+        due_us: when this environment makes a new one, if Redis is still away.
+    """
+
+    record: bytes
+    tags: tuple[str, ...]
+    made_us: int
+    windows: Windows
+    delta_ms: int = 0
+    due_us: int = 0
+
+    def age_ms(self, now_us: int) -> int:
+        """How old it is."""
+        return (now_us - self.made_us) // 1000
+
+    def kept(self, now_us: int) -> Kept:
+        """Its times, from now."""
+        fresh_ms = self.windows.fresh_ms - self.age_ms(now_us)
+        return Kept(fresh_ms, fresh_ms + self.windows.stale_ms, fresh_ms + self.windows.error_ms, self.delta_ms)
+
+
+class LocalCopies:
+    """The copies; thread-safe.
+
+    Args:
+        clock: where the time comes from.
+        capacity_bytes: for all of them.
+        drawn: draws a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        capacity_bytes: int = DEFAULT_CAPACITY_BYTES,
+        drawn: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._capacity_bytes = capacity_bytes
+        self._drawn = drawn
+        self._copies: OrderedDict[str, LocalCopy] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    @property
+    def size_bytes(self) -> int:
+        """What they take."""
+        return self._bytes
+
+    def get(self, key: str) -> LocalCopy | None:
+        """Return a copy that may still be used for something."""
+        with self._lock:
+            copy = self._copies.get(key)
+            if copy is None:
+                return None
+            if copy.kept(self._clock.wall_us()).error_ms <= 0:
+                self._forget(key)
+                return None
+            self._copies.move_to_end(key)
+            return copy
+
+    def put(self, key: str, copy: LocalCopy, environments: int = 1) -> None:
+        """Keep a copy; among so many environments, this one will make the next at a time of its own."""
+        copy = copy._replace(due_us=copy.made_us + self._lasts_ms(copy.windows, environments) * 1000)
+        with self._lock:
+            self._forget(key)
+            if _size(copy) > self._capacity_bytes:
+                return
+            self._copies[key] = copy
+            self._bytes += _size(copy)
+            while self._bytes > self._capacity_bytes:
+                self._forget(next(iter(self._copies)))
+
+    def void(self, tags: Iterable[str]) -> None:
+        """Forget what bears one of these tags."""
+        voided = set(tags)
+        with self._lock:
+            for key in [key for key, copy in self._copies.items() if voided.intersection(copy.tags)]:
+                self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        gone = self._copies.pop(key, None)
+        if gone is not None:
+            self._bytes -= _size(gone)
+
+    def _lasts_ms(self, windows: Windows, environments: int) -> int:
+        """From making to renewal: on average as many times the freshness as there are environments."""
+        spread_ms = windows.fresh_ms * (2 * self._drawn() * (environments - 1) + _JITTER * self._drawn())
+        if spread_ms > windows.stale_ms:
+            spread_ms = windows.stale_ms * (1 - _JITTER * self._drawn())
+        return windows.fresh_ms + int(spread_ms)
+
+
+def _size(copy: LocalCopy) -> int:
+    return len(copy.record) + _OVERHEAD_BYTES

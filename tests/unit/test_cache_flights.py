@@ -1,0 +1,43 @@
+"""Those who run at the same time in one environment are one."""
+
+import asyncio
+
+import pytest
+
+from tidegate.caching.flights import Flights
+from tidegate.record import StoredResponse
+
+ANSWER = StoredResponse(200, (), b"a")
+
+
+@pytest.mark.anyio
+async def test_whoever_waits_gets_the_answer_of_the_one():
+    flights = Flights()
+    flight = flights.begin("a")
+    assert (flights.find("a"), flights.find("b")) == (flight, None)
+    waiting = [asyncio.ensure_future(flight.landed(10)) for _ in range(5)]
+    await asyncio.sleep(0)
+    flight.land(ANSWER)
+    flight.land(None)
+    assert await asyncio.gather(*waiting) == [ANSWER] * 5
+    assert flights.find("a") is None
+
+
+@pytest.mark.anyio
+async def test_one_that_has_nothing_to_share_or_takes_too_long_is_left():
+    flights = Flights()
+    flight = flights.begin("a")
+    assert await flight.landed(0) is None
+    waiting = asyncio.ensure_future(flight.landed(10))
+    await asyncio.sleep(0)
+    flight.land(None)
+    assert await waiting is None
+
+
+@pytest.mark.anyio
+async def test_the_end_of_an_old_one_does_not_end_the_next():
+    flights = Flights()
+    first = flights.begin("a")
+    second = flights.begin("a")
+    first.land(None)
+    assert flights.find("a") is second

@@ -1,0 +1,55 @@
+"""What an asker gets of a copy, and when a renewal begins early."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.caching.freshness import Kept, draw, standing
+
+FRESH, STALE = Kept(20_000, 320_000, 620_000, 100), Kept(-1, 300_000, 600_000, 100)
+OLD, GONE = Kept(-300_001, -1, 299_999, 100), Kept(-600_001, -300_001, -1, 100)
+
+
+@pytest.mark.parametrize(
+    ("kept", "leased", "resting", "may_lease", "expected"),
+    [
+        (FRESH, False, False, True, "hit"),
+        (FRESH, True, False, True, "hit"),
+        (FRESH, False, False, False, "hit"),
+        (STALE, False, False, True, "lease"),
+        (STALE, True, False, True, "stale"),
+        (STALE, False, True, True, "stale"),
+        (STALE, False, False, False, "stale"),
+        (OLD, False, False, True, "lease"),
+        (OLD, True, False, True, "busy"),
+        (OLD, False, True, True, "stale"),
+        (OLD, False, False, False, "none"),
+        (GONE, False, True, True, "lease"),
+        (None, False, False, True, "lease"),
+        (None, True, False, True, "busy"),
+        (None, False, False, False, "none"),
+    ],
+)
+def test_what_an_asker_gets(kept, leased, resting, may_lease, expected):
+    found = standing(kept, drawn=0, leased=leased, resting=resting, may_lease=may_lease)
+    assert found == expected
+
+
+def test_a_renewal_begins_early_by_the_draw_and_only_for_one():
+    late = Kept(150, 300_000, 300_000, 100)
+    ask = {"leased": False, "resting": False, "may_lease": True}
+    assert standing(late, drawn=1.4, **ask) == "hit"
+    assert standing(late, drawn=1.6, **ask) == "lease"
+    assert standing(late, drawn=1.6, leased=True, resting=False, may_lease=True) == "hit"
+
+
+@given(st.floats(0, 1))
+def test_the_draw_is_a_time_within_bounds(uniform):
+    assert 0 <= draw(uniform) <= 20
+
+
+def test_a_tenth_of_the_askers_draws_more_than_ln_10():
+    drawn = [draw(random.Random(seed).random()) for seed in range(4000)]
+    assert 0.07 < sum(value > 2.302585 for value in drawn) / len(drawn) < 0.13
