@@ -74,6 +74,14 @@ def test_it_begins_with_one_token_and_refills_while_the_fleet_is_on_it(lost, clo
     assert one.spend() == 3
 
 
+def test_a_clock_that_is_put_right_after_it_came_loses_what_it_was_ahead_and_no_more(lost, clock):
+    one = lost()
+    assert one.spend() == 1
+    clock._wall_us -= 300_000
+    clock.advance(3)
+    assert one.spend() == 2
+
+
 def test_its_clock_stands_still_while_redis_decides(lost, clock):
     one = lost()
     one.spend()

@@ -76,7 +76,7 @@ class LadderClock:
         self._lock = Lock()
         self._stint: Moment | None = None
         self._asked_at = self._heard_at = self._bought_until = self._tried_at = 0.0
-        self._now_us = self._came_us = 0
+        self._now_us = self._came_us = self._at_us = 0
 
     def ready(self) -> None:
         """Know the time before a decision; buy and be counted behind it.
@@ -185,7 +185,8 @@ class LadderClock:
         """Buy this environment's share of the time since it last did, as far as nobody else has bought it."""
         now, wall = self._clock.monotonic(), self._clock.wall_us()
         self._tried_at = now
-        due_us = self._due_us(now)
+        # More than there is can't be bought, and there is less than has passed if the clock was put back meanwhile.
+        due_us = min(self._due_us(now), max(0, wall - self._at_us))
         behind_us = wall - int(BEHIND_S * 1_000_000)
         latest_us, lost_us = wall - due_us, behind_us - due_us
         written = self._bought("#at + :due", "#at >= :lost AND #at <= :latest", due_us, latest_us, lost_us, wall)
@@ -223,5 +224,5 @@ class LadderClock:
         )
 
     def _heard(self, item: Item) -> None:
-        self._now_us = max(self._now_us, int(item["acc"]["N"]))
+        self._now_us, self._at_us = max(self._now_us, int(item["acc"]["N"])), int(item["at"]["N"])
         self._heard_at = self._clock.monotonic()
