@@ -82,7 +82,7 @@ def _introduction(extent: Extent) -> str:
         "discover it included).\n"
         "- **attempts**: connections begun / commands sent to the failing store by decisions, of so many in so many "
         "seconds. (A claim has no breaker: each idempotent POST asks DynamoDB itself, at most twice.)\n"
-        "- **back after**: from the store's return to the first decision that it made.\n"
+        "- **back after**: from the store's return to the first decision of those that it made without a break.\n"
         "- **idempotent POST**: first sent before the fault, then during it; each retried in it and after it. `+` is "
         "a replay, 503 says that nothing was done; a claim that was written late, by a request long answered with "
         "503, is waited for (409); each key had exactly one effect in the end.\n"
