@@ -10,6 +10,7 @@ from infra.function import LiveFunction
 from infra.gateway import STAGE_NAME, Gateway
 from infra.layers import Layers
 from infra.network import Network
+from infra.observability import Observability
 from infra.stages import Stage
 from infra.tables import ORDERS_BY_OWNER, Tables
 
@@ -51,6 +52,7 @@ class TidegateStack(Stack):
         )
         self._grant()
         self.gateway = Gateway(self, "Gateway", stage=stage, target=self.api.alias)
+        self.observability = self._observability()
         self._outputs()
 
     def _cache(self) -> Cache | None:
@@ -58,6 +60,12 @@ class TidegateStack(Stack):
             return None
         name = f"tidegate-{self._stage.name}"
         return Cache(self, "Cache", name=name, network=self.network, limits=self._stage.cache_limits)
+
+    def _observability(self) -> Observability | None:
+        if self._stage.alarms is None:
+            return None
+        thresholds = self._stage.alarms
+        return Observability(self, "Observability", gateway=self.gateway, function=self.api, thresholds=thresholds)
 
     def _environment(self) -> dict[str, str]:
         """Configure the library and the shop of one function."""

@@ -37,6 +37,27 @@ class CacheLimits:
 
 
 @dataclass(frozen=True)
+class Thresholds:
+    """From what on an alarm rings: shares from 0 to 1 of one minute's requests, in three minutes of five.
+
+    `least_requests` is how many a minute must have for a share to say anything. `stores_lost` and `throttles` are
+    counts of a minute: environments that opened a breaker, and invocations that Lambda refused. `dead_letters` and
+    `oldest_message_s` are of the overflow queue, where there is one. `topic` makes an SNS topic that is told.
+    """
+
+    least_requests: int = 50
+    server_error_share: float = 0.02
+    latency_p95_ms: int = 1000
+    fallback_share: float = 0.05
+    shed_share: float = 0.05
+    stores_lost: int = 3
+    throttles: int = 10
+    dead_letters: int = 1
+    oldest_message_s: int = 300
+    topic: bool = True
+
+
+@dataclass(frozen=True)
 class Stage:
     """The settings of one stage.
 
@@ -48,6 +69,7 @@ class Stage:
     CloudFormation writes `~1` for each slash.
     `decision_budget_ms` None leaves a decision the library's own time; a laptop on which the engine, the stores and
     all environments share a few cores needs more, or a moment's load is taken for an outage.
+    `alarms` None makes neither alarms nor a dashboard: the local engine takes no metrics out of the logs.
     `log_retention` is a name of CDK's RetentionDays; `keep_data` retains tables and logs when the stack goes.
     """
 
@@ -64,6 +86,7 @@ class Stage:
     principal_secret: str | None
     decode_method_paths: bool
     decision_budget_ms: int | None
+    alarms: Thresholds | None = None
     throttle: Throttle = Throttle(rate_per_s=2000, burst=4000)
     # The expensive methods, by their paths with the verb: each has a bucket of its own at the edge.
     method_throttles: Mapping[str, Throttle] = field(
@@ -114,6 +137,7 @@ AWS = Stage(
     principal_secret=None,
     decode_method_paths=False,
     decision_budget_ms=None,
+    alarms=Thresholds(),
 )
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 

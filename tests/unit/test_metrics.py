@@ -12,6 +12,7 @@ from tidegate import metrics, telemetry
 from tidegate.telemetry import RequestLine
 
 NAMESPACE, SERVICE = "Shop", "api"
+CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
 QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 
@@ -23,7 +24,7 @@ def line(**members):
 def later(base, **members):
     """A line with members that this one doesn't have yet."""
     fields = {name: getattr(base, name) for name in RequestLine.__slots__}
-    return SimpleNamespace(**fields, **members)
+    return SimpleNamespace(**(fields | members))
 
 
 ADMITTED = line(outcome="admitted", store="redis", admission_ms=0.4)
@@ -136,7 +137,9 @@ def test_a_refusal_is_counted_by_its_cause(written):
         (LINES["refused"], "idempotency-key-missing"),
         (LINES["failed"], "KeyError"),
         (LINES["queued"], None),
-        (later(LINES["shed"], shed="waited"), "waited"),
+        (later(LINES["shed"], shed="wait", reason=CAPACITY), "wait"),
+        (later(LINES["shed"], reason=CAPACITY), "temporary-reduced-capacity"),
+        (later(ADMITTED, shed="wait"), None),
     ],
 )
 def test_a_cause_is_one_word(said, cause):
@@ -153,6 +156,14 @@ def test_what_the_table_does_not_know_counts_nothing(answered):
     assert metrics.values_of(later(ADMITTED, cache=answered)) == metrics.values_of(ADMITTED)
 
 
+def test_what_only_reports_is_counted_apart():
+    said = later(ADMITTED, shed="wait", pressure=0.3, pressed_by="wait", shadowed=("20/s", "daily"))
+    more = {"shed_shadowed": 1, "limits_shadowed": 2, "pressure": 0.3}
+    assert metrics.values_of(said) == metrics.values_of(ADMITTED) | more
+    shed = later(LINES["shed"], shed="wait")
+    assert "shed_shadowed" not in metrics.values_of(shed)
+
+
 def test_server_errors_are_failures_and_not_what_was_shed():
     failing = [name for name, said in LINES.items() if "server_errors" in metrics.values_of(said)]
     assert failing == ["failed"]
@@ -167,9 +178,9 @@ def test_no_metric_is_kept_apart_by_who_asked():
 
 
 def test_no_metric_takes_a_members_place():
-    assert not set(metrics.TABLE) & (set(RequestLine.__slots__) - {"duration_ms", "admission_ms", "waited_ms"})
-    for name in ("duration_ms", "admission_ms", "waited_ms"):
-        assert metrics.TABLE[name].unit == "Milliseconds"
+    measured = {metric.name for metric in metrics.TABLE.values() if metric.unit != "Count"}
+    assert measured == {"duration_ms", "admission_ms", "waited_ms", "pressure"}  # which are the members themselves
+    assert not (set(metrics.TABLE) - measured) & set(RequestLine.__slots__)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-Unit = Literal["Count", "Milliseconds"]
+Unit = Literal["Count", "Milliseconds", "None"]
 Dimensions = tuple[tuple[str, ...], ...]
 
 _WHOLE: Dimensions = (("service",),)
@@ -52,6 +52,10 @@ def _server_error(line: Any) -> int | None:
     return 1 if failed and line.outcome != "shed" else None
 
 
+def _shed_in_shadow(line: Any) -> int | None:
+    return 1 if getattr(line, "shed", None) and line.outcome != "shed" else None
+
+
 # What every request may report.
 _ALWAYS = (
     Metric("requests", "Count", _RELEASE, _one),
@@ -60,6 +64,10 @@ _ALWAYS = (
     Metric("decisions", "Count", _STORE, lambda line: None if line.store is None else 1),
     Metric("admission_ms", "Milliseconds", _STORE, lambda line: None if line.store is None else line.admission_ms),
     Metric("waited_ms", "Milliseconds", _ROUTE, lambda line: line.waited_ms),
+    Metric("pressure", "None", _WHOLE, lambda line: getattr(line, "pressure", None)),
+    # What limits and shedding that only report would have refused.
+    Metric("limits_shadowed", "Count", _ROUTE, lambda line: len(line.shadowed) if line.shadowed else None),
+    Metric("shed_shadowed", "Count", _ROUTE, _shed_in_shadow),
 )
 # One count for each outcome; what was not done says why.
 _OUTCOMES = {
@@ -96,11 +104,9 @@ def values_of(line: Any) -> dict[str, float]:
 
 
 def cause_of(line: Any) -> str | None:
-    """Return why a request was not simply answered, in a word: a problem's type without its namespace."""
-    told = getattr(line, "shed", None) or line.reason
-    if not told:
-        return None
-    return str(told).rpartition("#")[2].rpartition(":")[2] or None
+    """Return why a request was not simply answered, in a word: a signal's name, or a problem's type."""
+    told = (getattr(line, "shed", None) if line.outcome == "shed" else None) or line.reason
+    return told.rpartition("#")[2].rpartition(":")[2] if told else None
 
 
 @cache
