@@ -21,6 +21,7 @@ SECTIONS = (
     "round-trips",
     "added-latency",
     "where-the-time-goes",
+    "metrics-cost",
     "cold-start",
     "import-budget",
     "decisions",
