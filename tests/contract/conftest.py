@@ -15,6 +15,7 @@ import tests.harness.redis_server as harness
 import tidegate.stores.redis_scripts as redis_module
 from tests.contract.places import HELD_CLOCK_KEY, Place, close, with_held_time
 from tests.harness.redis_server import RedisServer
+from tidegate.stores import redis_cache
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.testing import FakeClock
 
@@ -142,6 +143,8 @@ def clocked(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
         if place.in_redis:
             for script in ("ADMIT", "CORRECT", "HEARTBEAT", "RENEW"):
                 monkeypatch.setattr(redis_module, script, with_held_time(getattr(redis_module, script)))
+            for script in ("SETTLE_COPY", "VOID"):
+                monkeypatch.setattr(redis_cache, script, with_held_time(getattr(redis_cache, script)))
             clock = HeldServerTime(closing.enter_context(driver.Redis.from_url(place.address)))
         yield Rig(place, clock, closing)
 

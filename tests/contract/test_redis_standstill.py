@@ -48,13 +48,13 @@ class Both:
 
     def ask(self, subject: str, life: int) -> tuple[object, object]:
         asked = question(subject)
-        call = module.admit_call(asked, asked.charges, None, module.Ladder((KEYS[1],), str(life)))
-        [reply] = self._store._evaluate([call])
+        call = module.admit_call(asked, module.Part(asked.charges), module.Ladder((KEYS[1],), str(life)))
+        [reply] = self._store.evaluate([call])
         return module.read_limits(reply, asked.charges), self._model.admit(asked, life).limits
 
     def beat(self, environment: str, life: int, absence: Absence, known: int) -> tuple[object, object]:
         arguments = [environment, GONE_AFTER_S, life, absence.away_us, absence.used_us, known]
-        [reply] = self._store._evaluate([module.Call(module.HEARTBEAT, KEYS, arguments)])
+        [reply] = self._store.evaluate([module.Call(module.HEARTBEAT, KEYS, arguments)])
         fleet, model_life = self._model.heartbeat(environment, life, absence, known)
         stand = self._model.stand
         clock = [stand.stood_us, stand.held_from_us, stand.held_until_us, stand.born_us]

@@ -13,36 +13,32 @@ OLD, GONE = Kept(-300_001, -1, 299_999, 100), Kept(-600_001, -300_001, -1, 100)
 
 
 @pytest.mark.parametrize(
-    ("kept", "leased", "resting", "may_lease", "expected"),
+    ("kept", "leased", "resting", "expected"),
     [
-        (FRESH, False, False, True, "hit"),
-        (FRESH, True, False, True, "hit"),
-        (FRESH, False, False, False, "hit"),
-        (STALE, False, False, True, "lease"),
-        (STALE, True, False, True, "stale"),
-        (STALE, False, True, True, "stale"),
-        (STALE, False, False, False, "stale"),
-        (OLD, False, False, True, "lease"),
-        (OLD, True, False, True, "busy"),
-        (OLD, False, True, True, "stale"),
-        (OLD, False, False, False, "none"),
-        (GONE, False, True, True, "lease"),
-        (None, False, False, True, "lease"),
-        (None, True, False, True, "busy"),
-        (None, False, False, False, "none"),
+        (FRESH, False, False, "hit"),
+        (FRESH, True, False, "hit"),
+        (STALE, False, False, "lease"),
+        (STALE, True, False, "stale"),
+        (STALE, False, True, "stale"),
+        (OLD, False, False, "lease"),
+        (OLD, True, False, "busy"),
+        (OLD, False, True, "stale"),
+        (GONE, False, True, "lease"),
+        (None, False, False, "lease"),
+        (None, True, False, "busy"),
     ],
 )
-def test_what_an_asker_gets(kept, leased, resting, may_lease, expected):
-    found = standing(kept, drawn=0, leased=leased, resting=resting, may_lease=may_lease)
+def test_what_an_asker_gets(kept, leased, resting, expected):
+    found = standing(kept, drawn=0, leased=leased, resting=resting)
     assert found == expected
 
 
 def test_a_renewal_begins_early_by_the_draw_and_only_for_one():
     late = Kept(150, 300_000, 300_000, 100)
-    ask = {"leased": False, "resting": False, "may_lease": True}
+    ask = {"leased": False, "resting": False}
     assert standing(late, drawn=1.4, **ask) == "hit"
     assert standing(late, drawn=1.6, **ask) == "lease"
-    assert standing(late, drawn=1.6, leased=True, resting=False, may_lease=True) == "hit"
+    assert standing(late, drawn=1.6, leased=True, resting=False) == "hit"
 
 
 @given(st.floats(0, 1))

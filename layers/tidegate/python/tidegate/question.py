@@ -8,10 +8,13 @@ dataclass; but what has no field, or is compared in part, is a dataclass.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.algorithms.decision import Decision, Known, LimitState, Rule, State
 from tidegate.policy import OnOutage
+
+if TYPE_CHECKING:
+    from tidegate.caching.question import CacheAnswer, CacheRequest, CacheWrite
 
 
 class Charge(NamedTuple):
@@ -125,6 +128,7 @@ class Question(NamedTuple):
         claim: the idempotency claim or None.
         on_outage: the route's choice for when no store answers.
         peek: whether to look only: nothing is charged, whatever the answer.
+        cache: the copy that is wished for, or None.
     """
 
     subject: str
@@ -132,6 +136,7 @@ class Question(NamedTuple):
     claim: ClaimRequest | None = None
     on_outage: OnOutage = "share"
     peek: bool = False
+    cache: CacheRequest | None = None
 
     def subject_of(self, charge: Charge) -> str:
         """Whose state a charge is about."""
@@ -185,6 +190,7 @@ class Answer(NamedTuple):
         claim: None if the store didn't look.
         store: who answered: `redis`, `dynamodb`, `memory`, or `none` if no store did.
         fleet: the fleet, if the store counted it with this answer.
+        cache: what is known of the copy; None if the store keeps none, or a limit has refused.
     """
 
     admitted: bool
@@ -192,6 +198,7 @@ class Answer(NamedTuple):
     claim: ClaimAnswer | Unknown | None
     store: str
     fleet: Fleet | None = None
+    cache: CacheAnswer | None = None
 
 
 class Settlement(NamedTuple):
@@ -206,6 +213,7 @@ class Settlement(NamedTuple):
             frees a slot.
         renews: whether the handler still runs: nothing is settled, the claim's deadline moves and `points` are kept.
         points: the recovery points so far; none are kept if there are none.
+        cache: what the holder of a copy's lease leaves, or None.
     """
 
     subject: str
@@ -215,3 +223,4 @@ class Settlement(NamedTuple):
     corrections: tuple[Charge, ...] = ()
     renews: bool = False
     points: bytes = b""
+    cache: CacheWrite | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import http_sf
 from http_sf import Token
@@ -47,7 +47,7 @@ class CacheStatus(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _written(status: CacheStatus) -> bytes:
-    told: dict[str, object] = {
+    told: dict[str, Any] = {
         "hit": status.hit or None,
         "fwd": None if status.fwd is None else Token(status.fwd),
         "fwd-status": status.fwd_status,
@@ -56,8 +56,8 @@ def _written(status: CacheStatus) -> bytes:
         "collapsed": status.collapsed or None,
         "detail": None if status.detail is None else Token(status.detail),
     }
-    text: str = http_sf.ser([(Token(NAME), {name: value for name, value in told.items() if value is not None})])
-    return text.encode()
+    items: list[Any] = [(Token(NAME), {name: value for name, value in told.items() if value is not None})]
+    return http_sf.ser(items).encode()
 
 
 def cache_control(windows: Windows | None, *, private: bool) -> bytes:

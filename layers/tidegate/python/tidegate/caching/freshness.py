@@ -14,7 +14,7 @@ BETA = 1.0
 # So much earlier at most, in multiples of the time that the answer takes: the draw has no bound of its own.
 _LONGEST_DRAW = 20.0
 
-Standing = Literal["hit", "stale", "busy", "lease", "none"]
+Standing = Literal["hit", "stale", "busy", "lease"]
 
 
 def draw(uniform: float) -> float:
@@ -42,7 +42,7 @@ class Kept(NamedTuple):
     delta_ms: int
 
 
-def standing(kept: Kept | None, *, drawn: float, leased: bool, resting: bool, may_lease: bool) -> Standing:
+def standing(kept: Kept | None, *, drawn: float, leased: bool, resting: bool) -> Standing:
     """Say what an asker gets.
 
     Args:
@@ -50,21 +50,17 @@ def standing(kept: Kept | None, *, drawn: float, leased: bool, resting: bool, ma
         drawn: the asker's `draw`.
         leased: whether somebody else is making a new one.
         resting: whether making one has just failed, and isn't to be tried again yet.
-        may_lease: whether the asker may be the one who does.
 
     Returns:
-        `hit` or `stale`: the copy; `lease`: make it, and keep it; `busy`: somebody else is about to; `none`: the asker
-        may not make it, and there is nothing to give.
+        `hit` or `stale`: the copy; `lease`: make it, and keep it; `busy`: somebody else is about to.
     """
     usable = kept is not None and kept.error_ms > 0
     if kept is not None and usable:
         if kept.fresh_ms > 0 and kept.fresh_ms > kept.delta_ms * drawn:
             return "hit"
-        if leased or resting or not may_lease:
+        if leased or resting:
             if kept.fresh_ms > 0:
                 return "hit"
             if kept.stale_ms > 0 or resting:
                 return "stale"
-    if not may_lease:
-        return "none"
     return "busy" if leased else "lease"

@@ -61,7 +61,8 @@ def unsharable(headers: Headers, *, private: bool, vary: tuple[str, ...]) -> str
     if any(name.lower() == b"set-cookie" for name, _ in headers):
         return "set-cookie"
     said = directives(headers)
-    for word in ("no-store", "no-cache", *(() if private else ("private",))):
+    forbidden = ["no-store", "no-cache"] if private else ["no-store", "no-cache", "private"]
+    for word in forbidden:
         if word in said:
             return word
     known = {*vary, *(("authorization", "cookie") if private else ())}

@@ -15,14 +15,19 @@ from tidegate.errors import StoreUnavailableError
 from tidegate.question import Answer, Charge, Fleet, Granted, Question, Settlement, Unknown
 from tidegate.stores.away import Away
 from tidegate.stores.connection import RedisTarget, Transport, transport_to
+from tidegate.stores.demand import DemandView
 from tidegate.stores.redis_faults import NoScriptError, unavailable
 from tidegate.stores.redis_scripts import (
     Call,
     Ladder,
+    Part,
     admit_call,
     correct_call,
+    demand_call,
     heartbeat_call,
+    read_cache,
     read_claim,
+    read_demand,
     read_limits,
     settle_call,
 )
@@ -41,15 +46,25 @@ class RedisStore:
         namespace: keeps the keys of several deployments apart.
         environment_id: how this environment counts in the fleet.
         clock: paces the heartbeats.
+        demand: what to tell of this environment's demand, and where to note the fleet's; None: nothing.
     """
 
     name = "redis"
 
-    def __init__(self, target: RedisTarget, namespace: str, environment_id: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        target: RedisTarget,
+        namespace: str,
+        environment_id: str,
+        clock: Clock,
+        demand: DemandView | None = None,
+    ) -> None:
         self._transport: Transport = transport_to(target)
         self._cluster = target.cluster
         self._fleet_key = f"tidegate:{{fleet:{namespace}}}"
         self._ladder_key = f"tidegate:{{fleet:{namespace}}}:ladder"
+        self._demand_key = f"tidegate:{{fleet:{namespace}}}:demand"
+        self._demand = demand
         self._ladder = Ladder(() if self._cluster else (self._ladder_key,), _UNHEARD if self._cluster else "0")
         self.away = Away(clock)
         self._environment_id = environment_id
@@ -60,34 +75,40 @@ class RedisStore:
         self._fleet: Fleet | None = None
 
     def admit(self, question: Question) -> Answer:
-        """Ask everything in one round trip; every few seconds a heartbeat rides along."""
-        parts = _parts(question) if self._cluster else [question.charges]
-        calls = [
-            admit_call(question, charges, question.claim if i == 0 else None, self._ladder)
-            for i, charges in enumerate(parts)
-        ]
+        """Ask everything in one round trip; a heartbeat and what this environment tells of its demand ride along."""
+        parts = _parts(question) if self._cluster else [Part(question.charges, question.claim, question.cache)]
+        calls = [admit_call(question, part, self._ladder) for part in parts]
         now = self._clock.monotonic()
         beats = now >= self._next_heartbeat
         if beats:
             calls.append(self._heartbeat())
-        replies = self._evaluate(calls)
+        report = None if self._demand is None else self._demand.due()
+        if report is not None:
+            calls.append(demand_call(self._demand_key, report))
+        replies = self.evaluate(calls)
+        if self._demand is not None and report is not None:
+            self._demand.heard(read_demand(replies.pop()))
         if beats:
             self._heard(replies[-1], now)
         fleet, self._fleet = self._fleet, None
         if len(parts) == 1:
-            return _answer(question.charges, replies[0], fleet)
+            return _answer(parts[0], replies[0], fleet)
         return self._together(question, parts, replies, fleet)
 
     def settle(self, settlement: Settlement) -> bool:
-        """Store the answer for replays, release or renew a claim that Redis holds, and put charges right, at once."""
+        """Store answers for replays and copies, release or renew what Redis holds, and put charges right, at once."""
         calls = []
         if settlement.claim is not None:
             calls.append(settle_call(settlement))
+        if settlement.cache is not None:
+            from tidegate.stores.redis_cache import copy_call  # noqa: PLC0415  only what caches needs it
+
+            calls.append(copy_call(settlement.cache))
         calls += [correct_call(settlement.subject, charges, self._ladder) for charges in self._grouped(settlement)]
         if not calls:
             return True
-        done = self._evaluate(calls)
-        return settlement.claim is None or bool(done[0])
+        done = self.evaluate(calls)
+        return (settlement.claim is None and settlement.cache is None) or bool(done[0])
 
     def probe(self, patience_s: float | None = None) -> None:
         """Write a key that expires: a replica, a full memory and a hung server all refuse that.
@@ -105,7 +126,7 @@ class RedisStore:
             self.away.failed()
             raise unavailable(reply)
         if self.away.since is not None:
-            [reply] = self._evaluate([self._heartbeat()])
+            [reply] = self.evaluate([self._heartbeat()])
             self._heard(reply, self._clock.monotonic())
 
     def close(self) -> None:
@@ -140,42 +161,46 @@ class RedisStore:
             return []
         if not self._cluster:
             return [settlement.corrections]
-        return _parts(Question(settlement.subject, settlement.corrections))
+        return [part.charges for part in _parts(Question(settlement.subject, settlement.corrections))]
 
-    def _together(
-        self, question: Question, parts: list[tuple[Charge, ...]], replies: list[Any], fleet: Fleet | None
-    ) -> Answer:
+    def _together(self, question: Question, parts: list[Part], replies: list[Any], fleet: Fleet | None) -> Answer:
         """Sum up what several slots said; if one refuses, the others give back what they charged."""
-        answers = [_answer(charges, reply, fleet) for charges, reply in zip(parts, replies, strict=False)]
+        answers = [_answer(part, reply, fleet) for part, reply in zip(parts, replies, strict=False)]
         known = answers[0].claim is not None and not isinstance(answers[0].claim, Granted | Unknown)
         admitted = known or all(answer.admitted for answer in answers)
         if known or not admitted:
             self._take_back(question, parts, answers, claimed=not admitted and isinstance(answers[0].claim, Granted))
         states = {
             charge: state
-            for charges, answer in zip(parts, answers, strict=True)
-            for charge, state in zip(charges, answer.limits, strict=True)
+            for part, answer in zip(parts, answers, strict=True)
+            for charge, state in zip(part.charges, answer.limits, strict=True)
         }
         limits = tuple(states[charge] for charge in question.charges)
         claim = Unknown() if not admitted and isinstance(answers[0].claim, Granted) else answers[0].claim
-        return Answer(admitted, limits, claim, self.name, fleet)
+        return Answer(admitted, limits, claim, self.name, fleet, answers[-1].cache if admitted else None)
 
-    def _take_back(
-        self, question: Question, parts: list[tuple[Charge, ...]], answers: list[Answer], *, claimed: bool
-    ) -> None:
+    def _take_back(self, question: Question, parts: list[Part], answers: list[Answer], *, claimed: bool) -> None:
         known = answers[0].claim is not None and not isinstance(answers[0].claim, Granted | Unknown)
         calls = []
-        for i, (charges, answer) in enumerate(zip(parts, answers, strict=True)):
-            charged = [c for c, s in zip(charges, answer.limits, strict=True) if s.allowed]
+        for i, (part, answer) in enumerate(zip(parts, answers, strict=True)):
+            charged = [c for c, s in zip(part.charges, answer.limits, strict=True) if s.allowed]
             if answer.admitted and charged and not question.peek and not (i == 0 and known):
                 calls.append(correct_call(question.subject, [c._replace(cost=-c.cost) for c in charged], self._ladder))
         if claimed and question.claim is not None:
             calls.append(settle_call(Settlement(question.subject, question.claim, None, fenced=True)))
-        if calls:
-            self._evaluate(calls)
+        if question.cache is not None:
+            from tidegate.stores.redis_cache import given_up  # noqa: PLC0415  as above
 
-    def _evaluate(self, calls: Sequence[Call]) -> list[Any]:
-        """Run scripts by digest, and remember when that fails: then this environment is away."""
+            calls += given_up(question.cache, answers[-1].cache)
+        if calls:
+            self.evaluate(calls)
+
+    def evaluate(self, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts by digest, and remember when that fails: then this environment is away.
+
+        Raises:
+            StoreUnavailableError: it did; what was done is unknown.
+        """
         try:
             return self._evaluated(calls)
         except StoreUnavailableError:
@@ -200,14 +225,21 @@ def _command(verb: str, script: str, call: Call) -> Command:
     return (verb, script, len(call.keys), *call.keys, *call.arguments)
 
 
-def _parts(question: Question) -> list[tuple[Charge, ...]]:
-    """The charges by subject, those of the question's own subject first; its part carries the claim."""
+def _parts(question: Question) -> list[Part]:
+    """The charges by subject, those of the question's own subject first, with the claim; and at last the copy."""
     parts = [
-        tuple(charge for charge in question.charges if question.subject_of(charge) == subject)
+        Part(
+            tuple(charge for charge in question.charges if question.subject_of(charge) == subject),
+            question.claim if subject == question.subject else None,
+        )
         for subject in question.subjects
     ]
-    return [part for i, part in enumerate(parts) if part or (i == 0 and question.claim)] or [()]
+    parts = [part for part in parts if part.charges or part.claim]
+    if question.cache is not None:
+        parts.append(Part(cache=question.cache))
+    return parts or [Part()]
 
 
-def _answer(charges: Sequence[Charge], reply: Sequence[Any], fleet: Fleet | None) -> Answer:
-    return Answer(bool(reply[0]), read_limits(reply, charges), read_claim(reply, charges), RedisStore.name, fleet)
+def _answer(part: Part, reply: Sequence[Any], fleet: Fleet | None) -> Answer:
+    claim, cache = read_claim(reply, part), read_cache(reply, part)
+    return Answer(bool(reply[0]), read_limits(reply, part.charges), claim, RedisStore.name, fleet, cache)

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from functools import singledispatch
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tidegate.algorithms.concurrency import Slots
 from tidegate.algorithms.decision import LimitState, Rule, State
 from tidegate.algorithms.leaky_bucket import Drain
 from tidegate.algorithms.quota import Period
+from tidegate.algorithms.shedding import Demand
 from tidegate.algorithms.sliding_window import Window
 from tidegate.algorithms.token_bucket import Bucket
 from tidegate.question import (
@@ -30,8 +31,13 @@ from tidegate.question import (
     Settlement,
     Unknown,
 )
+from tidegate.stores.demand import Report
+
+if TYPE_CHECKING:
+    from tidegate.caching.question import CacheAnswer, CacheRequest
 
 _STATE_FIELDS = 5
+_CLAIM_FIELDS = 2
 
 
 class Script(NamedTuple):
@@ -57,11 +63,12 @@ LIMITS = (
     "quota.lua",
     "concurrency.lua",
 )
-ADMIT = Script.of(*LIMITS, "claim.lua", "admit.lua")
+ADMIT = Script.of(*LIMITS, "claim.lua", "cache.lua", "admit.lua")
 CORRECT = Script.of(*LIMITS, "correct.lua")
 SETTLE = Script.of("settle.lua")
 RENEW = Script.of("renew.lua")
 HEARTBEAT = Script.of("limits.lua", "ladder.lua", "heartbeat.lua")
+DEMAND = Script.of("demand.lua")
 
 
 class Call(NamedTuple):
@@ -89,21 +96,55 @@ def claim_key(subject: str, request: ClaimRequest) -> str:
     return f"tidegate:{{{subject}}}:i:{request.id}"
 
 
+def copy_key(request: CacheRequest) -> str:
+    """Return the key of a cached answer and its lease."""
+    return f"tidegate:{{{request.subject}}}:k:{request.key}"
+
+
+def stamp_prefix(subject: str) -> str:
+    """Return what the keys of a route's tags begin with."""
+    return f"tidegate:{{{subject}}}:t:"
+
+
 def limit_key(subject: str, charge: Charge) -> str:
     """Return a limit's key; a kind of its own but for buckets', the commonest, whose keys stay short."""
     kind = charge.rule.kind
     return f"tidegate:{{{subject}}}:{charge.key}" + ("" if kind == "b" else f":{kind}")
 
 
-def admit_call(question: Question, charges: Sequence[Charge], claim: ClaimRequest | None, ladder: Ladder) -> Call:
+class Part(NamedTuple):
+    """The part of a question that lies in one hash slot; all of it where one node has all keys."""
+
+    charges: tuple[Charge, ...] = ()
+    claim: ClaimRequest | None = None
+    cache: CacheRequest | None = None
+
+
+def admit_call(question: Question, part: Part, ladder: Ladder) -> Call:
     """Put a question, or the part of it that lies in one hash slot."""
+    charges, claim, cache = part
     keys = [limit_key(question.subject_of(charge), charge) for charge in charges]
-    arguments: list[Any] = [len(charges), 0 if claim is None else 1, 1 if question.peek else 0, ladder.told]
+    arguments: list[Any] = [
+        len(charges),
+        0 if claim is None else 1,
+        1 if question.peek else 0,
+        ladder.told,
+        0 if cache is None else 1,
+    ]
     for charge in charges:
         arguments += _charge_arguments(charge)
     if claim is not None:
         keys.append(claim_key(question.subject, claim))
         arguments += (claim.fingerprint, claim.attempt_id, claim.hold_ms, claim.lifetime_ms, int(claim.in_redis))
+    if cache is not None:
+        keys.append(copy_key(cache))
+        arguments += (
+            stamp_prefix(cache.subject),
+            cache.token,
+            cache.hold_ms,
+            f"{cache.drawn:.6f}",
+            " ".join(cache.tags),
+        )
     return Call(ADMIT, [*keys, *ladder.keys], arguments)
 
 
@@ -117,6 +158,16 @@ def correct_call(subject: str, charges: Sequence[Charge], ladder: Ladder) -> Cal
 def heartbeat_call(keys: Sequence[str], environment: Sequence[Any]) -> Call:
     """Show a sign of life; see `heartbeat.lua` for what is said of the environment."""
     return Call(HEARTBEAT, keys, environment)
+
+
+def demand_call(key: str, report: Report) -> Call:
+    """Tell what work came, and ask what the whole fleet's is."""
+    return Call(DEMAND, [key], [round(seconds * 1_000_000) for seconds in (report.window_s, *report.work)])
+
+
+def read_demand(reply: Sequence[int]) -> Demand:
+    """Read what the fleet's callers demand from the reply of `demand.lua`."""
+    return Demand(*(thousandths / 1000 for thousandths in reply))
 
 
 def settle_call(settlement: Settlement) -> Call:
@@ -196,12 +247,11 @@ def _read_limit(allowed: int, remaining: int, retry_after: int, wait: int, carry
     return LimitState(bool(allowed), remaining, retry_after, 0, wait, counts)
 
 
-def read_claim(reply: Sequence[Any], charges: Sequence[Charge]) -> ClaimAnswer | Unknown | None:
+def read_claim(reply: Sequence[Any], part: Part) -> ClaimAnswer | Unknown | None:
     """Read what is known of the claim, if the question had one."""
-    tail = reply[1 + _STATE_FIELDS * len(charges) :]
-    if not tail:
+    if part.claim is None:
         return None
-    state, payload = tail
+    state, payload = reply[1 + _STATE_FIELDS * len(part.charges) :][:_CLAIM_FIELDS]
     match state:
         case b"granted" | b"taken-over":
             return Granted(payload, taken_over=state == b"taken-over")
@@ -213,3 +263,13 @@ def read_claim(reply: Sequence[Any], charges: Sequence[Charge]) -> ClaimAnswer |
             return InProgress(retry_after_ms=int(payload))
         case _:
             return Unknown()
+
+
+def read_cache(reply: Sequence[Any], part: Part) -> CacheAnswer | None:
+    """Read what is known of the copy, if the question wished for one and was admitted."""
+    told = reply[1 + _STATE_FIELDS * len(part.charges) + (0 if part.claim is None else _CLAIM_FIELDS) :]
+    if part.cache is None or not told:
+        return None
+    from tidegate.stores.redis_cache import read_copy  # noqa: PLC0415  only what caches needs it
+
+    return read_copy(told)

@@ -15,6 +15,8 @@ SLOTS = 16_384
 
 # Where the first key stands if it isn't the first argument: behind how many keys there are.
 _COUNTED = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"})
+# XREAD BLOCK ms STREAMS key id, as it is sent here.
+_XREAD_KEY = 4
 _KEYLESS = frozenset({"CLUSTER", "ECHO", "FUNCTION", "INFO", "PING", "SCRIPT", "TIME"})
 
 
@@ -45,6 +47,8 @@ def slot_of(command: Command) -> int | None:
         if not int(command[2]):
             return None
         at = 3
+    elif verb == "XREAD":
+        at = _XREAD_KEY
     key = command[at]
     return slot_of_key(key if isinstance(key, bytes) else str(key).encode())
 

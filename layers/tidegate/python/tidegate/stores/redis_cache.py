@@ -1,0 +1,109 @@
+"""Cached answers in Redis: how a lease is settled, tags are voided, and whoever waits for a copy waits.
+
+The copy or the lease comes with the admission (see `redis_scripts`); here is what goes beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from tidegate.caching.question import (
+    CacheAnswer,
+    CacheBusy,
+    CachedCopy,
+    CacheHit,
+    CacheLease,
+    CacheRequest,
+    CacheStale,
+    CacheWrite,
+)
+from tidegate.stores.connection import RedisTarget, Transport, transport_to
+from tidegate.stores.redis_faults import unavailable
+from tidegate.stores.redis_scripts import Call, Script, copy_key, stamp_prefix
+
+SETTLE_COPY = Script.of("limits.lua", "cache.lua", "cache_settle.lua")
+VOID = Script.of("limits.lua", "cache_void.lua")
+# Longer than any lease stands: whoever began before a tag was voided must find its stamp when he ends.
+STAMPS_KEPT_MS = 3_600_000
+# How much longer than Redis itself its answer is waited for.
+_MARGIN_S = 1.0
+
+
+def copy_call(write: CacheWrite) -> Call:
+    """Settle a copy's lease."""
+    request, windows = write.request, write.windows
+    arguments = [
+        request.token,
+        stamp_prefix(request.subject),
+        int(write.record is not None),
+        write.record or b"",
+        " ".join(write.tags),
+        windows.fresh_ms,
+        windows.stale_ms,
+        windows.error_ms,
+        write.delta_ms,
+        write.rest_ms,
+    ]
+    return Call(SETTLE_COPY, [copy_key(request)], arguments)
+
+
+def void_call(subject: str, tags: Sequence[str]) -> Call:
+    """Void tags of one route's copies."""
+    prefix = stamp_prefix(subject)
+    return Call(VOID, [prefix + tag for tag in tags], [STAMPS_KEPT_MS])
+
+
+def given_up(request: CacheRequest, answer: CacheAnswer | None) -> list[Call]:
+    """Give up a lease that was granted to a request which is refused after all."""
+    return [copy_call(CacheWrite(request, None))] if isinstance(answer, CacheLease) else []
+
+
+def read_copy(told: Sequence[Any]) -> CacheAnswer:
+    """Read the copy's part of the answer."""
+    state, record, tags, age_ms, fresh_ms, delta_ms, lease = told
+    copy = CachedCopy(record, tuple(tags.decode().split()), age_ms, fresh_ms, delta_ms) if record else None
+    match state:
+        case b"hit" if copy is not None:
+            return CacheHit(copy)
+        case b"stale" if copy is not None:
+            return CacheStale(copy)
+        case b"busy":
+            return CacheBusy(lease.decode(), copy)
+        case _:
+            return CacheLease(copy)
+
+
+class CopyWaiter:
+    """Waits until the holder of a lease has settled it: one command, which Redis answers when there is news.
+
+    It has connections of its own, whose timeouts are a wait's and not a decision's.
+
+    Args:
+        target: where Redis is.
+        longest_s: the longest wait, in seconds.
+    """
+
+    def __init__(self, target: RedisTarget, longest_s: float) -> None:
+        self._made = partial(transport_to, target._replace(timeout_s=longest_s + _MARGIN_S))
+        self._transport: Transport | None = None
+
+    def wait(self, request: CacheRequest, lease: str, wait_ms: int) -> bool:
+        """Wait for the end of a lease; False if it didn't come in time. Blocks.
+
+        Raises:
+            StoreUnavailableError: Redis can't be asked.
+        """
+        if self._transport is None:
+            self._transport = self._made()
+        news = f"{copy_key(request)}:w:{lease}"
+        [reply] = self._transport.send([("XREAD", "BLOCK", max(1, wait_ms), "STREAMS", news, "0")])
+        if isinstance(reply, Exception):
+            raise unavailable(reply) from reply
+        return reply is not None
+
+    def close(self) -> None:
+        """Close its connections; the next wait opens new ones."""
+        if self._transport is not None:
+            self._transport.close()
