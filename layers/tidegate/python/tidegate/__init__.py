@@ -12,23 +12,25 @@ while a release is under way.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tidegate.admission import Admission, Claim
-from tidegate.aws_lambda import lambda_handler
 from tidegate.errors import ClaimLostError, ConfigurationError, ProblemError, StoreUnavailableError, TidegateError
-from tidegate.gate import Gate, Health, StoreHealth, protect
-from tidegate.identity import Caller
-from tidegate.limits.token_bucket import TokenBucket
+
+# At once: the decorator has its module's name, which an import of that module alone would leave here.
 from tidegate.policy import Policy, policy
-from tidegate.problems import problem_response
-from tidegate.settings import Settings
 
 if TYPE_CHECKING:
+    from tidegate.admission import Admission, Claim
+    from tidegate.aws_lambda import lambda_handler
     from tidegate.caching.cache import Cache
+    from tidegate.gate import Gate, Health, StoreHealth, protect
+    from tidegate.identity import Caller
     from tidegate.limits.concurrency import Concurrency
     from tidegate.limits.leaky_bucket import LeakyBucket
     from tidegate.limits.quota import Quota
     from tidegate.limits.sliding_window import SlidingWindow
+    from tidegate.limits.token_bucket import TokenBucket
     from tidegate.peek import Left
+    from tidegate.problems import problem_response
+    from tidegate.settings import Settings
 
 __all__ = [
     "Admission",
@@ -57,14 +59,25 @@ __all__ = [
     "protect",
 ]
 
-# What most applications don't name is imported when one does: a cold start pays for what it uses.
+# Imported when it is named: a cold start pays for what it uses, and `tidegate.client` for no server.
 _LATER = {
+    "Admission": "tidegate.admission",
     "Cache": "tidegate.caching.cache",
+    "Caller": "tidegate.identity",
+    "Claim": "tidegate.admission",
     "Concurrency": "tidegate.limits.concurrency",
+    "Gate": "tidegate.gate",
+    "Health": "tidegate.gate",
     "LeakyBucket": "tidegate.limits.leaky_bucket",
     "Left": "tidegate.peek",
     "Quota": "tidegate.limits.quota",
+    "Settings": "tidegate.settings",
     "SlidingWindow": "tidegate.limits.sliding_window",
+    "StoreHealth": "tidegate.gate",
+    "TokenBucket": "tidegate.limits.token_bucket",
+    "lambda_handler": "tidegate.aws_lambda",
+    "problem_response": "tidegate.problems",
+    "protect": "tidegate.gate",
 }
 
 
