@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 import redis
 
+from tests.harness.distribution import Distribution, group
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.http_faults import HttpFaults
 from tests.harness.redis_cluster import RedisCluster
@@ -39,6 +40,20 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=200
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
     _clean_environment()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Distribution | None:
+    """`--dist loadgroup` means our groups."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return Distribution(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: group(item.nodeid))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http_sf
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def _fields(answer):
