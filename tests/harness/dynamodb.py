@@ -1,4 +1,4 @@
-"""A DynamoDB API as a process: the embedded engine with that one service, on a port of its own."""
+"""A DynamoDB API as a process: the embedded engine with that service and SQS, on a port of its own."""
 
 import itertools
 import os
@@ -21,7 +21,7 @@ _SERIAL = itertools.count(1)
 
 
 class DynamoServer(SignalledServer):
-    """The engine, serving DynamoDB only; a context manager that starts it and always ends it.
+    """The engine, serving DynamoDB and SQS only; a context manager that starts it and always ends it.
 
     Tables live in memory: after `kill` and `start` it has the same port and no table.
     """
@@ -37,7 +37,7 @@ class DynamoServer(SignalledServer):
             | {
                 "BIND_HOST": self.host,
                 "GATEWAY_PORT": str(self.port),
-                "SERVICES": "dynamodb",
+                "SERVICES": "dynamodb,sqs",
                 "IOT_MTLS_ENABLED": "0",  # else it listens on 0.0.0.0:8883 whatever SERVICES says
                 "PERSIST_STATE": "0",
                 "LOG_LEVEL": "WARNING",

@@ -93,13 +93,16 @@ class Reread:
     Args:
         body: what was read.
         receive: the server's.
+        answered: whether what comes after the body is the server's own from the first.
     """
 
-    def __init__(self, body: Body, receive: Receive) -> None:
+    def __init__(self, body: Body, receive: Receive, *, answered: bool = False) -> None:
         self._receive = receive
         self._pieces = body.pieces()
         self._next: bytes | None = next(self._pieces)
         self._answered = asyncio.Event()
+        if answered:
+            self._answered.set()
 
     def answered(self) -> None:
         """The client has its answer, or has gone without."""

@@ -160,16 +160,16 @@ def quota_exceeded(standings: Sequence[Standing]) -> tuple[Problem, int | None]:
     if any(standing.state.retry_after_us == NEVER for standing in refusing):
         detail = f"The request costs more than {', '.join(names)} ever allows at once."
         return Problem(429, QUOTA_EXCEEDED, "Quota exceeded", detail, (), {"violated-policies": names}), None
-    seconds = retry_after_s(max(_wait_us(standing) for standing in refusing))
+    seconds = retry_after_s(max(passing_us(standing) for standing in refusing))
     detail = f"The limit {', '.join(names)} is used up; try again in {seconds} s."
     retry = ((b"retry-after", str(seconds).encode()),)
     return Problem(429, QUOTA_EXCEEDED, "Quota exceeded", detail, retry, {"violated-policies": names}), seconds
 
 
-def _wait_us(standing: Standing) -> int:
-    """How long to wait; for a slot a second, since its lease's end is only the latest that it may come free."""
-    wait_us = standing.state.retry_after_us
-    return wait_us if standing.limit.window_s else min(wait_us, 1_000_000)
+def passing_us(standing: Standing) -> int:
+    """Return how long to wait; for a slot a second, since its lease's end is only the latest that it may come free."""
+    until_us = standing.state.retry_after_us
+    return until_us if standing.limit.window_s else min(until_us, 1_000_000)
 
 
 def reduced_capacity(detail: str, wait_us: int = 1_000_000) -> Problem:

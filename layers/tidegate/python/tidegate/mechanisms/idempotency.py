@@ -37,11 +37,15 @@ class Replay(NamedTuple):
     response: StoredResponse
 
 
-def read_key(scope: Scope) -> str | Problem:
-    """Return the request's key, sent as a structured-field String or bare, or the 400 that says what is wrong."""
+def read_key(scope: Scope, *, needed: bool = True) -> str | Problem | None:
+    """Return the request's key, sent as a structured-field String or bare, or the 400 that says what is wrong.
+
+    A missing key is None where none is needed.
+    """
     text = header(scope, FIELD)
     if text is None or not text.strip():
-        return _bad_key("idempotency-key-missing", "This route needs an Idempotency-Key, such as a UUID in quotes.")
+        detail = "This route needs an Idempotency-Key, such as a UUID in quotes."
+        return _bad_key("idempotency-key-missing", detail) if needed else None
     text = text.strip()
     key = _unquoted(text) if text.startswith('"') else text
     if key is None or not key or not all(" " < c <= "~" for c in key):

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tidegate.algorithms.decision import SLOTS
-from tidegate.http import Headers, Problem, Standing, quota_exceeded, rate_limit_fields, reduced_capacity
+from tidegate.algorithms.decision import NEVER, SLOTS
+from tidegate.http import Headers, Problem, Standing, passing_us, quota_exceeded, rate_limit_fields, reduced_capacity
 from tidegate.identity import Caller, digest
 from tidegate.limits.limit import Limit
 from tidegate.overrides import NONE, Overrides
@@ -53,12 +53,14 @@ class LimitVerdict(NamedTuple):
         fields: the RateLimit fields of the answer, empty if no store looked.
         wait_us: how long the request has to wait for its start.
         shadowed: the limits that only report, and would have refused.
+        passes_in_us: if it is refused, when the same request could pass; None if it never will, or nobody knows.
     """
 
     refusal: Problem | None
     fields: Headers = ()
     wait_us: int = 0
     shadowed: tuple[str, ...] = ()
+    passes_in_us: int | None = None
 
 
 class Asking(NamedTuple):
@@ -165,4 +167,10 @@ def read(applied: Bill, answer: Answer, now_us: int) -> LimitVerdict:
         rate_limit_fields(binding, retry_after, now_us).headers() if binding else (),
         max((standing.state.wait_us for standing in binding), default=0) if answer.admitted else 0,
         tuple(s.limit.label for s in standings if s.limit.shadow and not s.state.allowed),
+        None if answer.admitted else _passes_in_us(binding),
     )
+
+
+def _passes_in_us(binding: list[Standing]) -> int | None:
+    waits_us = [passing_us(standing) for standing in binding if not standing.state.allowed]
+    return None if NEVER in waits_us else max(waits_us, default=None)

@@ -79,6 +79,11 @@ class DynamoClient:
         """Make the client now, so that no decision has to wait for it."""
         self._made()
 
+    def close(self) -> None:
+        """Let go of connections; the next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Call an operation by its API name.
 
@@ -137,7 +142,7 @@ class DynamoClient:
             tcp_keepalive=True,
         )
         try:
-            return _session().create_client(
+            return session().create_client(
                 "dynamodb", region_name=self._region, endpoint_url=self._endpoint_url, config=config
             )
         except Exception as error:
@@ -145,7 +150,7 @@ class DynamoClient:
 
 
 @cache
-def _session() -> Any:
+def session() -> Any:
     """Make the session once: it holds the service's model, which takes longest to load."""
     from botocore.session import Session  # noqa: PLC0415  as in `_make`
 
