@@ -9,7 +9,7 @@ from tidegate.caching.cache import Windows
 from tidegate.caching.question import CacheBusy, CacheHit, CacheLease, CacheRequest, CacheStale, CacheWrite
 from tidegate.question import Charge, Question, Settlement
 from tidegate.stores.connection import RedisTarget
-from tidegate.stores.redis_cache import CopyWaiter, void_call
+from tidegate.stores.redis_cache import CopyWaiter, void_calls
 
 RUNS_ON = ["redis", "redis-cluster", "redis-sharded", "valkey"]
 
@@ -36,7 +36,7 @@ def settle(rig, request: CacheRequest, record: bytes | None = b"answer", tags=()
 
 
 def void(rig, route: str, *tags: str) -> None:
-    rig.store.evaluate([void_call(route, tags)])
+    rig.store.evaluate(void_calls([route], tags, cluster=True))
 
 
 def test_one_computes_and_the_others_get_what_he_made(rig, route):
@@ -73,9 +73,7 @@ def test_a_late_writer_cannot_store_what_was_deleted(rig, route):
     first, second = asked_by(route, "first", "t"), asked_by(route, "second", "t")
     assert isinstance(ask(rig, first).cache, CacheLease)
     void(rig, route, "t")
-    assert isinstance(ask(rig, second).cache, CacheLease), (
-        "he waits for nobody from before the deletion"
-    )
+    assert isinstance(ask(rig, second).cache, CacheLease), "he waits for nobody from before the deletion"
     assert not settle(rig, first, b"old", ("t",))
     assert settle(rig, second, b"new", ("t",))
     assert ask(rig, asked_by(route, "third")).cache.copy.record == b"new"

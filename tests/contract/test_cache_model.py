@@ -13,7 +13,7 @@ from tests.contract.cache_model import CacheModel, by
 from tidegate.caching.cache import Windows
 from tidegate.caching.question import CacheHit, CacheRequest, CacheStale, CacheWrite
 from tidegate.question import Question, Settlement
-from tidegate.stores.redis_cache import void_call
+from tidegate.stores.redis_cache import void_calls
 
 RUNS_ON = ["redis", "valkey"]
 
@@ -43,7 +43,7 @@ def test_every_answer_is_the_models(clocked, history):
         if verb == "ask":
             assert clocked.store.admit(Question("s", cache=request)).cache == model.ask(request, now_us)
         elif verb == "void":
-            clocked.store.evaluate([void_call(run, tags or TAGS)])
+            clocked.store.evaluate(void_calls([run], tags or TAGS, cluster=False))
             model.void(list(tags or TAGS), now_us)
         else:
             record = f"{token} {number}".encode() if verb == "store" else None
@@ -71,7 +71,7 @@ def test_nobody_is_given_what_was_deleted_after_its_making_began(clocked, histor
             elif type(found).__name__ == "CacheLease":
                 began_us[key, token] = now_us
         elif verb == "void":
-            clocked.store.evaluate([void_call(run, tags or TAGS)])
+            clocked.store.evaluate(void_calls([run], tags or TAGS, cluster=False))
             deleted_us |= dict.fromkeys(tags or TAGS, now_us)
         elif (key, token) in began_us:
             write = CacheWrite(request, b"%d" % began_us.pop((key, token)), tags, windows)

@@ -20,6 +20,7 @@ class Outgoing:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.fields: Headers = ()
+        self.always: Headers = ()  # of every answer, a redirection, too
         self.gone = False  # nobody waits for the answer any more; what is sent is dropped
         self.status: int | None = None
 
@@ -32,8 +33,9 @@ class Outgoing:
         """Pass a message on; the first one gets the fields."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self.fields and may_carry_fields(message["status"]):
-                message = {**message, "headers": [*message.get("headers", ()), *self.fields]}
+            fields = (*self.always, *self.fields) if may_carry_fields(message["status"]) else self.always
+            if fields:
+                message = {**message, "headers": [*message.get("headers", ()), *fields]}
         if not self.gone:
             await self._send(message)
 

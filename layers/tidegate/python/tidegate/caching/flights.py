@@ -7,8 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import NamedTuple
 
 from tidegate.record import StoredResponse
+
+
+class Landing(NamedTuple):
+    """What a computation has for those who waited.
+
+    Attributes:
+        response: the answer, whole.
+        age_ms: how old it is: 0 unless it is a copy that stands in for a failure.
+        fresh_ms: for how long it is fresh; None: it isn't kept.
+    """
+
+    response: StoredResponse
+    age_ms: int = 0
+    fresh_ms: int | None = None
 
 
 class Flight:
@@ -17,15 +32,15 @@ class Flight:
     def __init__(self, flights: Flights, key: tuple[int, str]) -> None:
         self._flights = flights
         self._key = key
-        self._answer: asyncio.Future[StoredResponse | None] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[Landing | None] = asyncio.get_running_loop().create_future()
 
-    def land(self, response: StoredResponse | None) -> None:
+    def land(self, landing: Landing | None) -> None:
         """End it: whoever waits gets this answer, or, if it is None, has to see for himself. Safe to repeat."""
         self._flights.ended(self._key, self)
         if not self._answer.done():
-            self._answer.set_result(response)
+            self._answer.set_result(landing)
 
-    async def landed(self, timeout_s: float) -> StoredResponse | None:
+    async def landed(self, timeout_s: float) -> Landing | None:
         """Wait for its end; None if there is nothing to share, or not in time."""
         with suppress(TimeoutError):
             return await asyncio.wait_for(asyncio.shield(self._answer), timeout_s)

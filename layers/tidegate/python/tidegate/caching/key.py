@@ -13,6 +13,18 @@ from tidegate.identity import digest, header
 # Copies of another form have other keys: the two versions of a release never read each other's.
 _FORM = "1"
 _CREDENTIALS = (b"authorization", b"cookie")
+# Traces, ids, the way through proxies: no two requests have them alike, and no answer depends on them.
+_OF_ONE_REQUEST = (
+    b"traceparent",
+    b"tracestate",
+    b"x-amz-cf-id",
+    b"x-amzn-trace-id",
+    b"x-amzn-requestid",
+    b"x-correlation-id",
+    b"x-forwarded-",
+    b"x-request-id",
+    b"via",
+)
 
 
 def cache_key(cache: Cache, scope: Mapping[str, Any], route: str, principal: str) -> str:
@@ -29,10 +41,17 @@ def cache_key(cache: Cache, scope: Mapping[str, Any], route: str, principal: str
         scope["method"],
         route,
         scope["path"],
-        *_query(cache, scope),
+        *_query(cache.query, scope),
         *(header(scope, name.encode("latin-1")) or "" for name in cache.vary),
         *_owner(cache, scope, principal),
     )
+
+
+def coalesce_key(scope: Mapping[str, Any], principal: str) -> str:
+    """Return the digest of a request where no cache says what makes a difference: all but what no two share does."""
+    fields = sorted((name, value) for name, value in scope["headers"] if not name.startswith(_OF_ONE_REQUEST))
+    said = [part.decode("latin-1") for field in fields for part in field]
+    return digest(_FORM, "coalesced", principal, scope["method"], scope["path"], *_query(None, scope), *said)
 
 
 @lru_cache(maxsize=1024)
@@ -52,9 +71,9 @@ def is_private(cache: Cache, scope: Mapping[str, Any]) -> bool:
     return not cache.shared or any(name in _CREDENTIALS for name, _ in scope["headers"])
 
 
-def _query(cache: Cache, scope: Mapping[str, Any]) -> list[str]:
+def _query(wanted: tuple[str, ...] | None, scope: Mapping[str, Any]) -> list[str]:
     pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-    chosen = (pair for pair in pairs if cache.query is None or pair[0] in cache.query)
+    chosen = (pair for pair in pairs if wanted is None or pair[0] in wanted)
     # By name alone: of one that is given twice, the order may matter.
     return [part for pair in sorted(chosen, key=lambda pair: pair[0]) for part in pair]
 

@@ -20,6 +20,7 @@ DEFAULT_CAPACITY_BYTES = 16 * 1024 * 1024
 # What a copy costs beside its bytes: key, entry, places in two tables.
 _OVERHEAD_BYTES = 600
 _JITTER = 0.1
+_VOIDED_KEPT = 10_000
 
 
 class LocalCopy(NamedTuple):
@@ -70,6 +71,7 @@ class LocalCopies:
         self._capacity_bytes = capacity_bytes
         self._drawn = drawn
         self._copies: OrderedDict[str, LocalCopy] = OrderedDict()
+        self._voided_us: OrderedDict[str, int] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
@@ -90,22 +92,42 @@ class LocalCopies:
             self._copies.move_to_end(key)
             return copy
 
-    def put(self, key: str, copy: LocalCopy, environments: int = 1) -> None:
-        """Keep a copy; among so many environments, this one will make the next at a time of its own."""
+    def put(self, key: str, copy: LocalCopy, environments: int = 1, born_us: int | None = None) -> None:
+        """Keep a copy, unless one of its tags was voided since its making began.
+
+        Args:
+            key: its key.
+            copy: the copy.
+            environments: among so many, this one will make the next at a time of its own.
+            born_us: when its making began; when it was made if None.
+        """
         copy = copy._replace(due_us=copy.made_us + self._lasts_ms(copy.windows, environments) * 1000)
+        since_us = copy.made_us if born_us is None else born_us
         with self._lock:
             self._forget(key)
-            if _size(copy) > self._capacity_bytes:
+            if _size(copy) > self._capacity_bytes or any(self._voided_us.get(t, 0) >= since_us for t in copy.tags):
                 return
             self._copies[key] = copy
             self._bytes += _size(copy)
             while self._bytes > self._capacity_bytes:
                 self._forget(next(iter(self._copies)))
 
-    def void(self, tags: Iterable[str]) -> None:
-        """Forget what bears one of these tags."""
-        voided = set(tags)
+    def postpone(self, key: str, milliseconds: int) -> None:
+        """Let nobody make a new one for so long: making it has just failed."""
         with self._lock:
+            copy = self._copies.get(key)
+            if copy is not None:
+                self._copies[key] = copy._replace(due_us=self._clock.wall_us() + milliseconds * 1000)
+
+    def void(self, tags: Iterable[str]) -> None:
+        """Forget what bears one of these tags, and what is being made with one."""
+        voided, now_us = set(tags), self._clock.wall_us()
+        with self._lock:
+            for tag in voided:
+                self._voided_us[tag] = now_us
+                self._voided_us.move_to_end(tag)
+            while len(self._voided_us) > _VOIDED_KEPT:
+                self._voided_us.popitem(last=False)
             for key in [key for key, copy in self._copies.items() if voided.intersection(copy.tags)]:
                 self._forget(key)
 

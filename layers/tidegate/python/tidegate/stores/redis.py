@@ -59,6 +59,7 @@ class RedisStore:
         clock: Clock,
         demand: DemandView | None = None,
     ) -> None:
+        self.target = target
         self._transport: Transport = transport_to(target)
         self._cluster = target.cluster
         self._fleet_key = f"tidegate:{{fleet:{namespace}}}"

@@ -49,10 +49,11 @@ def copy_call(write: CacheWrite) -> Call:
     return Call(SETTLE_COPY, [copy_key(request)], arguments)
 
 
-def void_call(subject: str, tags: Sequence[str]) -> Call:
-    """Void tags of one route's copies."""
-    prefix = stamp_prefix(subject)
-    return Call(VOID, [prefix + tag for tag in tags], [STAMPS_KEPT_MS])
+def void_calls(subjects: Sequence[str], tags: Sequence[str], *, cluster: bool) -> list[Call]:
+    """Void tags of several routes' copies: in one evaluation, or in one for each hash slot."""
+    stamps = [[stamp_prefix(subject) + tag for tag in tags] for subject in subjects]
+    apart = stamps if cluster else [[key for keys in stamps for key in keys]]
+    return [Call(VOID, keys, [STAMPS_KEPT_MS]) for keys in apart]
 
 
 def given_up(request: CacheRequest, answer: CacheAnswer | None) -> list[Call]:
