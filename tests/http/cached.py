@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import http_sf
@@ -11,6 +12,7 @@ import httpx
 from fastapi import FastAPI, HTTPException, Request, Response
 
 from tidegate import Cache, TokenBucket, policy
+from tidegate.limits.limit import Limit
 
 AMPLE = TokenBucket("10000/s", burst=10000)
 PATIENCE_S = 20.0
@@ -26,7 +28,7 @@ class Catalogue:
         began: set when a handler has begun.
     """
 
-    def __init__(self, **cache: Any) -> None:
+    def __init__(self, limits: Iterable[Limit] = (AMPLE,), **cache: Any) -> None:
         self.calls: Counter[str] = Counter()
         self.status = 200
         self.headers: dict[str, str] = {}
@@ -34,6 +36,7 @@ class Catalogue:
         self.held = threading.Event()
         self.held.set()
         self.began = threading.Event()
+        self.limits = tuple(limits)
         self.cache = Cache(**({"fresh": "1h"} | cache))
         self.app = self._make()
 
@@ -53,7 +56,7 @@ class Catalogue:
         app = FastAPI()
 
         @app.get("/products/{product_id}")
-        @policy(limits=[AMPLE], cache=self.cache)
+        @policy(limits=self.limits, cache=self.cache)
         def product(product_id: str, request: Request, response: Response):
             request.state.tidegate.tag(f"added:{product_id}")
             return self._made(request, response)
@@ -64,17 +67,17 @@ class Catalogue:
             return self._made(request, response)
 
         @app.get("/together")
-        @policy(limits=[AMPLE], coalesce=True)
+        @policy(limits=self.limits, coalesce=True)
         def together(request: Request, response: Response):
             return self._made(request, response)
 
         @app.post("/products/{product_id}")
-        @policy(limits=[AMPLE])
+        @policy(limits=self.limits)
         async def change(product_id: str, request: Request):
             return await request.state.tidegate.invalidate(f"product:{product_id}")
 
         @app.put("/products/{product_id}")
-        @policy(limits=[AMPLE])
+        @policy(limits=self.limits)
         def change_blocking(product_id: str, request: Request):
             return request.state.tidegate.invalidate_blocking(f"added:{product_id}")
 
