@@ -15,6 +15,7 @@ MINUTE = Duration.minutes(1)
 OUTCOMES = ("admitted", "replayed", "limited", "shed", "queued", "refused", "failed", "unguarded")
 CACHE = ("hit", "stale", "collapsed", "computed")
 STORES = ("redis", "dynamodb", "memory")
+BREAKERS = ("redis", "dynamodb", "database")
 
 
 class Backlog(NamedTuple):
@@ -102,8 +103,8 @@ class Measures:
         return self.function.function.metric_throttles(statistic="Sum", period=MINUTE)
 
     def stores_lost(self) -> cloudwatch.MathExpression:
-        """Environments that lost a store: each opened a breaker."""
-        lost = {f"m{n}": self.count("store_changes", store=s, state="failing") for n, s in enumerate(STORES[:2])}
+        """Environments that lost a store or the shop's database: each opened a breaker."""
+        lost = {f"m{n}": self.count("store_changes", store=s, state="failing") for n, s in enumerate(BREAKERS)}
         expression = " + ".join(f"FILL({name}, 0)" for name in lost)
         return cloudwatch.MathExpression(
             expression=expression, label="breakers opened", period=MINUTE, using_metrics=dict(lost)

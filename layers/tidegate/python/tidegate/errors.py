@@ -5,6 +5,7 @@ TidegateError
 ├── StoreUnavailableError     a store could not answer; `kind` says how it failed
 ├── ClaimLostError            an attempt outlived its claim; raised to its handler, which should stop
 └── ProblemError              raised by a handler, answered as application/problem+json
+    └── DependencyOverloadedError   a call to what the handler depends on was not made
 """
 
 from __future__ import annotations
@@ -102,3 +103,29 @@ class ProblemError(TidegateError):
         self.detail = detail
         self.headers = headers or {}
         self.extensions = extensions
+
+
+class DependencyOverloadedError(ProblemError):
+    """A call to a dependency was not made, for it would have waited or failed; answered as 503.
+
+    Args:
+        dependency: its name, for logs; clients aren't told.
+        why: what was seen of it.
+        retry_after_s: whole seconds, jittered, for `Retry-After`.
+    """
+
+    def __init__(self, dependency: str, why: str, retry_after_s: int) -> None:
+        from tidegate.http import REDUCED_CAPACITY  # noqa: PLC0415  it imports what imports this module
+
+        super().__init__(
+            503,
+            REDUCED_CAPACITY,
+            "Temporarily reduced capacity",
+            "What this needs is overloaded or silent; it was not asked.",
+            headers={"Retry-After": str(retry_after_s)},
+        )
+        self.dependency = dependency
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.dependency}: {self.why}"
