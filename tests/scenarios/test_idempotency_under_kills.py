@@ -1,6 +1,7 @@
-"""Keys asked for from 8 processes while Redis is killed and restarted empty ten times: one effect each.
+"""Keys asked for from 8 processes while Redis is killed and restarted empty: one effect each.
 
-The moments are chosen by progress: Redis dies after so many answers, and comes back after so many more.
+The moments are chosen by progress: Redis dies after so many answers, and comes back after so many more. The whole,
+2,000 keys and ten kills: `pytest tests/scenarios/test_idempotency_under_kills.py -m benchmark`.
 """
 
 import asyncio
@@ -11,14 +12,14 @@ from collections import Counter, defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import pytest
+
 from tests.harness.lambda_events import LambdaContext, rest_event
 from tests.harness.processes import run_at_once
 from tests.scenarios.idempotency_till import till
 
-KEYS = 2_000
 PROCESSES = 8
 ASKS = 4  # the first and three retries, each from another process
-KILLS = 10
 ANSWERS_WITHOUT_REDIS = 20
 DEADLINE_S = 540.0
 STALLED_S = 60.0
@@ -52,16 +53,16 @@ class Asker:
         )
 
 
-def prepare(redis_url, table, effects, answered):
+def prepare(redis_url, table, effects, answered, keys):
     """Get the environment ready before all begin; what it logs of each request is not the test's output."""
     os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
     return Asker(redis_url, table, effects)
 
 
-def ask_for_all(worker, redis_url, table, effects, answered):
+def ask_for_all(worker, redis_url, table, effects, answered, keys):
     """Ask for this process's share; what says to come again comes again after the others."""
     asker, statuses, answers = worker.shared, defaultdict(list), []
-    waiting = deque(n for n in range(KEYS) if any((n + 2 * ask) % PROCESSES == worker.process for ask in range(ASKS)))
+    waiting = deque(n for n in range(keys) if any((n + 2 * ask) % PROCESSES == worker.process for ask in range(ASKS)))
     ends = time.monotonic() + DEADLINE_S
     while waiting and time.monotonic() < ends:
         number = waiting.popleft()
@@ -76,16 +77,16 @@ def ask_for_all(worker, redis_url, table, effects, answered):
     return answers, sorted(waiting)
 
 
-def kill_by_progress(redis, answered, expected):
+def kill_by_progress(redis, answered, expected, kills):
     """Kill and restart Redis at even distances; how often it was done."""
     done = 0
-    for kill in range(KILLS):
-        due = expected * (2 * kill + 1) // (2 * KILLS)
+    for kill in range(kills):
+        due = expected * (2 * kill + 1) // (2 * kills)
         done = _wait_for(answered, done, due)
         redis.kill()
         done = _wait_for(answered, done, due + ANSWERS_WITHOUT_REDIS)
         redis.start()
-    return KILLS
+    return kills
 
 
 def _wait_for(answered, done, due):
@@ -95,22 +96,25 @@ def _wait_for(answered, done, due):
     return done
 
 
-def test_each_key_has_one_effect_and_one_answer(redis_server, dynamo, library_table, capsys):
+@pytest.mark.parametrize(
+    ("keys", "kills"), [(400, 4), pytest.param(2_000, 10, marks=pytest.mark.benchmark)], ids=["some", "the whole"]
+)
+def test_each_key_has_one_effect_and_one_answer(redis_server, dynamo, library_table, capsys, keys, kills):
     effects = dynamo.create_table("effects")
     os.environ["AWS_ENDPOINT_URL"] = dynamo.endpoint_url
     answered = multiprocessing.get_context("spawn").Queue()
     began = time.monotonic()
     with ThreadPoolExecutor(1) as killer:
-        kills = killer.submit(kill_by_progress, redis_server, answered, KEYS * ASKS)
+        killed = killer.submit(kill_by_progress, redis_server, answered, keys * ASKS, kills)
         results = run_at_once(
             ask_for_all,
-            *(redis_server.url, library_table, effects, answered),
+            *(redis_server.url, library_table, effects, answered, keys),
             processes=PROCESSES,
             threads=1,
             prepare=prepare,
             deadline_s=DEADLINE_S,
         )
-        assert kills.result(DEADLINE_S) == KILLS
+        assert killed.result(DEADLINE_S) == kills
     seconds = time.monotonic() - began
     answered.close()
 
@@ -119,23 +123,23 @@ def test_each_key_has_one_effect_and_one_answer(redis_server, dynamo, library_ta
     statuses = Counter(status for answer in answers for status in answer.statuses)
     with capsys.disabled():
         print(  # noqa: T201  the figures, for whoever runs the whole
-            f"\n{KEYS} keys, {len(answers)} answers, {KILLS} kills, {seconds:.0f} s, statuses {dict(statuses)}"
+            f"\n{keys} keys, {len(answers)} answers, {kills} kills, {seconds:.0f} s, statuses {dict(statuses)}"
         )
-    _check_effects(dynamo.items(effects))
-    _check_answers(answers)
+    _check_effects(dynamo.items(effects), keys)
+    _check_answers(answers, keys)
     assert statuses.keys() <= {201, 409, 503}
 
 
-def _check_effects(items):
-    assert {int(item["pk"]["S"]): item["effects"]["N"] for item in items} == dict.fromkeys(range(KEYS), "1")
+def _check_effects(items, keys):
+    assert {int(item["pk"]["S"]): item["effects"]["N"] for item in items} == dict.fromkeys(range(keys), "1")
 
 
-def _check_answers(answers):
+def _check_answers(answers, keys):
     bodies = defaultdict(list)
     for answer in answers:
         assert answer.statuses[-1] == 201, answer
         bodies[answer.number].append(answer)
-    assert bodies.keys() == set(range(KEYS))
+    assert bodies.keys() == set(range(keys))
     for given in bodies.values():
         assert len(given) == ASKS
         assert len({answer.body for answer in given}) == 1, given
