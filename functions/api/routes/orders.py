@@ -39,6 +39,7 @@ def place_order(body: OrderIn, admitted: Admitted, response: Response) -> OrderO
     outcome = Checkout(shop().products, shop().orders).place(_wish(body, admitted))
     if not isinstance(outcome, Placed):
         raise problem_of(outcome)
+    admitted.invalidate_blocking(*(f"product:{item.product_id}" for item in body.items))
     response.headers["Location"] = f"/v1/orders/{outcome.order.id}"
     return OrderOut.of(outcome.order)
 

@@ -9,9 +9,22 @@ from fastapi import APIRouter, Query
 from functions.api.problems import problems
 from functions.api.routes.shapes import Id, ProductList, ProductOut
 from functions.api.shop import shop
-from tidegate import ProblemError, TokenBucket, policy
+from tidegate import Cache, ProblemError, TokenBucket, policy
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
+
+# The catalogue is the same for everybody. A page may show the stock of a moment ago; one product's copy is void as soon
+# as an order takes pieces of it.
+PAGE = Cache("10s", stale="1m", stale_if_error="1h", query=("limit", "cursor"), shared=True, tags=("products",))
+PRODUCT = Cache(
+    "30s",
+    stale="1m",
+    stale_if_error="1h",
+    query=(),
+    shared=True,
+    tags=("products", "product:{product_id}"),
+    not_found="5s",
+)
 
 
 @router.get(
@@ -20,7 +33,7 @@ router = APIRouter(prefix="/v1/products", tags=["products"])
     summary="List products",
     responses=problems({422: "The limit or the cursor can't be used."}),
 )
-@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal")
+@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal", cache=PAGE)
 def list_products(
     limit: Annotated[int, Query(ge=1, le=100, description="Products per page.")] = 20,
     cursor: Annotated[str | None, Query(max_length=400, description="`next` of the page before.")] = None,
@@ -37,7 +50,7 @@ def list_products(
     summary="Read a product",
     responses=problems({404: "There is no such product.", 422: "The id is too long."}),
 )
-@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal")
+@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal", cache=PRODUCT)
 def get_product(product_id: Id) -> ProductOut:
     """Read one product with the stock that was left a moment ago."""
     if product := shop().products.get(product_id):
