@@ -174,7 +174,7 @@ def test_retries_are_a_tenth_of_the_requests_and_what_was_saved(connect, server)
     for _ in range(100):
         client.request("GET", "/a")
     # What the first request pays in overflows.
-    assert len(server.got) == 100 + 10 + 9
+    assert len(server.got) == 100 + 5 + 9
 
 
 def test_transports_that_share_hosts_share_the_budget(connect, server, timeline):
@@ -182,7 +182,7 @@ def test_transports_that_share_hosts_share_the_budget(connect, server, timeline)
     server.answers(*[503] * 100)
     for _ in range(5):
         connect(hosts=hosts).request("GET", "/a")
-    assert len(server.got) == 5 + 10
+    assert len(server.got) == 5 + 5
 
 
 def test_a_server_that_refuses_everything_is_asked_less(connect, server):
@@ -288,4 +288,4 @@ def test_threads_share_one_client(server, timeline):
         for thread in threads:
             thread.join()
     # What is paid in while the bucket is full is lost.
-    assert 100 + 10 < len(server.got) <= 100 + 10 + 10
+    assert 100 + 5 < len(server.got) <= 100 + 5 + 10

@@ -2,8 +2,8 @@
 
 Retries per request say nothing about the load in an outage: three each make it four times as high. A budget bounds
 the sum: over any stretch, retries <= tokens + ratio x requests. Each request pays in, as in Finagle's RetryBudget
-(without its minimum per second, which a thousand clients multiply by a thousand), and what may be saved up is gRPC's
-`maxTokens` (A6, "Retry throttling").
+(without its minimum per second, which a thousand clients multiply by a thousand), and only so much can be saved up, as
+in gRPC's retry throttling (A6): each of many clients that ask seldom has that much beyond its tenth.
 """
 
 from __future__ import annotations

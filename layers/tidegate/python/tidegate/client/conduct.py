@@ -35,7 +35,7 @@ class Conduct:
     attempts: int = 4
     backoff: Backoff = field(default_factory=Backoff)
     budget_ratio: float = 0.1
-    budget_tokens: int = 10
+    budget_tokens: int = 5
     throttle_k: float | None = 2.0
     keys_for: bool | tuple[str, ...] = False
     criticality: Criticality | None = None

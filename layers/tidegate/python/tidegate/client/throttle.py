@@ -8,9 +8,9 @@ ends. Three things here are not the book's:
 - Eight requests are beyond suspicion. By the book a new client's very first failure refuses every second request
   (gRPC's throttler pads by eight, too).
 - At most nine in ten are refused (Envoy's admission control has such a cap).
-- Five sent requests that are accepted in a row end it. By the book alone accepts grow by e in two minutes: after an
-  outage of some minutes a client would refuse most of its requests to a healthy server for minutes more. A server that
-  accepts half of what it gets, where K = 2 settles, accepts five in a row once in 32.
+- Three sent requests that are accepted in a row end it, until one isn't. By the book alone accepts grow by e in two
+  minutes: after an outage of some minutes a client would refuse most of its requests to a healthy server for minutes
+  more. A server that accepts half of what it gets, where K = 2 settles, gets a few hundredths more for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from random import Random
 WINDOW_S = 120.0
 UNSUSPECTED = 8
 MOST_REFUSED = 0.9
-WELL_AFTER = 5
+WELL_AFTER = 3
 _BINS = 24
 _BIN_S = WINDOW_S / _BINS
 
