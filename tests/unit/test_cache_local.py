@@ -58,7 +58,7 @@ def test_a_tag_voids_what_bears_it():
     assert (copies.get("a"), copies.get("b") is not None) == (None, True)
 
 
-@pytest.mark.parametrize("environments", [1, 3, 10])
+@pytest.mark.parametrize("environments", [1, 3, 10, 20])
 def test_a_fleet_without_redis_asks_about_as_often_as_one_with_it(environments):
     """So many environments, each renewing when it is due: less than twice one renewal per freshness."""
     clock = FakeClock()
@@ -67,6 +67,6 @@ def test_a_fleet_without_redis_asks_about_as_often_as_one_with_it(environments):
         copies = LocalCopies(clock)
         copies.put("a", copy(clock), environments)
         lasts_s.append((copies.get("a").due_us - clock.wall_us()) / 1e6)
-    assert max(lasts_s) <= 330
+    assert max(lasts_s) <= 630
     assert min(lasts_s) >= 30
     assert environments / (sum(lasts_s) / len(lasts_s)) <= 1.5 / 30

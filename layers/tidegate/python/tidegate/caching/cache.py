@@ -21,7 +21,7 @@ class Windows(NamedTuple):
     Attributes:
         fresh_ms: from when it was made.
         stale_ms: after that, while one caller makes a new one (`stale-while-revalidate`).
-        error_ms: after that, if the route fails (`stale-if-error`); never less than `stale_ms`.
+        error_ms: after that, if the route fails (`stale-if-error`) or Redis is away; never less than `stale_ms`.
     """
 
     fresh_ms: int
@@ -47,7 +47,8 @@ class Cache:
     Args:
         fresh: how long an answer is as good as a new one.
         stale: how long after that it is still given while one caller makes a new one; not at all if None.
-        stale_if_error: how long after freshness it is given if the route fails; as long as `stale` if None.
+        stale_if_error: how long after freshness it is given if the route fails, or, from an environment's own copies,
+            while Redis is away; as long as `stale` if None.
         query: the query parameters that make a difference; all, in any order, if None.
         vary: the request's header fields that make a difference.
         shared: whether all callers get the same answer; else each principal has copies of its own. A request with

@@ -1,7 +1,7 @@
 """This environment's own copies: for when Redis is gone. Bounded in bytes; the one unused for longest goes first.
 
 While Redis is away no lease makes one computation of many, so each environment renews its copies more rarely, by the
-fleet's size, and at random moments: together they ask as often as before, as long as the copies' stale time allows it.
+fleet's size, and at random moments: together they ask as often as before, as long as `stale_if_error` allows it.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ class LocalCopies:
     def _lasts_ms(self, windows: Windows, environments: int) -> int:
         """From making to renewal: on average as many times the freshness as there are environments."""
         spread_ms = windows.fresh_ms * (2 * self._drawn() * (environments - 1) + _JITTER * self._drawn())
-        if spread_ms > windows.stale_ms:
-            spread_ms = windows.stale_ms * (1 - _JITTER * self._drawn())
+        if spread_ms > windows.error_ms:
+            spread_ms = windows.error_ms * (1 - _JITTER * self._drawn())
         return windows.fresh_ms + int(spread_ms)
 
 

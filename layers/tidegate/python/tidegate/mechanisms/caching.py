@@ -220,7 +220,7 @@ class Caching:
             kept, copy = local.kept(now_us), _copy_of(local, now_us)
             if kept.fresh_ms > 0:
                 await self._give_copy(copy, "hit", keep=False)
-            elif kept.stale_ms > 0 and (flying or now_us < local.due_us):
+            elif flying or now_us < local.due_us:
                 await self._give_copy(copy, "stale", keep=False)
             else:
                 await self._compute_or_follow(copy, flying=flying)
