@@ -8,13 +8,18 @@ from infra.assets import Asset, Workspace, build, digest_of, source_files
 from infra.bytecode import LAYER_ROOT, TASK_ROOT, bytecode_fact, compile_tree, compiler_for
 from infra.targets import Target
 
+# A function whose package imports another's ships that, too.
+_SHIPS_WITH: Mapping[str, tuple[str, ...]] = {"worker": ("api",)}
+
 
 def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
     """Build the archive of `functions/<name>`, which keeps that path: its modules import by the same names."""
     functions = workspace.root / "functions"
-    files = source_files(functions / name, f"functions/{name}")
-    if (package := functions / "__init__.py").exists():
-        files["functions/__init__.py"] = package
+    files: dict[str, Path] = {}
+    for package in (name, *_SHIPS_WITH.get(name, ())):
+        files |= source_files(functions / package, f"functions/{package}")
+    if (shared := functions / "__init__.py").exists():
+        files["functions/__init__.py"] = shared
 
     def fill(tree: Path) -> None:
         _copy(files, tree)

@@ -1,4 +1,4 @@
-"""The network on AWS: functions beside their cache, DynamoDB through a gateway endpoint, no way out."""
+"""The network on AWS: functions beside their cache, DynamoDB and SQS through endpoints, no way out."""
 
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
@@ -11,7 +11,7 @@ CACHE_PORTS = ec2.Port.tcp_range(6379, 6380)
 class Network(Construct):
     """A VPC of isolated subnets in two zones, and the security groups of the functions and of the cache.
 
-    Nothing needs a NAT gateway or an interface endpoint: Lambda itself delivers the logs, and the tokens that
+    Nothing needs a NAT gateway: Lambda itself delivers the logs, and the tokens that
     authenticate to the cache are signed in the function.
     """
 
@@ -32,13 +32,22 @@ class Network(Construct):
             # Emptying the default group takes a custom resource with a function of its own; none is in it.
             restrict_default_security_group=False,
         )
-        self.functions = self._group("Functions", "The functions: only to the cache, and to DynamoDB")
+        self.functions = self._group("Functions", "The functions: only to the cache, and to DynamoDB and SQS")
         self.cache = self._group("Cache", "The cache: only from the functions")
         self.functions.add_egress_rule(
-            # Isolated subnets route nothing else on this port than the endpoint's own addresses.
+            # Isolated subnets route nothing else on this port than the endpoints' own addresses.
             ec2.Peer.any_ipv4(),
             HTTPS,
-            "DynamoDB, through the gateway endpoint",
+            "DynamoDB and SQS, through their endpoints",
+        )
+        queues = self._group("Queues", "The endpoint of SQS: only from the functions")
+        queues.add_ingress_rule(self.functions, HTTPS, "The functions")
+        self.vpc.add_interface_endpoint(
+            "Sqs",
+            service=ec2.InterfaceVpcEndpointAwsService.SQS,
+            subnets=self.subnets,
+            security_groups=[queues],
+            open=False,
         )
         self.functions.add_egress_rule(self.cache, CACHE_PORTS, "The cache")
         self.cache.add_ingress_rule(self.functions, CACHE_PORTS, "The functions")

@@ -1,5 +1,7 @@
 """The stack that composes the constructs, grants each function what it does, and says where things are."""
 
+from dataclasses import replace
+
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
@@ -9,8 +11,10 @@ from infra.cache import Cache
 from infra.function import LiveFunction
 from infra.gateway import STAGE_NAME, Gateway
 from infra.layers import Layers
+from infra.measures import Backlog
 from infra.network import Network
 from infra.observability import Observability
+from infra.overflow import Overflow
 from infra.stages import Stage
 from infra.tables import ORDERS_BY_OWNER, Tables
 
@@ -41,16 +45,32 @@ class TidegateStack(Stack):
         self.tables = Tables(self, "Tables", stage=stage)
         self.network = Network(self, "Network") if stage.cache_limits else None
         self.cache = self._cache()
+        self.overflow = Overflow(self, "Overflow", stage=stage)
+        layers = Layers(self, "Layers", workspace=workspace, target=stage.target)
         self.api = LiveFunction(
             self,
             "api",
             stage=stage,
             code=function_code(workspace, "api", stage.target),
-            layers=Layers(self, "Layers", workspace=workspace, target=stage.target),
-            environment=self._environment(),
+            layers=layers,
+            environment=self._environment("api"),
             network=self.network,
         )
-        self._grant()
+        self.worker = LiveFunction(
+            self,
+            "worker",
+            # Its event source caps its concurrency.
+            stage=replace(stage, timeout_s=stage.worker_timeout_s, reserved_concurrency=None),
+            code=function_code(workspace, "worker", stage.target),
+            layers=layers,
+            environment=self._environment("worker")
+            | {"TIDEGATE_DEAD_LETTER_URL": self.overflow.dead_letters.queue_url},
+            network=self.network,
+        )
+        for function in (self.api, self.worker):
+            self._grant(function)
+        self.overflow.accept_from(self.api)
+        self.overflow.feed(self.worker)
         self.gateway = Gateway(self, "Gateway", stage=stage, target=self.api.alias)
         self.observability = self._observability()
         self._outputs()
@@ -65,9 +85,16 @@ class TidegateStack(Stack):
         if self._stage.alarms is None:
             return None
         thresholds = self._stage.alarms
-        return Observability(self, "Observability", gateway=self.gateway, function=self.api, thresholds=thresholds)
+        return Observability(
+            self,
+            "Observability",
+            gateway=self.gateway,
+            function=self.api,
+            thresholds=thresholds,
+            backlog=Backlog(self.overflow.queue, self.overflow.dead_letters),
+        )
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, service: str) -> dict[str, str]:
         """Configure the library and the shop of one function."""
         values = {
             "TIDEGATE_NAMESPACE": self._stage.name,
@@ -81,19 +108,21 @@ class TidegateStack(Stack):
             "TIDEGATE_TRUST_API_KEY_HEADER": "1" if self._stage.trust_api_key_header else None,
             "TIDEGATE_PRINCIPAL_SECRET": self._stage.principal_secret,
             "TIDEGATE_DECISION_BUDGET_MS": str(self._stage.decision_budget_ms or "") or None,
-            "POWERTOOLS_SERVICE_NAME": "api",
+            "TIDEGATE_QUEUE_URL": self.overflow.queue.queue_url,
+            "POWERTOOLS_SERVICE_NAME": service,
             "POWERTOOLS_METRICS_NAMESPACE": "Tidegate",
         }
         return {name: value for name, value in values.items() if value is not None}
 
-    def _grant(self) -> None:
+    def _grant(self, function: LiveFunction) -> None:
+        """Let a function do what the shop's application does; the worker runs the same one."""
         tables = self.tables
-        self.api.allow(_LIBRARY_ACTIONS, [tables.tidegate.table_arn])
-        self.api.allow(_PRODUCTS_ACTIONS, [tables.products.table_arn])
-        self.api.allow(_ORDERS_ACTIONS, [tables.orders.table_arn])
-        self.api.allow(["dynamodb:Query"], [f"{tables.orders.table_arn}/index/{ORDERS_BY_OWNER}"])
+        function.allow(_LIBRARY_ACTIONS, [tables.tidegate.table_arn])
+        function.allow(_PRODUCTS_ACTIONS, [tables.products.table_arn])
+        function.allow(_ORDERS_ACTIONS, [tables.orders.table_arn])
+        function.allow(["dynamodb:Query"], [f"{tables.orders.table_arn}/index/{ORDERS_BY_OWNER}"])
         if self.cache:
-            self.api.allow(["elasticache:Connect"], self.cache.connect_arns)
+            function.allow(["elasticache:Connect"], self.cache.connect_arns)
 
     def _outputs(self) -> None:
         outputs = {
@@ -102,6 +131,10 @@ class TidegateStack(Stack):
             "ApiUrl": self.gateway.api.url,
             "FunctionName": self.api.function.function_name,
             "AliasName": self.api.alias.alias_name,
+            "WorkerName": self.worker.function.function_name,
+            "WorkerLogGroupName": self.worker.log_group.log_group_name,
+            "QueueUrl": self.overflow.queue.queue_url,
+            "DeadLetterUrl": self.overflow.dead_letters.queue_url,
             "LogGroupName": self.api.log_group.log_group_name,
             "TidegateTable": self.tables.tidegate.table_name,
             "ProductsTable": self.tables.products.table_name,

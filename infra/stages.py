@@ -70,6 +70,8 @@ class Stage:
     `decision_budget_ms` None leaves a decision the library's own time; a laptop on which the engine, the stores and
     all environments share a few cores needs more, or a moment's load is taken for an outage.
     `alarms` None makes neither alarms nor a dashboard: the local engine takes no metrics out of the logs.
+    `worker_timeout_s` is a worker's for a batch, of which it begins nothing in the last third, so that a request has
+    as long as in the API; `worker_concurrency` caps the batches at once (at least 2, says SQS).
     `log_retention` is a name of CDK's RetentionDays; `keep_data` retains tables and logs when the stack goes.
     """
 
@@ -87,6 +89,8 @@ class Stage:
     decode_method_paths: bool
     decision_budget_ms: int | None
     alarms: Thresholds | None = None
+    worker_timeout_s: int = 60
+    worker_concurrency: int = 10
     throttle: Throttle = Throttle(rate_per_s=2000, burst=4000)
     # The expensive methods, by their paths with the verb: each has a bucket of its own at the edge.
     method_throttles: Mapping[str, Throttle] = field(

@@ -35,7 +35,7 @@ def create_app() -> FastAPI:
         summary="A small shop behind every protection of Tidegate.",
         lifespan=_lifespan,
     )
-    app.state.gate = protect(app)
+    app.state.gate = protect(app, requests="/v1/requests")
     app.add_exception_handler(DataUnavailableError, on_data_unavailable)
     for router in ROUTERS:
         app.include_router(router)

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from functions.api.problems import Problem, problems
+from tidegate.gate import DEFAULT_POLICY
 from tidegate.policy import Policy, policy_of
 
 EDGE = {403: "No valid `x-api-key`; answered by API Gateway."}
@@ -23,6 +24,14 @@ CLAIMED = {
     409: "The first request with this key still runs.",
     413: "The body is too large.",
     422: "The key came with another body before.",
+}
+QUEUED = {
+    "description": "The limit is used up: the request waits, and its answer will be at `Location`.",
+    "headers": {
+        "Location": {"required": True, "schema": {"type": "string"}},
+        "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}},
+    },
+    "content": {"application/json": {"schema": {"type": "object"}}},
 }
 WITH_BODY = {400: "The body isn't JSON."}
 RETRY_AFTER = {
@@ -71,7 +80,7 @@ def _completed(document: Json, policies: dict[str | None, Policy]) -> Json:
     components["securitySchemes"] = {"key": API_KEY}
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _complete(operation, policies[operation["operationId"]], keyed=path.startswith("/v1/"))
+            _complete(operation, policies.get(operation["operationId"], DEFAULT_POLICY), keyed=path.startswith("/v1/"))
     return document
 
 
@@ -82,9 +91,12 @@ def _complete(operation: Json, policy: Policy, *, keyed: bool) -> None:
         _add(answers, EDGE)
     if policy.limits:
         _add(answers, LIMITED)
-    if policy.idempotent:
-        operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    if policy.takes_claims:
+        key = {**IDEMPOTENCY_KEY, "required": policy.idempotent}
+        operation.setdefault("parameters", []).append(key)
         _add(answers, CLAIMED)
+    if policy.overflow:
+        answers["202"] = QUEUED
     if "requestBody" in operation:
         _add(answers, WITH_BODY)
     for status in ("429", "503"):

@@ -30,6 +30,15 @@ class Synthesized:
     def properties(self, resource_type: str) -> list[dict]:
         return [resource["Properties"] for resource in self.resources(resource_type).values()]
 
+    def function(self, name: str = "api") -> dict:
+        """A function's properties, by the name of its package."""
+        (properties,) = (f for f in self.properties("AWS::Lambda::Function") if f["FunctionName"].endswith(f"-{name}"))
+        return properties
+
+    def of_function(self, resource_type: str, name: str = "api") -> dict[str, dict]:
+        """The resources of a function's construct."""
+        return {key: made for key, made in self.resources(resource_type).items() if key.startswith(name)}
+
     def only(self, resource_type: str) -> dict:
         (properties,) = self.properties(resource_type)
         return properties

@@ -3,7 +3,7 @@ from aws_cdk.assertions import Match
 
 def test_the_function_is_this(synthesized):
     stage = synthesized.stage
-    synthesized.template.resource_count_is("AWS::Lambda::Function", 1)
+    synthesized.template.resource_count_is("AWS::Lambda::Function", 2)
     synthesized.template.has_resource_properties(
         "AWS::Lambda::Function",
         {
@@ -18,26 +18,26 @@ def test_the_function_is_this(synthesized):
 
 
 def test_it_ends_before_the_gateway_gives_up(synthesized):
-    assert synthesized.only("AWS::Lambda::Function")["Timeout"] < 29
+    assert synthesized.function()["Timeout"] < 29
 
 
 def test_its_layers_are_the_packages_and_the_library(synthesized):
-    layers = synthesized.only("AWS::Lambda::Function")["Layers"]
+    layers = synthesized.function()["Layers"]
     assert [layer["Ref"][:12] for layer in layers] == ["LayersDepend", "LayersTidega"]
     assert {layer["Ref"] for layer in layers} == set(synthesized.resources("AWS::Lambda::LayerVersion"))
 
 
 def test_aws_runs_it_on_arm64_with_a_concurrency_of_its_own(both):
-    function = both["aws"].only("AWS::Lambda::Function")
+    function = both["aws"].function()
     assert function["Architectures"] == ["arm64"]
     assert function["ReservedConcurrentExecutions"] == both["aws"].stage.reserved_concurrency
     assert function["Environment"]["Variables"]["TIDEGATE_FLEET_SIZE"] == str(both["aws"].stage.reserved_concurrency)
-    assert "ReservedConcurrentExecutions" not in both["local"].only("AWS::Lambda::Function")
+    assert "ReservedConcurrentExecutions" not in both["local"].function()
 
 
 def test_the_alias_live_names_the_published_version(synthesized):
-    ((version_id, version),) = synthesized.resources("AWS::Lambda::Version").items()
-    alias = synthesized.only("AWS::Lambda::Alias")
+    ((version_id, version),) = synthesized.of_function("AWS::Lambda::Version").items()
+    (alias,) = (a["Properties"] for a in synthesized.of_function("AWS::Lambda::Alias").values())
     assert alias["Name"] == "live"
     assert alias["FunctionVersion"] == {"Fn::GetAtt": [version_id, "Version"]}
     # What an alias may have to return to stays.
@@ -45,9 +45,9 @@ def test_the_alias_live_names_the_published_version(synthesized):
 
 
 def test_logs_end(synthesized):
-    ((log_group_id, log_group),) = synthesized.resources("AWS::Logs::LogGroup").items()
+    ((log_group_id, log_group),) = synthesized.of_function("AWS::Logs::LogGroup").items()
     assert log_group["Properties"]["RetentionInDays"] in {1, 30}
-    function = synthesized.only("AWS::Lambda::Function")
+    function = synthesized.function()
     assert function["LoggingConfig"]["LogGroup"] == {"Ref": log_group_id}
     assert log_group["DeletionPolicy"] == ("Retain" if synthesized.stage.keep_data else "Delete")
 
@@ -59,13 +59,11 @@ def test_the_environment_configures_the_library_and_the_shop(both):
         "TIDEGATE_NAMESPACE",
         "TIDEGATE_ORDERS_TABLE",
         "TIDEGATE_PRODUCTS_TABLE",
+        "TIDEGATE_QUEUE_URL",
         "TIDEGATE_REDIS_URL",
         "TIDEGATE_TABLE",
     }
-    environments = {
-        name: synthesized.only("AWS::Lambda::Function")["Environment"]["Variables"]
-        for name, synthesized in both.items()
-    }
+    environments = {name: synthesized.function()["Environment"]["Variables"] for name, synthesized in both.items()}
     assert set(environments["local"]) == common | {
         "TIDEGATE_TRUST_API_KEY_HEADER",
         "TIDEGATE_PRINCIPAL_SECRET",

@@ -33,14 +33,14 @@ def test_a_key_is_needed_everywhere_but_for_health(synthesized):
 
 
 def test_every_method_asks_the_alias(synthesized):
-    (alias,) = synthesized.resources("AWS::Lambda::Alias")
+    (alias,) = synthesized.of_function("AWS::Lambda::Alias")
     for path, method in methods(synthesized).items():
         assert method["Integration"]["Type"] == "AWS_PROXY", path
         assert {"Ref": alias} in method["Integration"]["Uri"]["Fn::Join"][1], path
 
 
 def test_the_gateway_may_invoke_the_alias_and_nothing_else(synthesized):
-    (alias,) = synthesized.resources("AWS::Lambda::Alias")
+    (alias,) = synthesized.of_function("AWS::Lambda::Alias")
     permission = synthesized.only("AWS::Lambda::Permission")
     assert permission["FunctionName"] == {"Ref": alias}
     assert permission["Principal"] == "apigateway.amazonaws.com"
@@ -107,6 +107,7 @@ def test_outputs_say_where_things_are(synthesized):
         "AliasName",
         "ApiId",
         "ApiUrl",
+        "DeadLetterUrl",
         "FreeKeyId",
         "FunctionName",
         "InternalKeyId",
@@ -114,8 +115,11 @@ def test_outputs_say_where_things_are(synthesized):
         "OrdersTable",
         "ProKeyId",
         "ProductsTable",
+        "QueueUrl",
         "StageName",
         "TidegateTable",
+        "WorkerLogGroupName",
+        "WorkerName",
     ]
     outputs = synthesized.document["Outputs"]
     assert outputs["StageName"]["Value"] == "api"

@@ -16,7 +16,7 @@ def test_the_local_engine_knows_every_resource_of_the_local_stage(both):
 def test_the_local_stage_has_neither_network_nor_cache(both):
     for resource in both["local"].document["Resources"].values():
         assert not resource["Type"].startswith(("AWS::EC2::", "AWS::ElastiCache::"))
-    assert "VpcConfig" not in both["local"].only("AWS::Lambda::Function")
+    assert "VpcConfig" not in both["local"].function()
 
 
 def test_nothing_in_the_vpc_reaches_the_internet(aws):
@@ -27,24 +27,33 @@ def test_nothing_in_the_vpc_reaches_the_internet(aws):
 
 
 def test_dynamodb_is_reached_through_a_gateway_endpoint_from_every_subnet(aws):
-    endpoint = aws.only("AWS::EC2::VPCEndpoint")
-    assert endpoint["VpcEndpointType"] == "Gateway"
+    (endpoint,) = (e for e in aws.properties("AWS::EC2::VPCEndpoint") if e["VpcEndpointType"] == "Gateway")
     assert endpoint["ServiceName"]["Fn::Join"][1][-1] == ".dynamodb"
     tables = {table["Ref"] for table in endpoint["RouteTableIds"]}
     assert tables == set(aws.resources("AWS::EC2::RouteTable"))
 
 
+def test_sqs_is_reached_through_an_endpoint_of_the_functions_own(aws):
+    (endpoint,) = (e for e in aws.properties("AWS::EC2::VPCEndpoint") if e["VpcEndpointType"] == "Interface")
+    assert endpoint["PrivateDnsEnabled"] is True
+    assert "sqs" in str(endpoint["ServiceName"])
+    assert {subnet["Ref"] for subnet in endpoint["SubnetIds"]} == set(aws.resources("AWS::EC2::Subnet"))
+    rules = [r for r in aws.properties("AWS::EC2::SecurityGroupIngress") if r["FromPort"] == 443]
+    assert [rule["GroupId"] for rule in rules] == endpoint["SecurityGroupIds"]
+    assert rules[0]["SourceSecurityGroupId"] == aws.function()["VpcConfig"]["SecurityGroupIds"][0]
+
+
 def test_the_function_is_in_the_isolated_subnets(aws):
-    config = aws.only("AWS::Lambda::Function")["VpcConfig"]
+    config = aws.function()["VpcConfig"]
     assert {subnet["Ref"] for subnet in config["SubnetIds"]} == set(aws.resources("AWS::EC2::Subnet"))
     assert len(config["SubnetIds"]) == 2
     assert len(config["SecurityGroupIds"]) == 1
 
 
 def test_only_the_functions_reach_the_cache(aws):
-    function_group = aws.only("AWS::Lambda::Function")["VpcConfig"]["SecurityGroupIds"][0]
+    function_group = aws.function()["VpcConfig"]["SecurityGroupIds"][0]
     cache_group = aws.only("AWS::ElastiCache::ServerlessCache")["SecurityGroupIds"][0]
-    rule = aws.only("AWS::EC2::SecurityGroupIngress")
+    (rule,) = (r for r in aws.properties("AWS::EC2::SecurityGroupIngress") if r["GroupId"] == cache_group)
     assert rule["SourceSecurityGroupId"] == function_group
     assert rule["GroupId"] == cache_group
     assert (rule["FromPort"], rule["ToPort"]) == (6379, 6380)
@@ -73,7 +82,7 @@ def test_its_one_user_authenticates_by_iam_and_touches_the_library_s_keys_alone(
 
 
 def test_the_function_connects_with_tls_as_a_cluster(aws):
-    variables = aws.only("AWS::Lambda::Function")["Environment"]["Variables"]
+    variables = aws.function()["Environment"]["Variables"]
     assert variables["TIDEGATE_REDIS_URL"]["Fn::Join"][1][0] == "rediss://"
     assert variables["TIDEGATE_REDIS_CLUSTER"] == "1"
     assert variables["TIDEGATE_REDIS_IAM_USER"] == aws.only("AWS::ElastiCache::User")["UserName"]

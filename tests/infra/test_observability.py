@@ -64,7 +64,7 @@ def test_what_is_asked_for_is_what_the_log_lines_carry(widgets, alarms):
 
 
 def test_the_function_writes_under_the_names_that_are_asked_for(aws):
-    variables = aws.only("AWS::Lambda::Function")["Environment"]["Variables"]
+    variables = aws.function()["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
     assert variables["POWERTOOLS_SERVICE_NAME"] == SERVICE
 
@@ -77,6 +77,8 @@ def test_the_alarms_are_these(alarms):
         "Shed": THRESHOLDS.shed_share,
         "StoresLost": THRESHOLDS.stores_lost,
         "Throttles": THRESHOLDS.throttles,
+        "OldestMessage": THRESHOLDS.oldest_message_s,
+        "DeadLetters": THRESHOLDS.dead_letters,
     }
 
 

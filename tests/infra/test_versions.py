@@ -7,8 +7,8 @@ from .conftest import CONTEXT, synthesize
 FLAG = "@aws-cdk/aws-lambda:recognizeLayerVersion"
 
 
-def published(synthesized):
-    (version,) = synthesized.resources("AWS::Lambda::Version")
+def published(synthesized, name="api"):
+    (version,) = synthesized.of_function("AWS::Lambda::Version", name)
     return version
 
 
@@ -41,7 +41,7 @@ def test_a_change_of_the_layer_alone_publishes_a_version(stage, both, clone, syn
     change(workspace.root / "layers/tidegate/python/tidegate/__init__.py")
     changed = synth(stage, workspace)
     assert published(changed) != published(both[stage])
-    assert changed.only("AWS::Lambda::Function")["Code"] == both[stage].only("AWS::Lambda::Function")["Code"]
+    assert changed.function()["Code"] == both[stage].function()["Code"]
 
 
 def test_without_the_flag_it_would_not(both, clone, synth):
@@ -56,7 +56,8 @@ def test_a_change_of_the_code_publishes_a_version(both, clone, synth):
     workspace = clone("copy")
     change(workspace.root / "functions/api/__init__.py")
     changed = synth("local", workspace)
-    assert published(changed) != published(both["local"])
+    for name in ("api", "worker"):  # the worker runs the same application
+        assert published(changed, name) != published(both["local"], name)
     assert layers(changed) == layers(both["local"])
 
 

@@ -10,6 +10,7 @@ from functions.api.data.products import ProductTable
 from functions.api.data.settings import ShopSettings
 from functions.api.domain.model import Product
 from tests.harness.dynamodb import DynamoServer
+from tests.harness.queues import Queues
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,19 @@ class ShopTables:
     library: str
     products: str
     orders: str
+    queues: Queues
 
     @classmethod
     def create(cls, server: DynamoServer) -> "ShopTables":
         products = server.create_table("products", partition_key="id")
-        return cls(server, server.create_library_table(), products, _create_orders(server, f"orders-{products}"))
+        orders = _create_orders(server, f"orders-{products}")
+        return cls(server, server.create_library_table(), products, orders, Queues.create(server.endpoint_url))
 
     @property
     def environ(self) -> dict[str, str]:
         return {
             "AWS_ENDPOINT_URL": self.server.endpoint_url,
+            "TIDEGATE_QUEUE_URL": self.queues.requests,
             "TIDEGATE_PRODUCTS_TABLE": self.products,
             "TIDEGATE_ORDERS_TABLE": self.orders,
         }

@@ -47,7 +47,8 @@ def document():
 def test_every_route_is_described(document):
     routes = [route for router in ROUTERS for route in router.routes]
 
-    assert operations(document).keys() == {route.operation_id for route in routes}
+    of_the_library = {"readRequest", "cancelRequest"}
+    assert operations(document).keys() == {route.operation_id for route in routes} | of_the_library
     assert all(operation["summary"] and operation["description"] for operation in operations(document).values())
 
 

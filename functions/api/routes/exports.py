@@ -1,4 +1,4 @@
-"""POST /v1/exports: the caller's orders, or all products, as one file."""
+"""POST /v1/exports: the caller's orders, or all products, as one file; what is too much at once waits its turn."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1/exports", tags=["exports"])
         **problems({422: "A body of another shape, or more rows than one answer can carry."}),
     },
 )
-@policy(limits=[TokenBucket("1/s", burst=5)], priority="sheddable")
+@policy(limits=[TokenBucket("1/s", burst=5)], priority="sheddable", overflow="queue")
 def export_rows(body: ExportIn, admitted: Admitted) -> Response:
     """Write flat rows, one per order line or product; money in minor units."""
     rows = list(islice(_rows(body, admitted.principal), MAX_ROWS + 1))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tidegate import criticality, deadline
+from tidegate.criticality import Criticality
 from tidegate.errors import ConfigurationError
 from tidegate.mechanisms.recovery import JsonValue, RecoveryPoints
-from tidegate.stores.dynamodb_claims import partition_key
+from tidegate.question import partition_key
+
+if TYPE_CHECKING:
+    from tidegate.caching.voider import Voider
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,11 @@ class Admission:
         claim: the idempotency claim, on idempotent routes.
         organisation: to whom the principal belongs, if that is known.
         units: what `charge` has said, by limit's name; None stands for all that aren't named.
+        criticality: how dear it is: the route's, or what its caller claims within what it may.
+        ends: when its caller stops waiting, or Lambda ends it; seconds of `time.monotonic()`, None: nobody said.
         steps: its recovery points; `checkpoint` and `recovered` are the way to them.
+        tags: by what the answer's copy is called beside what its policy says; see `tag`.
+        voider: returns what `invalidate` is done by.
     """
 
     principal: str
@@ -65,8 +75,34 @@ class Admission:
     claim: Claim | None = None
     organisation: str | None = None
     units: dict[str | None, int] = field(default_factory=dict)
+    criticality: Criticality = criticality.DEFAULT
+    ends: float | None = None
 
     steps: RecoveryPoints | None = field(default=None, repr=False, compare=False)
+    tags: list[str] = field(default_factory=list)
+    voider: Callable[[], Voider] | None = field(default=None, repr=False, compare=False)
+
+    def tag(self, *tags: str) -> None:
+        """Call this answer's copy by these names, too, for `invalidate`; nothing happens where none is kept."""
+        self.tags += tags
+
+    async def invalidate(self, *tags: str) -> bool:
+        """Void the copies that are called so, of all routes and callers, and what is being computed under them now.
+
+        Nobody is given afterwards what was computed before, and whoever began to compute it can't store it.
+
+        Args:
+            tags: as `Cache(tags=…)` and `tag` have them, filled in: `product:42`.
+
+        Returns:
+            False if Redis couldn't be told. This environment's copies are void; with its next cached request it tells
+            Redis. Until then others may give theirs, as long as they last.
+        """
+        return True if self.voider is None else await self.voider().void(tags)
+
+    def invalidate_blocking(self, *tags: str) -> bool:
+        """Do as `invalidate`, for `def` handlers: it blocks the handler's thread, and no other."""
+        return True if self.voider is None else self.voider().void_blocking(tags)
 
     def charge(self, units: int, limit: str | None = None) -> None:
         """Say what the request turned out to cost; the difference is charged or given back when it settles.
@@ -83,6 +119,20 @@ class Admission:
         if units < 0:
             raise ValueError(f"{units} units can't be charged; write 0 or more")
         self.units[limit] = units
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until nobody waits for the answer any more; None: no end is known."""
+        return None if self.ends is None else max(0.0, self.ends - time.monotonic())
+
+    def headers(self) -> dict[str, str]:
+        """Return the fields for what the handler calls: how dear it is, and how long its caller still waits.
+
+        `tidegate.client` sends them by itself; other clients are given them.
+        """
+        fields: dict[str, str] = {criticality.FIELD.decode(): self.criticality}
+        left_s = self.left_s
+        return fields if left_s is None else {**fields, deadline.FIELD.decode(): deadline.format_ms(left_s)}
 
     @property
     def recovered(self) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ from tidegate.stores.tracked import ShadowCounts, StoreState
 
 if TYPE_CHECKING:
     from tidegate.peek import Left
+    from tidegate.worker import Worker
 
 DEFAULT_POLICY = Policy(limits=(TokenBucket("50/s", burst=100),))
 
@@ -112,6 +113,27 @@ class Gate:
 
         return await peek(self._lifecycle.environment, self._routes(), caller, method, path)
 
+    def observe(self, dependency: str, milliseconds: float) -> None:
+        """Say what a call to something that this environment depends on took; when it gets slow, load is shed.
+
+        Args:
+            dependency: `database`, whose thresholds are TIDEGATE_SHED_DATABASE_MS; other names count for nothing.
+            milliseconds: how long the call took, however it ended.
+        """
+        self._lifecycle.environment.shedder.observe(dependency, milliseconds)
+
+    def worker(self, app: FastAPI) -> Worker:
+        """Return the Lambda handler that runs the queued requests of an application, which this gate protects."""
+        from tidegate.worker import Worker  # noqa: PLC0415  only a worker needs it
+
+        return Worker(app, lambda: self._lifecycle.environment)
+
+    async def invalidate(self, *tags: str) -> bool:
+        """Void the cached copies that are called so, as `request.state.tidegate.invalidate` does."""
+        from tidegate.caching.voider import Voider  # noqa: PLC0415  only what invalidates needs it
+
+        return await Voider(self._lifecycle.environment, self._routes()).void(tags)
+
     def close(self) -> None:
         """Close connections; the next request opens new ones."""
         self._lifecycle.close()
@@ -124,6 +146,7 @@ def protect(
     settings: Settings | None = None,
     identify: Identify | None = None,
     problems: bool = True,
+    requests: str | None = None,
 ) -> Gate:
     """Protect an application: every request goes through the guard, errors become problem details.
 
@@ -133,6 +156,8 @@ def protect(
         settings: instead of the `TIDEGATE_*` variables.
         identify: finds the principal of an ASGI scope, instead of API key, authorizer or address.
         problems: whether the application's own error answers become problem details, too.
+        requests: the path, such as `/v1/requests`, below which queued requests are found and cancelled; needed where
+            a route has `overflow="queue"`.
 
     Raises:
         ConfigurationError: the default policy is idempotent, or, on Lambda, a setting is wrong. Elsewhere a wrong
@@ -140,9 +165,15 @@ def protect(
     """
     if default.idempotent:
         raise ConfigurationError("protect(default=…)", "a default can't be idempotent; write @policy on those routes")
+    if default.captures:
+        raise ConfigurationError("protect(default=…)", "a default can't be cached; write @policy on those routes")
     lifecycle = Lifecycle((lambda: settings) if settings else (lambda: Settings.from_environ(os.environ)))
-    routes = _route_table(app, default, lifecycle)
-    app.add_middleware(Guard, lifecycle=lifecycle, routes=routes, identify=identify)
+    routes = _route_table(app, default, lifecycle, requests)
+    app.add_middleware(Guard, lifecycle=lifecycle, routes=routes, identify=identify, requests=requests)
+    if requests is not None:
+        from tidegate.requests import requests_router  # noqa: PLC0415  only what may overflow needs it
+
+        app.include_router(requests_router(requests, lambda: lifecycle.environment))
     if problems:
         install(app)
     if settings.on_lambda if settings else "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
@@ -150,13 +181,18 @@ def protect(
     return Gate(lifecycle, routes)
 
 
-def _route_table(app: FastAPI, default: Policy, lifecycle: Lifecycle) -> Callable[[], RouteTable]:
+def _route_table(app: FastAPI, default: Policy, lifecycle: Lifecycle, requests: str | None) -> Callable[[], RouteTable]:
     @cache
     def table() -> RouteTable:
         environment = lifecycle.environment
         made = RouteTable(app, default)
+        for route, methods, policy in made.captured():
+            from tidegate.mechanisms.caching import check  # noqa: PLC0415  only cached routes need it
+
+            check(route, methods, policy)
         for route, policy in made.policies():
             _check(route, policy, environment)
+            _check_overflow(route, policy, environment.settings, requests)
         return made
 
     return table
@@ -174,6 +210,22 @@ def _check(route: str, policy: Policy, environment: Environment) -> None:
         )
     if policy.claims == "redis" and environment.settings.redis_url is None:
         raise ConfigurationError("TIDEGATE_REDIS_URL", f"{route} keeps its claims in Redis; set TIDEGATE_REDIS_URL")
+
+
+def _check_overflow(route: str, policy: Policy, settings: Settings, requests: str | None) -> None:
+    """Refuse a route whose requests have nowhere to wait, or can't be found there."""
+    if policy.overflow is None or settings.memory_only:  # one process alone has no queue: its limits refuse
+        return
+    if requests is None:
+        raise ConfigurationError(
+            "protect(requests=…)", f"{route} queues what its limits refuse; write requests='/v1/requests', say"
+        )
+    if settings.queue_url is None:
+        raise ConfigurationError(
+            "TIDEGATE_QUEUE_URL", f"{route} queues what its limits refuse; write the URL of an SQS FIFO queue"
+        )
+    if settings.table is None:
+        raise ConfigurationError("TIDEGATE_TABLE", f"{route} keeps queued requests in DynamoDB; set TIDEGATE_TABLE")
 
 
 def _status(states: tuple[StoreState, ...]) -> Literal["ok", "degraded", "down"]:

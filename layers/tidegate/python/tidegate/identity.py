@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from tidegate.criticality import Criticality, parse
 from tidegate.settings import Settings
 
 Scope = Mapping[str, Any]
@@ -20,11 +21,13 @@ class Caller(NamedTuple):
         principal: whose limits and idempotency keys count: `user:…`, `key:…`, `ip:…`, or an application's own.
         organisation: to whom the principal belongs, for limits `per="organisation"`; None: to nobody.
         time_zone: an IANA name, for quotas by the caller's own calendar.
+        highest: the criticality up to which its tier may raise its requests above their routes'; None: by nothing.
     """
 
     principal: str
     organisation: str | None = None
     time_zone: str | None = None
+    highest: Criticality | None = None
 
     @property
     def unknown(self) -> bool:
@@ -64,7 +67,8 @@ class Identifier:
     In this order: API Gateway's authorizer (`user:…`), the API key's id (`key:…`), a keyed digest of the
     `x-api-key` field where a gateway is trusted to have checked it (`key:…`), the caller's address (`ip:…`).
     An API key's value is never part of a principal. An authorizer may also say `organisation` and `timeZone`, in its
-    context or as claims (`org_id` and `zoneinfo`, too, as OpenID Connect has them).
+    context or as claims (`org_id` and `zoneinfo`, too, as OpenID Connect has them), and `criticality`: the highest
+    that the caller's tier may claim.
 
     Args:
         settings: says whether to trust the field, and the digest's key.
@@ -90,7 +94,8 @@ class Identifier:
         said = _said_by(authorizer)
         organisation = said.get("organisation") or said.get("org_id")
         zone = said.get("timeZone") or said.get("zoneinfo")
-        return Caller(principal, str(organisation) if organisation else None, str(zone) if zone else None)
+        highest = parse(str(said.get("criticality")))
+        return Caller(principal, str(organisation) if organisation else None, str(zone) if zone else None, highest)
 
     def _by_header(self, scope: Scope) -> str | None:
         key = header(scope, b"x-api-key") if self._trust_header else None

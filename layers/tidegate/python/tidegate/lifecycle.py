@@ -10,45 +10,47 @@ import asyncio
 import random
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from tidegate.clock import Clock, SystemClock
 from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.identity import Identifier, Identify
 from tidegate.mechanisms.renewal import Renewer
+from tidegate.mechanisms.shedding import Shedder
 from tidegate.overrides import OverridesReader
 from tidegate.question import Fleet
 from tidegate.settings import Settings
-from tidegate.stores.away import Away
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
+from tidegate.stores.deferred import Deferred, DeferredClaims, DeferredRung
+from tidegate.stores.demand import DemandView
 from tidegate.stores.failover import FailoverStore, Watcher
 from tidegate.stores.fleet import FleetView
 from tidegate.stores.memory import MemoryStore
-from tidegate.stores.memory_claims import MemoryClaims
-from tidegate.stores.tracked import TrackedStore
+from tidegate.stores.tracked import Rung, TrackedStore
 from tidegate.telemetry import logger
 
 if TYPE_CHECKING:
-    from tidegate.stores.dynamodb import DynamoStore
-    from tidegate.stores.fallback import Fallback, FallbackPlace
+    from tidegate.caching.place import CachePlace
+    from tidegate.mechanisms.request_queue import RequestQueue
+    from tidegate.stores.aws import DynamoClient
     from tidegate.stores.redis import RedisStore
+    from tidegate.stores.table_parts import TableParts
 
 Result = TypeVar("Result")
 
 # Of a decision's budget Redis gets a third: enough for a hundred ordinary replies, and when it hangs, DynamoDB
-# still has the greater part. The rest is for the way between them.
+# still has the greater part.
 _REDIS_SHARE = 1 / 3
-_DYNAMODB_SHARE = 7 / 12
 # Where nobody waits for a decision: at start, and when health is asked for.
 PATIENCE_S = 0.5
-_CLAIM_CONNECT_S = 0.5
-_CLAIM_READ_S = 1.0
-_CLAIM_ATTEMPTS = 2
+# An answer is out by then. A thread that imports before holds it up by a switch of threads (5 ms) or several.
+_ANSWER_OUT_S = 0.05
+_ENDS_WITHIN_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +62,30 @@ class Environment:
         clock: where the time comes from.
         stores: the ladder that decides.
         claims: the store that guards effects; None if only Redis is configured.
-        warm: makes what the fallback needs before it is needed.
+        table: what the DynamoDB table is used for, made when it is needed; None if there is none.
         decide: runs a decision, and waits for it without blocking others.
         call: the same for all that isn't bounded by a decision's budget: claims, settlements, checks.
         identify: finds a request's principal, where the application doesn't do that itself.
         overrides: limits changed at run time.
         renewer: renews the claims of handlers whose end isn't known beforehand.
+        shedder: says what capacity is too short for.
+        queue: returns the queue of what overflows, made when something does; None where none is configured.
+        cache: returns what it holds for cached routes, made when one is asked for.
     """
 
     settings: Settings
     clock: Clock
     stores: FailoverStore
     claims: ClaimStore | None
-    warm: Callable[[], None]
+    table: Deferred[TableParts] | None
     decide: Waiter
     call: Waiter
     identify: Identify
     overrides: OverridesReader
     renewer: Renewer
+    shedder: Shedder
+    queue: Callable[[], RequestQueue | None]
+    cache: Deferred[CachePlace]
 
 
 class Waiter:
@@ -110,33 +118,47 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
     """
     clock = clock or SystemClock()
     budget_s = settings.decision_budget_ms / 1000
-    rungs: list[TrackedStore] = []
+    rungs: list[Rung] = []
     claims: ClaimStore | None = None
-    warm: Callable[[], None] = _nothing
+    table: Deferred[TableParts] | None = None
+    queue: Callable[[], RequestQueue | None] = _nothing
     overrides = OverridesReader(dict, clock)
     last = MemoryStore(clock)
     view = FleetView(clock, Fleet(settings.fleet_size, random.randrange(settings.fleet_size)))  # noqa: S311  no secret
+    demand = DemandView(clock, lambda: view.fleet.environments) if settings.capacity else None
     watchers: list[Watcher] = []
-    away = Away(clock)
+    redis: RedisStore | None = None
     if settings.redis_url:
-        redis = _redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock)
-        away = redis.away
+        redis = _redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock, demand)
         rungs.append(_tracked(redis, clock))
     if settings.table:
-        place, claims, overrides = _dynamodb(settings, settings.table, budget_s * _DYNAMODB_SHARE, clock)
-        warm = place.table.client.warm
-        if settings.redis_url:
-            behind = _fallback(place, away, view)
-            rungs.append(behind.rung)
-            warm = behind.warm
-            watchers += [behind.leases.give_back, behind.shadow.watch]
-        else:
-            rungs.append(_tracked(_alone(place), clock))
+        table = parts = Deferred(partial(_table_parts, settings, settings.table, clock, redis, view))
+        queue = cache(lambda: _queue(settings, parts().client, settings.table or "", parts().clock))
+        claims, rung = DeferredClaims(settings.table, table), DeferredRung(table, clock)
+        overrides = OverridesReader(lambda: parts().read_overrides(), clock)
+        rungs.append(rung)
+        watchers.append(rung.watch)
     if settings.memory_only:
+        from tidegate.stores.memory_claims import MemoryClaims  # noqa: PLC0415  only where nothing is shared
+
         claims = MemoryClaims(clock)
     decide, call = (Waiter(inline=settings.on_lambda, name=name) for name in ("tidegate-decide", "tidegate-call"))
     stores = FailoverStore(rungs, last, clock, view, watchers)
-    return Environment(settings, clock, stores, claims, warm, decide, call, Identifier(settings), overrides, Renewer())
+    return Environment(
+        settings,
+        clock,
+        stores,
+        claims,
+        table,
+        decide,
+        call,
+        Identifier(settings),
+        overrides,
+        Renewer(),
+        Shedder(settings, clock, demand),
+        queue,
+        Deferred(lambda: _cache(settings, clock, rungs, view)),
+    )
 
 
 class Lifecycle:
@@ -149,6 +171,7 @@ class Lifecycle:
     def __init__(self, read: Callable[[], Settings]) -> None:
         self._read = read
         self._environment: Environment | None = None
+        self._warming: threading.Timer | None = None
         self._warmed = False
         self._lock = threading.Lock()
 
@@ -171,24 +194,36 @@ class Lifecycle:
         return self._environment
 
     def after_request(self) -> None:
-        """After the first answer, get the fallback ready in the background; cheap ever after."""
-        if not self._warmed:
-            self._warmed = True
-            threading.Thread(target=self._warm, name="tidegate-warm", daemon=True).start()
-        if self._environment is not None:
-            self._environment.overrides.refresh_if_due()
+        """When the first answer is out, get what DynamoDB is used for ready in the background; cheap ever after."""
+        environment = self._environment
+        if environment is None or environment.table is None:
+            return
+        if self._warmed:
+            environment.overrides.refresh_if_due()
+        elif self._warming is None:
+            self._warming = threading.Timer(_ANSWER_OUT_S, self._warm, (environment, environment.table))
+            self._warming.name, self._warming.daemon = "tidegate-warm", True
+            self._warming.start()
 
-    def _warm(self) -> None:
+    def _warm(self, environment: Environment, table: Deferred[TableParts]) -> None:
         try:
-            self.environment.warm()
+            table().warm()
         except StoreUnavailableError as error:
             logger().warning("the fallback is not ready", extra={"store": error.store, "fault": str(error)})
+        environment.overrides.refresh_if_due()
+        self._warmed = True
 
     def close(self) -> None:
-        """Close connections; the next request opens new ones."""
+        """Close connections, and end what is under way in the background; the next request begins anew."""
+        warming, self._warming = self._warming, None
+        if warming is not None:
+            warming.cancel()
+            warming.join(_ENDS_WITHIN_S)
         if self._environment is not None:
             self._environment.overrides.close()
             self._environment.stores.close()
+            if self._environment.cache.made is not None:
+                self._environment.cache.made.close()
 
 
 def _nothing() -> None:
@@ -199,7 +234,7 @@ def _tracked(store: Store, clock: Clock) -> TrackedStore:
     return TrackedStore(store, Breaker(clock), clock)
 
 
-def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> RedisStore:
+def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock, demand: DemandView | None) -> RedisStore:
     from tidegate.stores.connection import RedisTarget  # noqa: PLC0415  the driver is imported only if it is used
     from tidegate.stores.redis import RedisStore  # noqa: PLC0415
 
@@ -216,39 +251,42 @@ def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock) -> Redi
             "TIDEGATE_REDIS_URL",
             f"it can't be read ({error}); write redis://USER:PASSWORD@HOST:6379/0, or rediss:// for TLS",
         ) from error
-    return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock)
+    return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock, demand)
 
 
-def _dynamodb(
-    settings: Settings, table: str, budget_s: float, clock: Clock
-) -> tuple[FallbackPlace, ClaimStore, OverridesReader]:
-    from tidegate.stores.aws import DynamoClient, DynamoTimeouts  # noqa: PLC0415  as above
-    from tidegate.stores.dynamodb_claims import DynamoClaims  # noqa: PLC0415
-    from tidegate.stores.dynamodb_fleet import FleetTable  # noqa: PLC0415
-    from tidegate.stores.dynamodb_overrides import read_overrides  # noqa: PLC0415
-    from tidegate.stores.fallback import FallbackPlace  # noqa: PLC0415
-    from tidegate.stores.reference_clock import ReferenceClock  # noqa: PLC0415
+def _table_parts(settings: Settings, table: str, clock: Clock, redis: RedisStore | None, view: FleetView) -> TableParts:
+    from tidegate.stores.table_parts import Before, table_parts  # noqa: PLC0415  botocore's users, only when needed
 
-    # A clock that isn't the machine's own is a test's, and isn't to be put right.
-    reference = ReferenceClock(clock) if isinstance(clock, SystemClock) else None
-    shared, patience = reference or clock, DynamoTimeouts(PATIENCE_S, PATIENCE_S)
-    claims_patience = DynamoTimeouts(_CLAIM_CONNECT_S, _CLAIM_READ_S, _CLAIM_ATTEMPTS)
-    quick = DynamoClient(patience, region=settings.region, listener=reference)
-    sure = DynamoClient(claims_patience, region=settings.region, listener=reference)
-    overrides = OverridesReader(partial(read_overrides, sure, table, settings.namespace), clock)
-    place = FallbackPlace(FleetTable(quick, table, settings.namespace), budget_s, shared, clock, settings.shadow_share)
-    return place, DynamoClaims(sure, table, shared), overrides
+    return table_parts(settings, table, clock, None if redis is None else Before(redis.away, view))
 
 
-def _fallback(place: FallbackPlace, away: Away, view: FleetView) -> Fallback:
-    from tidegate.stores.background import Background  # noqa: PLC0415  as above
-    from tidegate.stores.fallback import fallback  # noqa: PLC0415
+def _queue(settings: Settings, client: DynamoClient, table: str, clock: Clock) -> RequestQueue | None:
+    if settings.queue_url is None:
+        return None
+    from tidegate.mechanisms.request_queue import RequestQueue  # noqa: PLC0415  only what overflows needs it
+    from tidegate.stores.dynamodb_requests import RequestTable  # noqa: PLC0415
+    from tidegate.stores.dynamodb_waiting import WaitingTable  # noqa: PLC0415
+    from tidegate.stores.sqs import SqsQueue  # noqa: PLC0415
 
-    return fallback(place, away, view, Background())
+    return RequestQueue(
+        RequestTable(client, table, clock, settings.idempotency_lifetime_ms),
+        WaitingTable(client, table, clock, settings.queue_bound),
+        SqsQueue(settings.queue_url, settings.region),
+        SqsQueue(settings.dead_letter_url, settings.region) if settings.dead_letter_url else None,
+        clock,
+        expiry_ms=settings.queue_expiry_ms,
+        bound=settings.queue_bound,
+    )
 
 
-def _alone(place: FallbackPlace) -> DynamoStore:
-    """DynamoDB where no Redis is: an ordinary store by the ordinary time."""
-    from tidegate.stores.dynamodb import DynamoStore  # noqa: PLC0415  as above
+def _cache(settings: Settings, clock: Clock, rungs: Sequence[Rung], view: FleetView) -> CachePlace:
+    from tidegate.caching.local import LocalCopies  # noqa: PLC0415  only what caches needs it
+    from tidegate.caching.place import CachePlace  # noqa: PLC0415
 
-    return DynamoStore(place.table.client, place.table.table, place.clock, place.budget_s)
+    shared = None
+    if settings.redis_url:
+        from tidegate.caching.shared import shared_copies  # noqa: PLC0415
+
+        shared = shared_copies(rungs)
+    patient = Waiter(inline=settings.on_lambda, name="tidegate-cache")
+    return CachePlace(LocalCopies(clock, settings.cache_bytes), shared, view, patient)

@@ -22,6 +22,7 @@ from tidegate.errors import ConfigurationError, StoreUnavailableError
 from tidegate.limits.limit import Limit
 from tidegate.telemetry import logger
 
+_ENDS_WITHIN_S = 4.0
 _FIXED = frozenset({"name", "per", "shared", "cost"})
 
 
@@ -100,9 +101,9 @@ class OverridesReader:
             self._reading.start()
 
     def close(self) -> None:
-        """Wait for a reading that is under way; its client's timeouts bound it."""
+        """Wait for a reading that is under way, 4 s at most: its client's timeouts bound it."""
         if self._reading is not None:
-            self._reading.join()
+            self._reading.join(_ENDS_WITHIN_S)
 
     def refresh(self) -> None:
         """Read the item now; what is in force stays if it can't be read."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Priority = Literal["critical", "normal", "sheddable"]
 OnOutage = Literal["share", "allow", "reject"]
 Claims = Literal["dynamodb", "redis"]
+Overflow = Literal["queue"]
 DEFAULT_MAX_BODY_BYTES = 6 * 1024 * 1024
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -45,6 +46,8 @@ class Policy:
         cache: whether answers are kept and given again, and for how long; GET and HEAD only.
         coalesce: whether GETs of one caller for the same thing that run in one environment at the same time are one,
             where there is no cache, too.
+        overflow: what becomes of a request that a limit refuses: None, it is refused; `queue`, it waits in a queue,
+            is answered 202, and runs later, once. Such a route takes an `Idempotency-Key` even if it needs none.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -57,6 +60,7 @@ class Policy:
     keep_5xx: bool = True
     cache: Cache | None = None
     coalesce: bool = False
+    overflow: Overflow | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", tuple(self.limits))
@@ -74,10 +78,29 @@ class Policy:
                 duration_us(self.lifetime)
             except ValueError as error:
                 raise ConfigurationError("policy(lifetime=…)", str(error)) from error
-        if self.idempotent and (self.cache is not None or self.coalesce):
+        if self.overflow is not None:
+            self._check_overflow()
+        if self.takes_claims and (self.cache is not None or self.coalesce):
             raise ConfigurationError(
-                "policy(cache=…)", "an idempotent route has effects, which no copy has; write it for GET and HEAD only"
+                "policy(cache=…)",
+                "an idempotent or queued route has effects, which no copy has; write it for GET and HEAD",
             )
+
+    def _check_overflow(self) -> None:
+        wrong = None
+        if self.overflow not in get_args(Overflow):
+            wrong = f"{self.overflow!r} is unknown; write 'queue', or nothing"
+        elif self.claims != "dynamodb":
+            wrong = "a queued request runs under a claim in DynamoDB; leave claims='redis' away"
+        elif not self.limits:
+            wrong = "nothing overflows without a limit; write limits=[…], too"
+        if wrong:
+            raise ConfigurationError("policy(overflow=…)", wrong)
+
+    @property
+    def takes_claims(self) -> bool:
+        """Whether a request may run under a claim, so that its body is read ahead and its handler marks its begin."""
+        return self.idempotent or self.overflow is not None
 
     @property
     def asks_nothing(self) -> bool:
@@ -102,6 +125,7 @@ def policy(  # noqa: PLR0913  one keyword for each thing that a route may ask fo
     keep_5xx: bool = True,
     cache: Cache | None = None,
     coalesce: bool = False,
+    overflow: Overflow | None = None,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare a route's policy; write it under the route's decorator.
 
@@ -121,12 +145,13 @@ def policy(  # noqa: PLR0913  one keyword for each thing that a route may ask fo
         keep_5xx=keep_5xx,
         cache=cache,
         coalesce=coalesce,
+        overflow=overflow,
     )
 
     def declare(endpoint: Endpoint) -> Endpoint:
         # On the bare endpoint, too, so that a policy written above the route's decorator isn't overlooked.
         setattr(endpoint, _ATTRIBUTE, declared)
-        if not declared.idempotent:
+        if not declared.takes_claims:
             return endpoint
         wrapped = _marking_execution(endpoint)
         setattr(wrapped, _MARKS, True)
@@ -167,7 +192,7 @@ def _marking_execution(endpoint: Endpoint) -> Endpoint:
     """Wrap an endpoint so that it says when it begins; what fails before (validation) isn't kept."""
     if inspect.isasyncgenfunction(endpoint) or inspect.isgeneratorfunction(endpoint):
         raise ConfigurationError(
-            f"policy(idempotent=True) on {endpoint.__name__}",
+            f"policy(idempotent=…, overflow=…) on {endpoint.__name__}",
             "a generator has no one answer to replay; return it whole",
         )
     if inspect.iscoroutinefunction(endpoint):

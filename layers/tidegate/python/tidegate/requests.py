@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -23,6 +24,7 @@ from tidegate.mechanisms.request_state import QueuedItem, RequestState
 from tidegate.record import StoredResponse
 
 _LONGEST_POLL_S = 30
+_OTHERS = ["HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 
 
 def requests_router(path: str, environment: Callable[[], Environment]) -> APIRouter:
@@ -34,26 +36,62 @@ def requests_router(path: str, environment: Callable[[], Environment]) -> APIRou
     """
     router = APIRouter(prefix=path, tags=["requests"])
 
-    @router.get("/{request_id}", operation_id="readRequest", summary="Read a queued request's answer")
-    async def read_request(request_id: str, request: Request) -> Response:
-        """Answer 202 while it waits or runs, then as the request itself was answered."""
-        return await _for_owner(environment(), request_id, request, _read)
+    @router.get("/{request_id}", operation_id="readRequest", summary="Read a queued request's answer", **_READ)
+    async def read_request(request: Request) -> Response:
+        """Answer 202 while it waits or runs, then exactly as the request itself was answered."""
+        return await _for_owner(environment(), request, _read)
 
-    @router.delete("/{request_id}", operation_id="cancelRequest", summary="Cancel a queued request")
-    async def cancel_request(request_id: str, request: Request) -> Response:
+    @router.delete("/{request_id}", operation_id="cancelRequest", summary="Cancel a queued request", **_CANCEL)
+    async def cancel_request(request: Request) -> Response:
         """Cancel it, if it hasn't begun; doing so again changes nothing."""
-        return await _for_owner(environment(), request_id, request, _cancel)
+        return await _for_owner(environment(), request, _cancel)
+
+    @router.api_route("/{request_id}", methods=_OTHERS, include_in_schema=False)
+    async def refuse_method() -> Response:
+        # Starlette's own 405 would name the first route's methods alone.
+        return _problem(Problem(405, "about:blank", "Method Not Allowed", None, ((b"allow", b"DELETE, GET"),)))
 
     return router
 
 
+_PENDING = {
+    "type": "object",
+    "properties": {"state": {"enum": ["queued", "running"]}, "position": {"type": "integer", "minimum": 1}},
+    "required": ["state"],
+}
+_ID = {"name": "request_id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _problems(described: dict[int | str, str]) -> dict[int | str, dict[str, Any]]:
+    content = {"application/problem+json": {"schema": {"type": "object"}}}
+    return {status: {"description": text, "content": content} for status, text in described.items()}
+
+
+_MISSING: dict[int | str, str] = {404: "None of that name, or somebody else's."}
+_READ: dict[str, Any] = {
+    "response_class": Response,
+    "status_code": 202,
+    "openapi_extra": {"parameters": [_ID]},
+    "responses": {
+        202: {"description": "It waits or runs.", "content": {"application/json": {"schema": _PENDING}}},
+        **_problems({**_MISSING, 410: "It has expired or was cancelled.", 500: "It could not be run."}),
+    },
+}
+_CANCEL: dict[str, Any] = {
+    "response_class": Response,
+    "status_code": 204,
+    "openapi_extra": {"parameters": [_ID]},
+    "responses": _problems({**_MISSING, 409: "It has begun, or ended."}),
+}
+
+
 async def _for_owner(
     environment: Environment,
-    request_id: str,
     request: Request,
     answer: Callable[[RequestQueue, QueuedItem], Response],
 ) -> Response:
     queue, principal = environment.queue(), request.state.tidegate.principal
+    request_id = request.path_params["request_id"]
 
     def answered() -> Response:
         item = None if queue is None else queue.find(request_id)

@@ -54,12 +54,13 @@ class RouteTable:
         default: the policy of routes without one, and of paths and methods that match no route.
 
     Raises:
-        ConfigurationError: an idempotent policy was written above its route's decorator.
+        ConfigurationError: a policy with claims was written above its route's decorator.
     """
 
     def __init__(self, app: FastAPI, default: Policy) -> None:
         self._unmatched = RoutePolicy(UNMATCHED, UNMATCHED, default)
         self._entries = tuple(_entries(app.routes, "", default))
+        self._cached = tuple(dict.fromkeys(entry.template for entry in self._entries if entry.policy.cache is not None))
         # What a whole path matches first, as the application would: an earlier route may take it, too.
         self._fixed = {
             (method, entry.template): self._match(entry.template, method)
@@ -70,8 +71,18 @@ class RouteTable:
 
     def find(self, scope: Scope) -> RoutePolicy:
         """Return the policy for a request; what matches no route is limited under one name."""
-        path, method = _path(scope), scope["method"]
+        path, method = path_of(scope), scope["method"]
         return self._fixed.get((method, path)) or self._match(path, method) or self._unmatched
+
+    @property
+    def cached(self) -> tuple[str, ...]:
+        """The templates of the routes whose answers are cached."""
+        return self._cached
+
+    def captured(self) -> Iterator[tuple[str, frozenset[str], Policy]]:
+        """Yield the template, methods and policy of every route whose answers are taken whole, for checks at start."""
+        captured = (entry for entry in self._entries if entry.policy.captures)
+        return ((entry.template, frozenset(entry.by_method), entry.policy) for entry in captured)
 
     def policies(self) -> Iterator[tuple[str, Policy]]:
         """Yield every route's template and policy, for checks at start."""
@@ -101,7 +112,7 @@ def _entries(routes: Iterable[BaseRoute], prefix: str, default: Policy) -> Itera
 
 def _declared(endpoint: object, route: str) -> Policy | None:
     declared = policy_of(endpoint)
-    if declared is not None and declared.idempotent and not marks_execution(endpoint):
+    if declared is not None and declared.takes_claims and not marks_execution(endpoint):
         raise ConfigurationError(f"@policy of {route}", "write it under the route's decorator, next to the handler")
     return declared
 
@@ -120,7 +131,8 @@ def _entry(template: str, methods: Iterable[str] | None, policy: Policy) -> _Ent
     return _Entry(pattern, template, policy, by_method)
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
+    """Return a request's path as the application's routes match it."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     below = root and path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}
     return path[len(root) :] if below else path

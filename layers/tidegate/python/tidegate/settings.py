@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar, cast, get_args
 
 from tidegate.errors import ConfigurationError
 from tidegate.units import duration_us
 
 Value = TypeVar("Value")
+ShedMode = Literal["on", "shadow", "off"]
+# From where a threshold begins to count to where it counts whole.
+Span = tuple[int, int]
 
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -33,6 +36,21 @@ class Settings:
         region: AWS_REGION, which botocore does not read by itself; None: botocore's own settings.
         fleet_size: TIDEGATE_FLEET_SIZE: environments to share the limits among where none were counted yet.
         shadow_share: TIDEGATE_SHADOW_SHARE: the share of Redis' decisions that is asked of DynamoDB, too; 0 to 1.
+        shed: TIDEGATE_SHED: `on`; `shadow` only says what would be refused; `off` looks at nothing.
+        capacity: TIDEGATE_CAPACITY: requests that the whole fleet runs at once, such as the reserved concurrency; None:
+            unknown, and no signal.
+        concurrency: TIDEGATE_CONCURRENCY: requests that this server process runs at once; None: no signal.
+        shed_in_flight: TIDEGATE_SHED_IN_FLIGHT: the share of either at which shedding begins; above 1 only where a
+            queue in front takes what is too much for a moment.
+        shed_wait_ms: TIDEGATE_SHED_WAIT_MS: waits before the handler, from where shedding begins to where all but the
+            critical is refused.
+        shed_store_ms, shed_database_ms: TIDEGATE_SHED_STORE_MS, TIDEGATE_SHED_DATABASE_MS: the same for the average
+            time of a decision, and of what `Gate.observe("database", …)` is told.
+        queue_url: TIDEGATE_QUEUE_URL: the SQS FIFO queue of what overflows; None: no route may ask for one.
+        dead_letter_url: TIDEGATE_DEAD_LETTER_URL: the FIFO queue for requests that can't be run; None: nowhere.
+        queue_expiry_ms: TIDEGATE_QUEUE_EXPIRY: how long a request waits there before it isn't run any more.
+        queue_bound: TIDEGATE_QUEUE_BOUND: how many requests of one principal may wait.
+        cache_bytes: TIDEGATE_CACHE_BYTES: memory for this environment's own copies of cached answers.
         release: TIDEGATE_RELEASE, else the function's version: what is running.
         on_lambda: whether one request at a time runs here, and nothing between requests.
     """
@@ -51,6 +69,18 @@ class Settings:
     region: str | None = None
     fleet_size: int = 1
     shadow_share: float = 0.01
+    shed: ShedMode = "on"
+    capacity: int | None = None
+    concurrency: int | None = None
+    shed_in_flight: float = 0.9
+    shed_wait_ms: Span = (500, 5000)
+    shed_store_ms: Span = (100, 1000)
+    shed_database_ms: Span = (250, 2500)
+    queue_url: str | None = None
+    dead_letter_url: str | None = None
+    queue_expiry_ms: int = 3_600_000
+    queue_bound: int = 100
+    cache_bytes: int = 16 * 1024 * 1024
     release: str = "local"
     on_lambda: bool = False
 
@@ -76,6 +106,18 @@ class Settings:
             region=environ.get("AWS_REGION") or None,
             fleet_size=_read(environ, "TIDEGATE_FLEET_SIZE", _fleet_size, 1),
             shadow_share=_read(environ, "TIDEGATE_SHADOW_SHARE", _share, 0.01),
+            shed=_read(environ, "TIDEGATE_SHED", _shed_mode, "on"),
+            capacity=_read(environ, "TIDEGATE_CAPACITY", _capacity, None),
+            concurrency=_read(environ, "TIDEGATE_CONCURRENCY", _capacity, None),
+            shed_in_flight=_read(environ, "TIDEGATE_SHED_IN_FLIGHT", _filled, 0.9),
+            shed_wait_ms=_read(environ, "TIDEGATE_SHED_WAIT_MS", _span_ms, (500, 5000)),
+            shed_store_ms=_read(environ, "TIDEGATE_SHED_STORE_MS", _span_ms, (100, 1000)),
+            shed_database_ms=_read(environ, "TIDEGATE_SHED_DATABASE_MS", _span_ms, (250, 2500)),
+            queue_url=_read(environ, "TIDEGATE_QUEUE_URL", _queue_url, None),
+            dead_letter_url=_read(environ, "TIDEGATE_DEAD_LETTER_URL", _queue_url, None),
+            queue_expiry_ms=_read(environ, "TIDEGATE_QUEUE_EXPIRY", _expiry_ms, 3_600_000),
+            queue_bound=_read(environ, "TIDEGATE_QUEUE_BOUND", _bound, 100),
+            cache_bytes=_read(environ, "TIDEGATE_CACHE_BYTES", _bytes, 16 * 1024 * 1024),
             release=environ.get("TIDEGATE_RELEASE") or environ.get("AWS_LAMBDA_FUNCTION_VERSION") or "local",
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )
@@ -158,5 +200,59 @@ def _share(text: str) -> float:
     return share
 
 
+def _shed_mode(text: str) -> ShedMode:
+    if text not in get_args(ShedMode):
+        raise ValueError(f"{text!r} is unknown; write one of {get_args(ShedMode)}")
+    return cast("ShedMode", text)
+
+
+def _capacity(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+        raise ValueError(f"{text!r} is no number of requests at once; write 1 to 1000000")
+    return int(text)
+
+
+def _filled(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.01 <= share <= 2:
+        raise ValueError(f"{text!r} is out of range; write 0.01 to 2, such as 0.9")
+    return share
+
+
+def _span_ms(text: str) -> Span:
+    low, _, high = text.partition("-")
+    if not (low.isdigit() and high.isdigit() and int(low) < int(high) <= 600_000):
+        raise ValueError(f"{text!r} is no span of milliseconds; write where it begins and where it ends, as 100-1000")
+    return int(low), int(high)
+
+
+def _bytes(text: str) -> int:
+    if not text.isdigit() or int(text) > 2**40:
+        raise ValueError(f"{text!r} is no number of bytes; write digits only, such as 16777216, or 0 for none")
+    return int(text)
+
+
 def _lifetime_ms(text: str) -> int:
     return max(1000, duration_us(text) // 1000)
+
+
+def _queue_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or not text.endswith(".fifo"):
+        raise ValueError(f"{text!r} is no FIFO queue of SQS's; write its URL, which ends in .fifo")
+    return text
+
+
+def _expiry_ms(text: str) -> int:
+    expiry_ms = duration_us(text) // 1000
+    if not 1000 <= expiry_ms <= 345_600_000:
+        raise ValueError(f"{text!r} is out of range; write 1s to 4d, which is how long SQS keeps a message")
+    return expiry_ms
+
+
+def _bound(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise ValueError(f"{text!r} is out of range; write a number from 1 to 1000")
+    return int(text)

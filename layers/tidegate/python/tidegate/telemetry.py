@@ -39,12 +39,16 @@ class RequestLine:
 
     Attributes:
         method, route, principal: whose request it was, and for what.
-        outcome: `admitted`, `limited`, `replayed`, `refused`, `unguarded` or `failed`.
+        outcome: `admitted`, `limited`, `queued`, `shed`, `replayed`, `refused`, `unguarded` or `failed`.
         reason: the problem's type for a refusal, the exception for a failure.
         store: who decided; None if nothing was asked.
         admission_ms: what the decision took.
         waited_ms: what the request waited for its start, by a leaky bucket.
         shadowed: the limits that only report, and would have refused.
+        shed: the signal because of which it was shed, or would have been if shedding didn't only report.
+        pressure, pressed_by: how short capacity was, 0 to 1, and by which signal; None: it was not.
+        criticality: how dear the request was, if there was a pressure.
+        cache: how the cache answered: `hit`, `stale`, `collapsed`, `computed` or `bypass`; None: it had no part.
         status: the HTTP status.
         duration_ms: from the guard's entry to the answer's end.
     """
@@ -58,6 +62,11 @@ class RequestLine:
     admission_ms: float | None = None
     waited_ms: float | None = None
     shadowed: tuple[str, ...] | None = None
+    shed: str | None = None
+    pressure: float | None = None
+    pressed_by: str | None = None
+    criticality: str | None = None
+    cache: str | None = None
     status: int | None = None
     duration_ms: float | None = None
 

@@ -43,9 +43,10 @@ def read_key(scope: Scope, *, needed: bool = True) -> str | Problem | None:
     A missing key is None where none is needed.
     """
     text = header(scope, FIELD)
+    if text is None and not needed:
+        return None
     if text is None or not text.strip():
-        detail = "This route needs an Idempotency-Key, such as a UUID in quotes."
-        return _bad_key("idempotency-key-missing", detail) if needed else None
+        return _bad_key("idempotency-key-missing", "This route takes an Idempotency-Key, such as a UUID in quotes.")
     text = text.strip()
     key = _unquoted(text) if text.startswith('"') else text
     if key is None or not key or not all(" " < c <= "~" for c in key):

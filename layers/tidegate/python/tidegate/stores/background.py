@@ -1,4 +1,4 @@
-"""Work off the clients' way: one thread, and nothing waits for it.
+"""Work off the clients' way: one thread or two, and nothing waits for it but the end.
 
 On Lambda it runs while handlers run, and rests between requests.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Condition
 
 from tidegate.errors import StoreUnavailableError
+
+_ENDS_WITHIN_S = 2.0
 
 
 class Background:
@@ -18,21 +20,29 @@ class Background:
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
         self._pending: set[str] = set()
-        self._lock = Lock()
+        self._changed = Condition()
 
     def submit(self, name: str, errand: Callable[[], object]) -> bool:
         """Run an errand soon; False if one of that name hasn't ended."""
-        with self._lock:
+        with self._changed:
             if name in self._pending:
                 return False
             self._pending.add(name)
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tidegate-background")
         self._start(lambda: self._run(name, errand))
         return True
 
+    def close(self) -> None:
+        """Wait for what is under way, 2 s at most: its clients' timeouts bound it. What is submitted later runs."""
+        with self._changed:
+            threads, self._threads = self._threads, None
+            if threads is not None:
+                threads.shutdown(wait=False)
+            self._changed.wait_for(lambda: not self._pending, _ENDS_WITHIN_S)
+
     def _start(self, work: Callable[[], None]) -> None:
-        if self._threads is not None:
+        with self._changed:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tidegate-background")
             self._threads.submit(work)
 
     def _run(self, name: str, errand: Callable[[], object]) -> None:
@@ -41,4 +51,6 @@ class Background:
         except StoreUnavailableError:
             return  # what it was for is tried again when it is next due
         finally:
-            self._pending.discard(name)
+            with self._changed:
+                self._pending.discard(name)
+                self._changed.notify_all()

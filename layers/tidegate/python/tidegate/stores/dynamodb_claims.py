@@ -13,17 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.clock import Clock
-from tidegate.question import ClaimAnswer, ClaimRequest, Completed, Granted, InProgress, Mismatch
+from tidegate.question import ClaimAnswer, ClaimRequest, Completed, Granted, InProgress, Mismatch, partition_key
 from tidegate.stores.aws import DynamoClient, Item, Written
 
 _NAMES = {"#state": "state"}
 _NOBODY = {"S": "-"}
 _LONG_AGO = {"N": "0"}
-
-
-def partition_key(claim_id: str) -> str:
-    """Return the `pk` under which a claim lies."""
-    return f"claim#{claim_id}"
 
 
 class DynamoClaims:

@@ -18,7 +18,7 @@ from tidegate.stores.debts import Debts, Moment
 from tidegate.stores.fleet import FleetView
 from tidegate.stores.memory import MemoryStore
 from tidegate.stores.shares import Shares
-from tidegate.stores.tracked import StoreState, TrackedStore
+from tidegate.stores.tracked import Rung, StoreState
 
 Watcher = Callable[[Question, Answer], None]
 
@@ -38,7 +38,7 @@ class FailoverStore:
 
     def __init__(
         self,
-        rungs: Sequence[TrackedStore],
+        rungs: Sequence[Rung],
         last: MemoryStore,
         clock: Clock,
         view: FleetView | None = None,
@@ -120,7 +120,7 @@ class FailoverStore:
     def close(self) -> None:
         """Close every store."""
         for rung in self._rungs:
-            rung.store.close()
+            rung.close()
 
     def _alone(self, question: Question) -> Answer:
         """No shared store answers: enforce our share of the limits, none of them, or refuse."""

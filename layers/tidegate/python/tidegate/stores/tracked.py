@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from tidegate.clock import Clock
 from tidegate.errors import FaultKind, StoreUnavailableError
@@ -55,6 +55,35 @@ class StoreState(NamedTuple):
     shadow: ShadowCounts | None = None
 
 
+class Rung(Protocol):
+    """A store's place on the ladder."""
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+
+    @property
+    def state(self) -> StoreState:
+        """What is known now."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether questions go to it without a probe."""
+
+    def ask(self, call: Callable[[Store], Result]) -> Result:
+        """Ask the store if its breaker lets us; after an outage one caller probes it first.
+
+        Raises:
+            StoreUnavailableError: the breaker refuses, or the store failed now.
+        """
+
+    def check(self, patience_s: float) -> None:
+        """Probe the store now, whatever its breaker says, so that its state is fresh; never fails."""
+
+    def close(self) -> None:
+        """Let go of connections; the store may be used again."""
+
+
 class TrackedStore:
     """Asks a store through its breaker, and keeps its state.
 
@@ -101,6 +130,10 @@ class TrackedStore:
         """Probe the store now, whatever its breaker says, so that its state is fresh; never fails."""
         with suppress(StoreUnavailableError):
             self._report("probe", lambda store: store.probe(patience_s))
+
+    def close(self) -> None:
+        """Let go of connections; the store may be used again."""
+        self.store.close()
 
     def _report(self, permission: Permission, call: Callable[[Store], Result]) -> Result:
         began = self._clock.monotonic()
