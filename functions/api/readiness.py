@@ -72,12 +72,20 @@ async def _error_of(read: Callable[[Shop], object]) -> str | None:
     try:
         opened = await anyio.to_thread.run_sync(shop)  # imports the driver at first: not the table's time
         async with asyncio.timeout(TABLE_TIMEOUT_S):
-            await anyio.to_thread.run_sync(lambda: read(opened), abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(lambda: _asked_anyway(opened, read), abandon_on_cancel=True)
     except TimeoutError:
         return f"no answer within {TABLE_TIMEOUT_S:g} s"
     except (ConfigurationError, DataUnavailableError) as error:
         return str(error)
     return None
+
+
+def _asked_anyway(opened: Shop, read: Callable[[Shop], object]) -> object:
+    """Ask even if requests are being refused because the last ones weren't answered."""
+    from functions.api.data.driver import asked_anyway  # noqa: PLC0415  # heavy, and imported by `shop` by now
+
+    asked_anyway.set(True)  # this thread's copy of the context ends with the call
+    return read(opened)
 
 
 def _now() -> str:

@@ -144,6 +144,17 @@ def test_a_cancelled_probe_lets_another_one_try(database, clock):
     assert database.breaker == "closed"
 
 
+def test_a_check_is_made_whatever_is_known_and_its_answer_counts(database, clock):
+    lose(database, clock)
+    with database.check():
+        clock.advance(0.01)
+    assert (database.breaker, database.in_flight) == ("closed", 0)
+    ask(database, clock)
+    with pytest.raises(Silent), database.check():
+        raise Silent
+    assert database.breaker == "open"
+
+
 def test_latency_is_an_average_of_late(database, clock):
     assert database.latency_ms is None
     ask(database, clock, 0.010)
@@ -172,7 +183,7 @@ def test_pressure_rises_with_latency_and_falls_with_it(database, clock):
     assert database.pressure == 0.0
     calls(10, 0.100)
     assert database.pressure == pytest.approx(1.0)
-    calls(10, 0.010)
+    calls(20, 0.010)
     assert database.pressure == 0.0
 
 

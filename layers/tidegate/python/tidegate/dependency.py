@@ -113,8 +113,10 @@ class Dependency:
     def _strain(self) -> float:
         if self._silent:
             return min(1.0, self._silent / self._silent_calls)
+        if not self._known.baseline_ms or self._latency_ms is None:
+            return 0.0
         # From where the limit begins to shrink to where it shrinks as much as it may.
-        return max(0.0, min(1.0, self._known.ratio / self._bounds.tolerance - 1))
+        return max(0.0, min(1.0, self._latency_ms / self._known.baseline_ms / self._bounds.tolerance - 1))
 
     def call(self) -> Call:
         """Return the context of one call: `with` or `async with` it.
@@ -124,7 +126,15 @@ class Dependency:
         """
         return Call(self)
 
-    def _enter(self) -> Permission:
+    def check(self) -> Call:
+        """Return the context of a call that is made whatever is known, so that health says what is, not what was."""
+        return Call(self, anyway=True)
+
+    def _enter(self, *, anyway: bool) -> Permission:
+        if anyway:
+            with self._lock:
+                self._in_flight += 1
+            return "probe"
         ends = deadline.current.get()
         if ends is not None and ends - self._clock.monotonic() <= (self._latency_ms or 0) / 1000:
             raise self._refusal("There is no time left to ask it.")
@@ -187,15 +197,17 @@ class Call:
 
     Args:
         dependency: what is called.
+        anyway: whether it is called whatever is known of it.
     """
 
-    __slots__ = ("_began", "_dependency", "_permission")
+    __slots__ = ("_anyway", "_began", "_dependency", "_permission")
 
-    def __init__(self, dependency: Dependency) -> None:
+    def __init__(self, dependency: Dependency, *, anyway: bool = False) -> None:
         self._dependency = dependency
+        self._anyway = anyway
 
     def __enter__(self) -> Self:
-        self._permission = self._dependency._enter()  # noqa: SLF001  a part of it
+        self._permission = self._dependency._enter(anyway=self._anyway)  # noqa: SLF001  a part of it
         self._began = self._dependency._clock.monotonic()  # noqa: SLF001
         return self
 

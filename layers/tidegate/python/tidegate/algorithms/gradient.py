@@ -26,7 +26,7 @@ class Bounds(NamedTuple):
         least, most: calls in flight.
         tolerance: by what factor latency may exceed its baseline before the limit shrinks; at least 1.
         smoothing: the share of a new estimate that is taken on, 0 to 1.
-        window: calls whose latencies are averaged; more if the limit is higher.
+        window: calls whose latencies are averaged; as many as were in flight, if that is more.
     """
 
     least: int = 4
@@ -73,7 +73,7 @@ def answered(known: Gradient, bounds: Bounds, latency_ms: float, in_flight: int)
     window = known._replace(
         calls=known.calls + 1, sum_ms=known.sum_ms + max(latency_ms, 0.001), peak=max(known.peak, in_flight)
     )
-    if window.calls < max(bounds.window, window.limit):
+    if window.calls < max(bounds.window, window.peak):
         return window
     recent_ms = window.sum_ms / window.calls
     return _looked(window, recent_ms) if window.before else _moved(window, bounds, recent_ms)
