@@ -134,6 +134,19 @@ def test_a_server_that_was_killed_is_used_again_when_it_is_back(fresh_dynamo):
     close(store)
 
 
+def test_of_connections_that_went_dead_unnoticed_one_costs_its_timeout(way, library_table):
+    store = Place("dynamodb", f"http://{way.proxy.host}:{way.proxy.port}", library_table, timeout_s=2.0).open()
+    way.proxy.delay(100)
+    with ThreadPoolExecutor(8) as at_once:
+        list(at_once.map(lambda _: store.probe(), range(8)))
+    way.proxy.pass_through()
+    assert way.proxy.open_connections > 1
+    way.proxy.blackhole()
+    assert fails(lambda: store.admit(QUESTION)) == "timeout"
+    assert store.admit(QUESTION).admitted
+    close(store)
+
+
 def test_no_credentials_are_an_authentication_error(library_table, dynamo, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

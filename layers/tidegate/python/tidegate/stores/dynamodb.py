@@ -127,8 +127,12 @@ class DynamoStore:
             return Answer(admitted=True, limits=(), claim=None, store=self.name)
         try:
             return self._within_budget(lambda: self._decided(question))
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             self._timing.left()
+            if error.kind == "timeout":
+                # What else is connected may be as dead, and each would cost a probe. Not after a probe that was slow
+                # to connect: its connection is what the next one needs.
+                self._client.close()
             raise
 
     def settle(self, settlement: Settlement) -> bool:
