@@ -151,7 +151,7 @@ def test_no_credentials_are_an_authentication_error(library_table, dynamo, monke
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     # The session is made once and keeps the credentials that it found: here it is made anew.
-    monkeypatch.setattr(aws, "_session", aws._session.__wrapped__)
+    monkeypatch.setattr(aws, "session", aws.session.__wrapped__)
     store = Place("dynamodb", dynamo.endpoint_url, library_table).open()
     assert fails(lambda: store.admit(QUESTION)) == "authentication"
     close(store)
