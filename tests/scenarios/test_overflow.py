@@ -1,0 +1,11 @@
+"""The short form of the overflow run: `python -m tests.scenarios.overflow` is the whole."""
+
+from tests.scenarios.overflow import Plan, faults, run
+
+SHORT = Plan(exports=60, clients=3, kills=2, timeout_ms=3000, visibility_s=4)
+
+
+def test_each_runs_once_in_order_while_workers_and_redis_die(tmp_path):
+    outcome = run(SHORT, tmp_path)
+    assert faults(outcome) == []
+    assert len(outcome.accepted) > SHORT.kills
