@@ -39,7 +39,7 @@ def one_evalsha(redis_url):
     return Mangum(app, lifespan="off")
 
 
-def tidegate(limits=1, claims="dynamodb", rate=None):
+def tidegate(limits=1, claims="dynamodb", rate=None, cached=False):
     """Ours; what it is set up with comes from the TIDEGATE_* variables, as in a function."""
     from fastapi import FastAPI
 
@@ -48,9 +48,15 @@ def tidegate(limits=1, claims="dynamodb", rate=None):
     buckets = [TokenBucket(rate or f"{PER_SECOND - n}/s") for n in range(limits)]
     app = FastAPI()
     app.state.gate = protect(app)
-    _get(app, policy(limits=buckets))
+    _get(app, policy(limits=buckets, cache=_shared_copies() if cached else None))
     _post(app, policy(limits=buckets, idempotent=True, claims=claims))
     return lambda_handler(app)
+
+
+def _shared_copies():
+    from tidegate import Cache
+
+    return Cache("1h", shared=True)
 
 
 def slowapi(redis_url, limits=1, *, headers=False, options=None):

@@ -32,6 +32,8 @@ SECTIONS = (
     "hung",
     "hung-under-load",
     "over-admission",
+    "stampede",
+    "expiry",
 )
 _PREAMBLE = (
     "Written by `make bench`; every number was measured by that run. Read the ratios: a time depends on the machine "

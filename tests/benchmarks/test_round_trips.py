@@ -22,7 +22,13 @@ HOW = (
     "The GET is the most frequent of five, for ours reads its configuration in the background now and then. "
     'Tidegate\'s claims are in DynamoDB (the default), and with `claims="redis"` in Redis.'
 )
-NOT_DRAWN = {"Tidegate, 3 limits", 'Tidegate, claims="redis"', "fastapi-limiter", "powertools on DynamoDB"}
+NOT_DRAWN = {
+    "Tidegate, 3 limits",
+    "Tidegate, 3 limits and a cached answer",
+    'Tidegate, claims="redis"',
+    "fastapi-limiter",
+    "powertools on DynamoDB",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ def everyone(url: str, table: str, loop: asyncio.AbstractEventLoop) -> list[Cont
     return [
         Contender("Tidegate", (), contenders.tidegate),
         Contender("Tidegate, 3 limits", (), lambda: contenders.tidegate(limits=3)),
+        Contender("Tidegate, 3 limits and a cached answer", (), lambda: contenders.tidegate(limits=3, cached=True)),
         Contender('Tidegate, claims="redis"', (), lambda: contenders.tidegate(claims="redis")),
         Contender("slowapi", ("slowapi",), lambda: contenders.slowapi(url), posts=False),
         Contender("slowapi, its headers", ("slowapi",), lambda: contenders.slowapi(url, headers=True), posts=False),
