@@ -1,0 +1,1 @@
+"""Releases: the judge of a canary, and the report of what it said."""
