@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 from starlette.types import ASGIApp
 
-import tidegate.stores.aws as aws_module
 import tidegate.stores.dynamodb as dynamodb_module
 import tidegate.stores.redis as redis_module
+import tidegate.stores.table_parts as table_module
 from tests.simulation.idempotency_dynamodb import SimulatedClient
 from tests.simulation.idempotency_ledger import INVOCATION_MS
 from tests.simulation.idempotency_links import Link
@@ -122,11 +122,13 @@ class SimulatedEnvironment:
             return SimulatedRedisStore(self.redis, self.world.redis, self.clock)
 
         with ExitStack() as edges:
-            edges.enter_context(patch.object(aws_module, "DynamoClient", client))
+            edges.enter_context(patch.object(table_module, "DynamoClient", client))
             edges.enter_context(patch.object(redis_module, "RedisStore", redis_store))
             edges.enter_context(patch.object(dynamodb_module, "ThreadPoolExecutor", _Inline))
-            edges.enter_context(patch.object(Background, "_start", lambda self, work: work()))
+            edges.enter_context(patch.object(table_module, "Background", _InlineBackground))
             composed = compose(SETTINGS, self.clock)
+            if composed.table is not None:
+                composed.table()  # made later, it would have the real edges
         ways = [each.name for each in fields(composed) if isinstance(getattr(composed, each.name), Waiter)]
         return replace(composed, **dict.fromkeys(ways, _Waiter(self)))
 
@@ -163,6 +165,13 @@ class _Held(Lifecycle):
 
     def after_request(self) -> None:
         """No thread but the simulation's."""
+
+
+class _InlineBackground(Background):
+    """What is done in the background would come at the operating system's time."""
+
+    def _start(self, work: Callable[[], None]) -> None:
+        work()
 
 
 class _Inline(Executor):

@@ -5,14 +5,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-import tidegate.stores.dynamodb_claims as claims_module
+import tidegate.stores.table_parts as table_module
 from tests.simulation import idempotency
 from tests.simulation.idempotency_finale import conclude
 from tests.simulation.idempotency_history import LENGTH, LONGEST_IN_A_CALL, WEIGHTS, history, live, name_of, shortened
 from tests.simulation.idempotency_ledger import Key
 from tests.simulation.idempotency_world import TIMES_MS, Step, World, quiet
 from tidegate.mechanisms import holding, renewal
-from tidegate.question import Completed, InProgress
+from tidegate.question import Completed, InProgress, partition_key
 from tidegate.stores.dynamodb_claims import DynamoClaims
 
 SEED = 20261124
@@ -109,7 +109,7 @@ class UnfencedCompletion(DynamoClaims):
         self._client.call(
             "UpdateItem",
             TableName=self.table,
-            Key={"pk": {"S": claims_module.partition_key(request.id)}},
+            Key={"pk": {"S": partition_key(request.id)}},
             UpdateExpression="SET #state = :completed, #record = :record",
             ExpressionAttributeNames={"#state": "state", "#record": "record"},
             ExpressionAttributeValues={":completed": {"S": "completed"}, ":record": {"B": record}},
@@ -127,7 +127,7 @@ class Impatient(DynamoClaims):
         self._client.call(
             "UpdateItem",
             TableName=self.table,
-            Key={"pk": {"S": claims_module.partition_key(request.id)}},
+            Key={"pk": {"S": partition_key(request.id)}},
             UpdateExpression="SET deadline_ms = :past",
             ExpressionAttributeValues={":past": {"N": "0"}},
         )
@@ -164,7 +164,7 @@ def caught():
 
 @pytest.mark.parametrize("broken", [UnfencedCompletion, Impatient, Forgetful, Altering])
 def test_a_broken_claim_store_is_caught(broken, monkeypatch):
-    monkeypatch.setattr(claims_module, "DynamoClaims", broken)
+    monkeypatch.setattr(table_module, "DynamoClaims", broken)
     _, steps_needed = caught()
     assert steps_needed < LENGTH
 
@@ -193,7 +193,7 @@ def test_claims_that_redis_alone_holds_may_run_twice(monkeypatch):
 
 
 def test_a_long_run_reports_the_violation_and_its_replay(monkeypatch):
-    monkeypatch.setattr(claims_module, "DynamoClaims", Impatient)
+    monkeypatch.setattr(table_module, "DynamoClaims", Impatient)
     said = []
     assert idempotency.main(["--seed", "1", "--steps", "20000"], said.append) == 1
     assert said[0].startswith("VIOLATED: ")

@@ -6,6 +6,7 @@ import pytest
 
 from tidegate import ConfigurationError, Settings
 from tidegate.lifecycle import Lifecycle, Waiter, compose
+from tidegate.stores.deferred import DeferredClaims
 from tidegate.stores.dynamodb_claims import DynamoClaims
 from tidegate.stores.memory_claims import MemoryClaims
 
@@ -15,9 +16,9 @@ REDIS, TABLE = {"redis_url": "redis://localhost:1/0"}, {"table": "claims"}
 @pytest.mark.parametrize(
     ("settings", "ladder", "claims"),
     [
-        (REDIS | TABLE, ["redis", "dynamodb"], DynamoClaims),
+        (REDIS | TABLE, ["redis", "dynamodb"], DeferredClaims),
         (REDIS, ["redis"], type(None)),
-        (TABLE, ["dynamodb"], DynamoClaims),
+        (TABLE, ["dynamodb"], DeferredClaims),
         ({"memory_only": True}, [], MemoryClaims),
     ],
 )
@@ -80,3 +81,13 @@ async def test_on_lambda_a_call_blocks_its_own_thread_and_elsewhere_one_of_many(
 
 def test_closing_before_anything_was_made_does_nothing():
     Lifecycle(lambda: Settings(memory_only=True)).close()
+
+
+def test_what_dynamodb_is_used_for_is_not_composed_before_it_is_needed():
+    environment = compose(Settings(**REDIS | TABLE))
+    assert environment.table.made is None
+    assert environment.claims.table == "claims"
+    assert isinstance(environment.table().claims, DynamoClaims)
+    assert environment.table() is environment.table.made
+    assert environment.stores.states[1] == environment.table.made.rung.state
+    environment.stores.close()
