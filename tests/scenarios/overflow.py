@@ -18,7 +18,9 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -29,6 +31,9 @@ from tests.harness.server_process import ServerProcess
 from tests.http.uvicorn_server import UvicornServer
 
 _STALLED_S = 120.0
+_AWS = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"} | dict.fromkeys(
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test"
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Outcome:
         late = []
         for client in range(self.plan.clients):
             mine = [number for number in sorted(self.accepted) if number % self.plan.clients == client]
-            late += [b for a, b in zip(mine, mine[1:], strict=False) if self.effects[b] < self.effects[a]]
+            late += [b for a, b in pairwise(mine) if self.effects[b] < self.effects[a]]
         return late
 
     @property
@@ -98,7 +103,7 @@ class Run:
         self._accepted: dict[int, str] = {}
         self._answers: dict[int, tuple[int, int, str]] = {}
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:
@@ -112,6 +117,7 @@ class Run:
         self._effects = self._dynamo.create_table("effects")
         self._queues = Queues.create(self._dynamo.endpoint_url, visibility_s=plan.visibility_s)
         variables = {
+            **_AWS,
             "AWS_ENDPOINT_URL": self._dynamo.endpoint_url,
             "TIDEGATE_REDIS_URL": self._redis.url,
             "TIDEGATE_TABLE": self._dynamo.create_library_table(),
