@@ -218,8 +218,15 @@ def test_each_attempt_says_how_long_it_waits(connect, server):
 
 
 def test_an_attempt_that_is_given_up_earlier_says_so(connect, server):
-    connect().request("GET", "/a", timeout=5)
-    assert server.got[0].fields["tidegate-timeout-ms"] == "5000"
+    client = connect()
+    client.request("GET", "/a", timeout=5)
+    client.request("POST", "/a", timeout=5)
+    assert [got.fields["tidegate-timeout-ms"] for got in server.got] == ["5000", "5000"]
+
+
+def test_an_answer_that_a_later_attempt_gets_replayed_is_of_use_until_the_deadline(connect, server):
+    connect(keys_for=True).request("POST", "/a", timeout=5)
+    assert server.got[0].fields["tidegate-timeout-ms"] == "30000"
 
 
 def test_nothing_is_said_to_somebody_else_s_server(connect, server):

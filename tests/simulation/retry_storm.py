@@ -117,13 +117,15 @@ of `tidegate.client` are its own classes, with their defaults and a deadline of 
 
 ![Offered and useful load by second]({chart})
 
-A server that refuses at once is well as soon as it is back, whoever asks. One that hung comes back to a queue of \
+A server that refuses at once is well as soon as it is back, whoever asks; ours still refuse some requests themselves \
+until three were accepted in a row. One that hung comes back to a queue of \
 requests that nobody waits for, works them off first, and is late for those that come meanwhile, which are given up \
 and sent again. Three retries make that four times the demand, nearly three times what it can do: it never catches \
 up, and works at full capacity for nobody, long after the fault is gone (a metastable failure: Bronson et al., \
 HotOS 2021). Backoff with jitter spreads the retries and doesn't lessen them, so it doesn't help. A budget of a tenth \
-keeps the load below capacity, and the queue drains. With the deadline in `Tidegate-Timeout-Ms` a server drops what \
-nobody waits for, and is well at once.
+keeps the load below capacity, and the queue drains; what the outage begins with is what each client has saved up. \
+With the deadline in `Tidegate-Timeout-Ms` a server drops what nobody waits for, and the first request after the \
+outage is answered in time.
 """
 
 

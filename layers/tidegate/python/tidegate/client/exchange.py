@@ -81,8 +81,7 @@ class Exchange:
         timeouts = self._timeouts(left_s)
         headers = self._request.headers.copy()
         if self._conduct.passes_on:
-            # A server may stop working when this attempt is given up, not only at the deadline.
-            headers[deadline.FIELD.decode()] = deadline.format_ms(min(left_s, timeouts.get("read") or left_s))
+            headers[deadline.FIELD.decode()] = deadline.format_ms(self._useful_s(left_s, timeouts["read"]))
             if self._criticality is not None:
                 headers[criticality.FIELD.decode()] = self._criticality
         return httpx.Request(
@@ -120,6 +119,10 @@ class Exchange:
         if pause_s >= self._left_s() or not self._host.may_retry(self._criticality):
             return None
         return pause_s
+
+    def _useful_s(self, left_s: float, read_s: float) -> float:
+        """How long an answer is of use: till this attempt is given up; with a key a later attempt gets it replayed."""
+        return left_s if self._is_keyed() else min(left_s, read_s)
 
     def _spread(self, wait_s: float) -> float:
         return wait_s * (1 + self._random.uniform(0, _SPREAD))
