@@ -9,7 +9,7 @@ from itertools import accumulate
 from math import exp, floor, lgamma, log, sqrt
 
 # From here on one count is drawn for each bin; below, one bin for each request.
-_MANY = 150
+_MANY = 500
 
 
 def poisson(rng: random.Random, mean: float) -> int:

@@ -15,6 +15,8 @@ from functions.rollout.judge.verdict import Finding, Interval, Metric, Outcome, 
 _METRICS: tuple[Metric, ...] = ("errors", "p50", "p95")
 # e-values beyond this are printed as this.
 _MOST_LOG = 230.0
+# Nobody waits for more than so many times what was seen.
+_MOST_TIMES = 1024
 
 
 def judge(
@@ -119,17 +121,33 @@ def _finding(plan: Plan, known: Evidence, metric: Metric) -> Finding:
 
 
 def _requests_wanted(plan: Plan, known: Evidence) -> int | None:
-    """Guess from how fast the evidence grew so far; the slowest metric tells."""
+    """Guess how many more canary requests will prove it if all go as they went so far; the slowest metric tells."""
     needed, requests = -log(plan.budget.missed), known.canary.requests
     missing = 0
     for metric in _METRICS:
-        evidence = max(evidence_of(known, metric).safety.logs)
-        lacking = needed - for_it(evidence_of(known, metric))
-        if lacking > 0:
-            if evidence <= 0:
-                return None
-            missing = max(missing, ceil(lacking * requests / evidence))
+        times = _times_wanted(evidence_of(known, metric), needed)
+        if times is None:
+            return None
+        missing = max(missing, ceil((times - 1) * requests))
     return missing or None
+
+
+def _times_wanted(evidence: MetricEvidence, needed: float) -> float | None:
+    """Find how many times the same evidence is enough; None: hardly ever."""
+
+    def enough(times: float) -> bool:
+        return for_it(evidence._replace(safety=evidence.safety.times(times))) >= needed
+
+    high = 1.0
+    while not enough(high):
+        high *= 2
+        if high > _MOST_TIMES:
+            return None
+    low = high / 2 if high > 1 else 1.0
+    for _ in range(10):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def _e_value(logarithm: float) -> float:

@@ -51,6 +51,10 @@ class Wealth(NamedTuple):
         """Put in the share that waited for this step."""
         return self if step < len(self.begun) else Wealth(self.logs, (*self.begun, self.logs)).at_step(step)
 
+    def times(self, factor: float) -> Wealth:
+        """Return what it would be if all bets since the first step had been settled so many times."""
+        return Wealth(tuple([log * factor for log in self.logs]), self.begun)
+
     def log(self, stakes: Sequence[float], steps: int = 1) -> float:
         """Return the logarithm of all that the stake became.
 
