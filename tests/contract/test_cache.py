@@ -141,7 +141,7 @@ def test_stale_ones_are_given_while_one_renews_and_while_a_failure_rests(rig, ro
 
 def test_who_waits_is_woken_by_the_end_of_the_lease_and_misses_none(rig, route, place):
     sharded = place.kind in {"redis-cluster", "redis-sharded"}
-    waiter = CopyWaiter(RedisTarget(place.address, 20, 20, cluster=sharded), 20)
+    waiter = CopyWaiter(RedisTarget(place.address, 20, 20, cluster=sharded))
     rig.closing.callback(waiter.close)
     first, second = asked_by(route, "first"), asked_by(route, "second")
     ask(rig, first)

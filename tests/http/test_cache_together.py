@@ -6,7 +6,7 @@ import threading
 import pytest
 from fastapi import FastAPI, Response
 
-from tests.http.cached import AMPLE, PATIENCE_S, Catalogue, told
+from tests.http.cached import AMPLE, PATIENCE_S, Catalogue, control, told
 from tests.http.deadlines import eventually
 from tests.http.wire import Call, http_scope
 from tidegate import Cache, policy, protect
@@ -105,7 +105,8 @@ def test_a_late_writer_stores_nothing_that_was_deleted(serve, stores, catalogue)
     assert catalogue.began.wait(PATIENCE_S)
     assert api.post("/products/a", key="ann").json() is True
     catalogue.held.set()
-    assert "stored" not in told(first.result(PATIENCE_S))
+    assert told(first.result(PATIENCE_S)) == {"fwd": "uri-miss", "fwd-status": 200, "detail": "superseded"}
+    assert control(first.result()) == {"no-store": True}
     assert api.get("/products/a", key="ann").json()["number"] == 2
     assert api.get("/products/a", key="ann").json()["number"] == 2
 
@@ -115,8 +116,10 @@ def test_the_environments_own_copy_of_it_is_void_too(serve, memory, catalogue):
     first = api.begin("GET", "/products/a", key="ann")
     assert catalogue.began.wait(PATIENCE_S)
     api.post("/products/a", key="ann")
+    second = api.begin("GET", "/products/a", key="ann")
+    eventually(lambda: catalogue.calls["/products/a"] == 2, within_s=PATIENCE_S)
     catalogue.held.set()
-    first.result(PATIENCE_S)
+    assert {first.result(PATIENCE_S).status_code, second.result(PATIENCE_S).status_code} == {200}
     assert api.get("/products/a", key="ann").json()["number"] == 2
 
 

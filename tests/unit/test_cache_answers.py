@@ -90,6 +90,8 @@ def test_cache_control_says_the_windows_or_that_nothing_is_kept():
 def test_an_answer_is_completed_and_the_handlers_own_word_stands():
     own = answer(cache_control="max-age=5").headers
     assert fields.completed(own, CACHE, CACHE.found, private=False) == (*own, (b"vary", b"accept-language"))
+    varying = answer(cache_control="max-age=5", vary="Accept-Language").headers
+    assert fields.completed(varying, CACHE, CACHE.found, private=False) == varying
     assert fields.completed((), Cache("1s"), None, private=False) == ((b"cache-control", b"no-store"),)
 
 

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from tidegate.caching.flights import Flights
+from tidegate.caching.flights import Flights, Landing
 from tidegate.record import StoredResponse
 
-ANSWER = StoredResponse(200, (), b"a")
+ANSWER = Landing(StoredResponse(200, (), b"a"))
 
 
 @pytest.mark.anyio
@@ -32,6 +32,18 @@ async def test_one_that_has_nothing_to_share_or_takes_too_long_is_left():
     await asyncio.sleep(0)
     flight.land(None)
     assert await waiting is None
+
+
+@pytest.mark.anyio
+async def test_nobody_joins_what_is_computed_under_a_tag_that_was_voided():
+    flights = Flights()
+    flight, other = flights.begin("a", ("t1", "t2")), flights.begin("b", ("t3",))
+    waiting = asyncio.ensure_future(flight.landed(10))
+    await asyncio.sleep(0)
+    flights.void(["t2"])
+    assert (flights.find("a"), flights.find("b")) == (None, other)
+    flight.land(ANSWER)
+    assert await waiting == ANSWER
 
 
 @pytest.mark.anyio

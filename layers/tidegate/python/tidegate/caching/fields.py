@@ -9,6 +9,7 @@ import http_sf
 from http_sf import Token
 
 from tidegate.caching.cache import Cache, Windows
+from tidegate.caching.storable import varied
 from tidegate.http import Headers
 
 STATUS_FIELD = b"cache-status"
@@ -84,8 +85,9 @@ def completed(headers: Headers, cache: Cache, windows: Windows | None, *, privat
     more: list[tuple[bytes, bytes]] = []
     if CONTROL_FIELD not in names:
         more.append((CONTROL_FIELD, cache_control(windows, private=private)))
-    if cache.vary:
-        more.append((b"vary", ", ".join(cache.vary).encode("latin-1")))
+    unsaid = [name for name in cache.vary if name not in varied(headers)]
+    if unsaid:
+        more.append((b"vary", ", ".join(unsaid).encode("latin-1")))
     return (*headers, *more)
 
 

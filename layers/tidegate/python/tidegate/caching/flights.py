@@ -6,6 +6,7 @@ Source: Go's `golang.org/x/sync/singleflight`; HTTP caches call it collapsed for
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -29,9 +30,10 @@ class Landing(NamedTuple):
 class Flight:
     """One computation under way, on one event loop."""
 
-    def __init__(self, flights: Flights, key: tuple[int, str]) -> None:
+    def __init__(self, flights: Flights, key: tuple[int, str], tags: tuple[str, ...]) -> None:
         self._flights = flights
         self._key = key
+        self.tags = tags
         self._answer: asyncio.Future[Landing | None] = asyncio.get_running_loop().create_future()
 
     def land(self, landing: Landing | None) -> None:
@@ -57,11 +59,18 @@ class Flights:
         """Return the flight under way for a key."""
         return self._under_way.get(_placed(key))
 
-    def begin(self, key: str) -> Flight:
+    def begin(self, key: str, tags: tuple[str, ...] = ()) -> Flight:
         """Begin one; who asks for the key from now on finds this one."""
         placed = _placed(key)
-        flight = self._under_way[placed] = Flight(self, placed)
+        flight = self._under_way[placed] = Flight(self, placed, tags)
         return flight
+
+    def void(self, tags: Iterable[str]) -> None:
+        """Let nobody join any more what is computed under one of these tags; who has joined still gets it."""
+        voided = set(tags)
+        for key, flight in list(self._under_way.items()):
+            if voided.intersection(flight.tags):
+                self._under_way.pop(key, None)
 
     def ended(self, key: tuple[int, str], flight: Flight) -> None:
         """Forget a flight, unless another one has begun since."""

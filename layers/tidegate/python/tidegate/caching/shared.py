@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tidegate.caching.cache import LONGEST_WAIT_MS
 from tidegate.caching.question import CacheRequest
 from tidegate.errors import StoreUnavailableError
 from tidegate.stores.redis import RedisStore
@@ -30,7 +29,7 @@ class SharedCopies:
     def __init__(self, rung: TrackedStore, redis: RedisStore) -> None:
         self._rung = rung
         self._redis = redis
-        self._waiter = CopyWaiter(redis.target, LONGEST_WAIT_MS / 1000)
+        self._waiter = CopyWaiter(redis.target)
 
     def void(self, subjects: Sequence[str], tags: Sequence[str]) -> bool:
         """Void tags of several routes' copies, all at once; False if that isn't known to be done."""

@@ -50,13 +50,13 @@ def verdict(cache: Cache, response: StoredResponse, *, private: bool) -> Verdict
     return Verdict(windows) if windows.fresh_ms > 0 else Verdict(None, "max-age")
 
 
-def unsharable(headers: Headers, *, private: bool, vary: tuple[str, ...]) -> str | None:
+def unsharable(headers: Headers, *, private: bool, vary: tuple[str, ...] | None) -> str | None:
     """Return why an answer is for nobody but who asked now; None if others of the same key may have it.
 
     Args:
         headers: the answer's.
         private: whether only its caller has the key.
-        vary: the request's fields that are part of the key.
+        vary: the request's fields that are part of the key; None: all are.
     """
     if any(name.lower() == b"set-cookie" for name, _ in headers):
         return "set-cookie"
@@ -65,8 +65,9 @@ def unsharable(headers: Headers, *, private: bool, vary: tuple[str, ...]) -> str
     for word in forbidden:
         if word in said:
             return word
-    known = {*vary, *(("authorization", "cookie") if private else ())}
-    return None if varied(headers) <= known else "vary"
+    asked = varied(headers)
+    known = asked - {"*"} if vary is None else {*vary, *(("authorization", "cookie") if private else ())}
+    return None if asked <= known else "vary"
 
 
 def varied(headers: Headers) -> set[str]:

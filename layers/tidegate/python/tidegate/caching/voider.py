@@ -30,10 +30,12 @@ class Voider(NamedTuple):
     def void_blocking(self, tags: tuple[str, ...] = ()) -> bool:
         """Void these tags, and those that Redis couldn't be told before; blocks."""
         place = self.environment.cache()
-        place.local.void(map(tag_digest, tags))
+        digests = [tag_digest(tag) for tag in tags]
+        place.local.void(digests)
+        place.flights.void(digests)
         if place.shared is None:
             return True
-        due = tuple(sorted({*map(tag_digest, tags), *place.pending}))
+        due = tuple(sorted({*digests, *place.pending}))
         namespace = self.environment.settings.namespace
         subjects = [cache_subject(namespace, route) for route in self.routes.cached]
         done = not due or not subjects or place.shared.void(subjects, due)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope
@@ -262,7 +263,8 @@ class Caching:
             response = conditional.answered(response, header(self._scope, b"if-none-match"))
             if word != "computed":
                 more.append(fields.age(landing.age_ms))
-        await send_whole(self._out, response, *more)
+        with suppress(OSError):  # the client has gone; others have what was made
+            await send_whole(self._out, response, *more)
 
 
 def _said_otherwise(cache: Cache | None, *, passes: bool) -> tuple[tuple[bytes, bytes], ...]:

@@ -89,7 +89,8 @@ class Computing(NamedTuple):
             copy: what is given instead if the application fails.
             leased: whether the fleet's lease is ours.
         """
-        flight = self.environment.cache().flights.begin(self.wanted.key)
+        request = self.wanted.request
+        flight = self.environment.cache().flights.begin(self.wanted.key, () if request is None else request.tags)
         made = _Making(self, flight, copy, leased=leased)
         captured = Captured(made.deliver)
         try:
@@ -121,17 +122,27 @@ class _Making:
             return
         cache, wanted = self._c.wanted.cache, self._c.wanted
         if cache is None:
-            common = response.status < 500 and unsharable(response.headers, private=True, vary=()) in {None, "vary"}
+            common = response.status < 500 and unsharable(response.headers, private=True, vary=None) is None
             self._flight.land(Landing(response) if common else None)
             await self._c.give(Landing(response), CacheStatus(fwd="uri-miss", fwd_status=response.status), "computed")
             return
-        judged = verdict(cache, response, private=wanted.private)
-        whole = conditional.tagged(response)
-        whole = whole._replace(headers=fields.completed(whole.headers, cache, judged.windows, private=wanted.private))
+        judged, leased, tagged = (
+            verdict(cache, response, private=wanted.private),
+            self._leased,
+            conditional.tagged(response),
+        )
+        whole = self._completed(tagged, cache, judged)
         stored = await self._keep(whole, judged)
+        if leased and stored is False and judged.windows is not None:
+            judged = Verdict(None, "superseded", common=False)
+            whole = self._completed(tagged, cache, judged)
         landing = Landing(whole, 0, None if judged.windows is None else judged.windows.fresh_ms)
         self._flight.land(landing if judged.common else None)
-        await self._c.give(landing, self._status(response.status, judged, stored=stored), "computed")
+        await self._c.give(landing, self._status(response.status, judged, stored=bool(stored)), "computed")
+
+    def _completed(self, response: StoredResponse, cache: Cache, judged: Verdict) -> StoredResponse:
+        private = self._c.wanted.private
+        return response._replace(headers=fields.completed(response.headers, cache, judged.windows, private=private))
 
     async def stand_in(self, status: int) -> bool:
         """Give the old copy for a failure, if it may still be used; False if there is none."""
@@ -156,15 +167,15 @@ class _Making:
         """Let go of the lease, if nothing was settled under it."""
         await self._settle(None)
 
-    async def _keep(self, response: StoredResponse, judged: Verdict) -> bool:
-        """Keep an answer in Redis, under the lease, and here; say whether it is kept where it was asked for."""
+    async def _keep(self, response: StoredResponse, judged: Verdict) -> bool | None:
+        """Keep an answer in Redis, under the lease, and here; say what `_settle` says."""
         if judged.windows is None:
             await self._settle(None)
             return False
         record, leased = response.encode(), self._leased
         tags = self._tags()
         stored = await self._settle(record, tags, judged.windows)
-        if stored or not leased:
+        if stored is not False or not leased:
             place = self._c.environment.cache()
             local = LocalCopy(record, tags, self._clock.wall_us(), judged.windows, self._delta_ms())
             place.local.put(self._c.wanted.key, local, place.environments, self._began_us)
@@ -172,8 +183,13 @@ class _Making:
 
     async def _settle(
         self, record: bytes | None, tags: tuple[str, ...] = (), windows: Windows = _NONE, rest_ms: int = 0
-    ) -> bool:
-        """Write under the lease, once, with what the request's charges need put right: one round trip."""
+    ) -> bool | None:
+        """Write under the lease, once, with what the request's charges need put right: one round trip.
+
+        Returns:
+            True if it is written; False if there is no lease any more, or what was made is void by now; None if Redis
+            couldn't be told.
+        """
         request, environment = self._c.wanted.request, self._c.environment
         if not self._leased or request is None:
             return False
@@ -184,7 +200,7 @@ class _Making:
         try:
             return await environment.call(lambda: environment.stores.settle(settlement))
         except StoreUnavailableError:
-            return False  # the lease ends by itself
+            return None  # the lease ends by itself
 
     def _tags(self) -> tuple[str, ...]:
         request, added = self._c.wanted.request, self._c.wanted.admission.tags

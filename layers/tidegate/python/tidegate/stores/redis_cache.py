@@ -6,7 +6,6 @@ The copy or the lease comes with the admission (see `redis_scripts`); here is wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from tidegate.caching.question import (
@@ -79,16 +78,16 @@ def read_copy(told: Sequence[Any]) -> CacheAnswer:
 class CopyWaiter:
     """Waits until the holder of a lease has settled it: one command, which Redis answers when there is news.
 
-    It has connections of its own, whose timeouts are a wait's and not a decision's.
+    It has connections of its own, whose timeouts are a wait's and not a decision's: for each whole second of waiting
+    some of their own.
 
     Args:
         target: where Redis is.
-        longest_s: the longest wait, in seconds.
     """
 
-    def __init__(self, target: RedisTarget, longest_s: float) -> None:
-        self._made = partial(transport_to, target._replace(timeout_s=longest_s + _MARGIN_S))
-        self._transport: Transport | None = None
+    def __init__(self, target: RedisTarget) -> None:
+        self._target = target
+        self._transports: dict[int, Transport] = {}
 
     def wait(self, request: CacheRequest, lease: str, wait_ms: int) -> bool:
         """Wait for the end of a lease; False if it didn't come in time. Blocks.
@@ -96,15 +95,16 @@ class CopyWaiter:
         Raises:
             StoreUnavailableError: Redis can't be asked.
         """
-        if self._transport is None:
-            self._transport = self._made()
+        longest_s = -(-wait_ms // 1000)
+        if longest_s not in self._transports:
+            self._transports[longest_s] = transport_to(self._target._replace(timeout_s=longest_s + _MARGIN_S))
         news = f"{copy_key(request)}:w:{lease}"
-        [reply] = self._transport.send([("XREAD", "BLOCK", max(1, wait_ms), "STREAMS", news, "0")])
+        [reply] = self._transports[longest_s].send([("XREAD", "BLOCK", max(1, wait_ms), "STREAMS", news, "0")])
         if isinstance(reply, Exception):
             raise unavailable(reply) from reply
         return reply is not None
 
     def close(self) -> None:
         """Close its connections; the next wait opens new ones."""
-        if self._transport is not None:
-            self._transport.close()
+        for transport in self._transports.values():
+            transport.close()
