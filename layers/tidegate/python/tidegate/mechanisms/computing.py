@@ -126,11 +126,8 @@ class _Making:
             self._flight.land(Landing(response) if common else None)
             await self._c.give(Landing(response), CacheStatus(fwd="uri-miss", fwd_status=response.status), "computed")
             return
-        judged, leased, tagged = (
-            verdict(cache, response, private=wanted.private),
-            self._leased,
-            conditional.tagged(response),
-        )
+        judged, leased = verdict(cache, response, private=wanted.private), self._leased
+        tagged = conditional.tagged(response)
         whole = self._completed(tagged, cache, judged)
         stored = await self._keep(whole, judged)
         if leased and stored is False and judged.windows is not None:
