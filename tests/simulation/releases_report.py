@@ -163,7 +163,8 @@ error rate from {BASE_ERRORS[0]:.0%} to {BASE_ERRORS[-1]:.0%}, latency lognormal
 parts.
 
 - **same**: no difference. **small drifts**: errors 1.25 times, latency 1.15 times stable's. \
-**shared bursts**: error rates that vary by the minute, and one minute in ten with ten points more errors and twice the latency, in both versions.
+**shared bursts**: error rates that vary by the minute, and one minute in ten with ten points more errors and twice \
+the latency, in both versions.
 - **errors x4**: at a base of 0 the canary fails 5 %. **p95 x4, p50 x1**: 12 % of the requests are slower, such that \
 p95 is four times stable's.
 - **false rollbacks, missed**: of the releases that got a verdict (pass or fail). **inconclusive**: of all; at the \

@@ -1,0 +1,48 @@
+"""A release by the minute: what its charts and tables show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import NamedTuple
+
+from functions.rollout.judge import Counts, TimeBucket
+
+MINUTE_S = 60
+
+
+class Minute(NamedTuple):
+    """Both versions' warm requests in one minute.
+
+    Attributes:
+        start_s: when it began; epoch seconds.
+        percent: the canary's weight when it ended.
+        stable, canary: what was counted.
+    """
+
+    start_s: int
+    percent: float
+    stable: Counts
+    canary: Counts
+
+
+def by_minute(buckets: Iterable[TimeBucket]) -> list[Minute]:
+    """Sum buckets, in order of time, up by the minute of the clock."""
+    return [_minute(start, list(group)) for start, group in groupby(buckets, lambda b: b.start_s // MINUTE_S)]
+
+
+def _minute(number: int, buckets: list[TimeBucket]) -> Minute:
+    stable, canary = Counts(), Counts()
+    for bucket in buckets:
+        stable, canary = stable.plus(bucket.stable.warm), canary.plus(bucket.canary.warm)
+    return Minute(number * MINUTE_S, buckets[-1].percent, stable, canary)
+
+
+def failed_share(counts: Counts) -> float | None:
+    """Return the share of failed requests; None without requests."""
+    return counts.failed / counts.requests if counts.requests else None
+
+
+def p95_us(counts: Counts) -> int | None:
+    """Return the p95 in microseconds; None if no latency was counted."""
+    return counts.latency.quantile_us(0.95) if counts.latency.counts else None
