@@ -11,6 +11,7 @@ from functions.api.data.settings import ShopSettings
 from functions.api.openapi import describe
 from functions.api.problems import on_data_unavailable
 from functions.api.routes import exports, health, orders, products, reports
+from functions.api.shop import watch
 from tidegate import protect
 
 ROUTERS = (products.router, orders.router, reports.router, exports.router, health.router)
@@ -36,6 +37,7 @@ def create_app() -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.gate = protect(app, requests="/v1/requests")
+    watch(app.state.gate.observe)
     app.add_exception_handler(DataUnavailableError, on_data_unavailable)
     for router in ROUTERS:
         app.include_router(router)

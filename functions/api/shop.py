@@ -6,6 +6,7 @@ inside `shop()`; everything else only names their types.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from functions.api.data.orders import OrderTable
     from functions.api.data.products import ProductTable
 
+Observe = Callable[[str, float], None]
+
+_watchers: list[Observe] = []
 _opening = Lock()  # botocore's sessions aren't safe to create from several threads at once
 
 
@@ -39,13 +43,23 @@ def shop() -> Shop:
         return _open(settings)
 
 
+def watch(observe: Observe) -> None:
+    """Have it told what each call to the tables takes, in milliseconds: when they get slow, load is shed."""
+    _watchers[:] = [observe]
+
+
+def _told(name: str, took_ms: float) -> None:
+    for observe in _watchers:
+        observe(name, took_ms)
+
+
 @lru_cache(maxsize=1)
 def _open(settings: ShopSettings) -> Shop:
     from functions.api.data.driver import Driver  # noqa: PLC0415  # heavy, see above
     from functions.api.data.orders import OrderTable  # noqa: PLC0415  # heavy, see above
     from functions.api.data.products import ProductTable  # noqa: PLC0415  # heavy, see above
 
-    driver = Driver(settings)
+    driver = Driver(settings, _told)
     return Shop(
         products=ProductTable(driver, settings.products_table),
         orders=OrderTable(driver, settings.orders_table, settings.products_table),

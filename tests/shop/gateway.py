@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -89,7 +90,7 @@ def event(
             "stage": "api",
             "apiId": "abc123",
             "requestId": "request-1",
-            "requestTimeEpoch": 1_764_000_000_000,
+            "requestTimeEpoch": time.time_ns() // 1_000_000,
             "identity": {"sourceIp": "192.0.2.1", "userAgent": "test", "apiKeyId": api_key_id},
         },
         "body": body,

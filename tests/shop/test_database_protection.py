@@ -179,3 +179,20 @@ def test_a_refused_condition_is_an_answer(driver, orders):
     for _ in range(5):
         orders.commit(order("ord_1"), fence=None)
     assert (driver.database.breaker, driver.database.limit) == ("closed", 20)
+
+
+async def test_when_the_database_is_slow_load_is_shed_the_least_critical_first(start, proxy):
+    app = start(
+        TIDEGATE_STORE="memory",
+        TIDEGATE_SHED_DATABASE_MS="20-60",
+        AWS_ENDPOINT_URL=f"http://{proxy.host}:{proxy.port}",
+    )
+    async with connect(app) as http:
+        proxy.delay(150)
+        for _ in range(3):
+            answer = await http.post("/v1/orders", json=TWO_LAMPS, headers={"idempotency-key": "key-1"})
+            assert answer.status_code == 201
+        shed = await http.get("/v1/reports/sales")
+        assert told(shed) == NOT_ASKED
+        critical = await http.post("/v1/orders", json=TWO_LAMPS, headers={"idempotency-key": "key-2"})
+        assert critical.status_code == 201

@@ -85,7 +85,7 @@ def test_an_unhandled_exception_is_a_500_problem_without_a_trace(gateway, monkey
 def test_invocations_share_one_client(start, monkeypatch):
     made = []
     init = Driver.__init__
-    monkeypatch.setattr(Driver, "__init__", lambda self, settings: (made.append(1), init(self, settings))[1])
+    monkeypatch.setattr(Driver, "__init__", lambda self, *given: (made.append(1), init(self, *given))[1])
     gateway = Gateway(start(TIDEGATE_STORE="memory"))
 
     assert {gateway.get("/v1/products").status for _ in range(5)} == {200}
