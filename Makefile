@@ -9,7 +9,7 @@ BIN := .venv/bin
 # The environment's programs first; then uv, where it had to be installed for this project alone.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
 
-.PHONY: help setup up down status logs dev cdk test lint bench clean
+.PHONY: help setup up down status logs dev cdk test lint bench storm clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -46,11 +46,18 @@ lint: setup ## Check style, formatting and types
 # Sockets and tasks that peers leave to the garbage collector are nobody's failure here.
 PEERS_LEAVINGS := -p no:unraisableexception -p no:threadexception
 
+# The benchmarks' packages, which nothing else needs.
+BENCH_PACKAGES = uv export --quiet --frozen --only-group bench --no-emit-workspace --output-file .tidegate/bench.txt \
+	&& uv pip install --quiet --python $(BIN)/python --require-hashes --requirement .tidegate/bench.txt
+
 bench: setup ## Run the benchmarks beside the peers, and write docs/benchmarks.md; ARGS="-k cold_start" runs some
-	@uv export --quiet --frozen --only-group bench --no-emit-workspace --output-file .tidegate/bench.txt
-	@uv pip install --quiet --python $(BIN)/python --require-hashes --requirement .tidegate/bench.txt
+	@$(BENCH_PACKAGES)
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" \
 		$(BIN)/pytest tests/benchmarks -m benchmark -s --show-capture=no $(PEERS_LEAVINGS) $(ARGS)
+
+storm: setup ## Raise request storms over a fleet, with a live view; leaves a table and charts in .tidegate/reports
+	@$(BENCH_PACKAGES)
+	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/python -m tests.scenarios.storm $(ARGS)
 
 clean: ## Stop the cloud and remove everything that was made: .venv, .tidegate, caches
 	@if [ -x $(BIN)/tidegate ]; then $(BIN)/tidegate down; fi

@@ -63,7 +63,7 @@ class LiveFunction(Construct):
             memory_size=stage.memory_mb,
             timeout=Duration.seconds(stage.timeout_s),
             reserved_concurrent_executions=stage.reserved_concurrency,
-            environment={**environment, **_fleet_size(stage)},
+            environment={**environment, **_fleet(stage)},
             role=self.role,
             log_group=self.log_group,
             vpc=network.vpc if network else None,
@@ -78,9 +78,11 @@ class LiveFunction(Construct):
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
 
-def _fleet_size(stage: Stage) -> Mapping[str, str]:
-    """Among how many environments one that has heard of no other shares the limits in an outage."""
-    return {"TIDEGATE_FLEET_SIZE": str(stage.reserved_concurrency)} if stage.reserved_concurrency else {}
+def _fleet(stage: Stage) -> Mapping[str, str]:
+    """What all environments together can do, and among how many one that knows no other shares the limits."""
+    if stage.reserved_concurrency is None:
+        return {}
+    return dict.fromkeys(("TIDEGATE_FLEET_SIZE", "TIDEGATE_CAPACITY"), str(stage.reserved_concurrency))
 
 
 def _log_group(scope: Construct, stage: Stage) -> logs.LogGroup:

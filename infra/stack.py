@@ -108,6 +108,7 @@ class TidegateStack(Stack):
             "TIDEGATE_TRUST_API_KEY_HEADER": "1" if self._stage.trust_api_key_header else None,
             "TIDEGATE_PRINCIPAL_SECRET": self._stage.principal_secret,
             "TIDEGATE_DECISION_BUDGET_MS": str(self._stage.decision_budget_ms or "") or None,
+            "TIDEGATE_SHED_WAIT_MS": self._stage.shed_wait_ms,
             "TIDEGATE_QUEUE_URL": self.overflow.queue.queue_url,
             "POWERTOOLS_SERVICE_NAME": service,
             "POWERTOOLS_METRICS_NAMESPACE": "Tidegate",

@@ -31,7 +31,8 @@ def test_aws_runs_it_on_arm64_with_a_concurrency_of_its_own(both):
     function = both["aws"].function()
     assert function["Architectures"] == ["arm64"]
     assert function["ReservedConcurrentExecutions"] == both["aws"].stage.reserved_concurrency
-    assert function["Environment"]["Variables"]["TIDEGATE_FLEET_SIZE"] == str(both["aws"].stage.reserved_concurrency)
+    for name in ("TIDEGATE_FLEET_SIZE", "TIDEGATE_CAPACITY"):
+        assert function["Environment"]["Variables"][name] == str(both["aws"].stage.reserved_concurrency)
     assert "ReservedConcurrentExecutions" not in both["local"].function()
 
 
@@ -68,6 +69,7 @@ def test_the_environment_configures_the_library_and_the_shop(both):
         "TIDEGATE_TRUST_API_KEY_HEADER",
         "TIDEGATE_PRINCIPAL_SECRET",
         "TIDEGATE_DECISION_BUDGET_MS",
+        "TIDEGATE_SHED_WAIT_MS",
     }
     assert environments["local"]["TIDEGATE_TRUST_API_KEY_HEADER"] == "1"
     # On AWS the gateway says which key it has checked; a header alone proves nothing.
@@ -75,5 +77,6 @@ def test_the_environment_configures_the_library_and_the_shop(both):
         "TIDEGATE_REDIS_CLUSTER",
         "TIDEGATE_REDIS_IAM_USER",
         "TIDEGATE_REDIS_IAM_CACHE",
+        "TIDEGATE_CAPACITY",
         "TIDEGATE_FLEET_SIZE",
     }

@@ -1,6 +1,7 @@
 """Shedding's pure part: what is refused grows with the pressure, in order, by principal and without a jump."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -89,7 +90,7 @@ def test_a_place_is_a_share(principal, now_s):
 def test_a_principal_keeps_its_place_for_an_epoch_and_changes_it_once(principal, now_s):
     places = [place_of(principal, now_s + EPOCH_S * i / 40) for i in range(41)]
     assert len(set(places)) == 2
-    assert sum(a != b for a, b in zip(places, places[1:], strict=False)) == 1
+    assert sum(a != b for a, b in pairwise(places)) == 1
 
 
 def test_places_are_not_changed_all_at_once():

@@ -78,21 +78,21 @@ router = APIRouter(prefix="/health", tags=["health"], dependencies=[Depends(_no_
 
 
 @router.get("/live", operation_id="live", summary="Does the process answer?")
-@policy(limits=[])
+@policy(limits=[], priority="critical")
 async def live() -> LiveOut:
     """Answer without asking anybody."""
     return LiveOut()
 
 
 @router.get("/ready", operation_id="ready", summary="Can it serve?", responses=DOWN)
-@policy(limits=[])
+@policy(limits=[], priority="critical")
 async def ready(readiness: Asked) -> ReadyOut:
     """Ask every dependency now: 200 if requests can be served, by a fallback if need be, else 503."""
     return ReadyOut.model_validate(_served(readiness, {}))
 
 
 @router.get("", operation_id="health", summary="Everything about this environment", responses=DOWN)
-@policy(limits=[])
+@policy(limits=[], priority="critical")
 async def health(readiness: Asked, gate: Protection) -> HealthOut:
     """Say what `/health/ready` says, and the release, the schema, memory and uptime."""
     me = process()

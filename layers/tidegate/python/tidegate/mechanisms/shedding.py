@@ -116,11 +116,12 @@ class Shedder:
     def observe(self, dependency: str, milliseconds: float) -> None:
         """Note what a call to something took; what has no threshold counts for nothing."""
         if dependency in self._targets:
-            seen = self._latencies.get(dependency, _UNSEEN)
+            now = self._clock.monotonic()
+            seen = self._latencies.get(dependency, Average(0.0, now))  # one slow call is no slow dependency
             # Slower than too slow says no more: an environment that was frozen during a call would take an hour for
             # its latency, and shed long after.
             sample = min(milliseconds, 2 * self._targets[dependency][1])
-            self._latencies[dependency] = seen.with_sample(sample, self._clock.monotonic(), _LATENCY_WEIGHT)
+            self._latencies[dependency] = seen.with_sample(sample, now, _LATENCY_WEIGHT)
 
     def _pressure(self, arrived: Arrival) -> tuple[float, str | None]:
         signals = {"demand": self._of_demand(), "concurrency": self._of_concurrency(), "wait": self._of_wait(arrived)}
