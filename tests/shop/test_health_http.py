@@ -33,6 +33,7 @@ def shared(start, tables, fresh_redis):
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_health_is_never_cached_and_never_limited(path, http):
+    await until(http, "ok")
     answer = await http.get(path)
 
     assert answer.status_code == 200
