@@ -109,6 +109,7 @@ class TidegateStack(Stack):
             "TIDEGATE_PRINCIPAL_SECRET": self._stage.principal_secret,
             "TIDEGATE_DECISION_BUDGET_MS": str(self._stage.decision_budget_ms or "") or None,
             "TIDEGATE_SHED_WAIT_MS": self._stage.shed_wait_ms,
+            "TIDEGATE_SHED_DATABASE_MS": self._stage.shed_database_ms,
             "TIDEGATE_QUEUE_URL": self.overflow.queue.queue_url,
             "POWERTOOLS_SERVICE_NAME": service,
             "POWERTOOLS_METRICS_NAMESPACE": "Tidegate",

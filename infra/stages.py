@@ -68,8 +68,8 @@ class Stage:
     `decode_method_paths` is for engines that compare the paths of method throttles as they are written, where
     CloudFormation writes `~1` for each slash.
     `decision_budget_ms` None leaves a decision the library's own time; a laptop on which the engine, the stores and
-    all environments share a few cores needs more, or a moment's load is taken for an outage. `shed_wait_ms` likewise:
-    there requests wait while other environments start.
+    all environments share a few cores needs more, or a moment's load is taken for an outage. `shed_wait_ms`
+    and `shed_database_ms` likewise: there requests wait while other environments start, and so do calls.
     `alarms` None makes neither alarms nor a dashboard: the local engine takes no metrics out of the logs.
     `worker_timeout_s` is a worker's for a batch, of which it begins nothing in the last third, so that a request has
     as long as in the API; `worker_concurrency` caps the batches at once (at least 2, says SQS).
@@ -90,6 +90,7 @@ class Stage:
     decode_method_paths: bool
     decision_budget_ms: int | None
     shed_wait_ms: str | None
+    shed_database_ms: str | None
     alarms: Thresholds | None = None
     worker_timeout_s: int = 60
     worker_concurrency: int = 10
@@ -129,6 +130,7 @@ LOCAL = Stage(
     decode_method_paths=True,
     decision_budget_ms=1000,
     shed_wait_ms="5000-25000",
+    shed_database_ms="2000-10000",
 )
 AWS = Stage(
     name="aws",
@@ -145,6 +147,7 @@ AWS = Stage(
     decode_method_paths=False,
     decision_budget_ms=None,
     shed_wait_ms=None,
+    shed_database_ms=None,
     alarms=Thresholds(),
 )
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})

@@ -70,6 +70,7 @@ def test_the_environment_configures_the_library_and_the_shop(both):
         "TIDEGATE_PRINCIPAL_SECRET",
         "TIDEGATE_DECISION_BUDGET_MS",
         "TIDEGATE_SHED_WAIT_MS",
+        "TIDEGATE_SHED_DATABASE_MS",
     }
     assert environments["local"]["TIDEGATE_TRUST_API_KEY_HEADER"] == "1"
     # On AWS the gateway says which key it has checked; a header alone proves nothing.
