@@ -123,6 +123,15 @@ def test_what_is_begun_too_often_is_buried(rig):
     assert rig.queue.find(item.id).state == "failed"
 
 
+def test_what_has_expired_is_not_begun_and_what_has_begun_goes_on(rig):
+    for key in ("waits", "runs"):
+        rig.accept(key)
+    waits, runs = (rig.queue.find(rig.item(key).id) for key in ("waits", "runs"))
+    assert rig.queue.begin(runs)
+    rig.clock.advance(EXPIRY_MS / 1000)
+    assert (rig.queue.begin(waits), rig.queue.begin(runs)) == (False, True)
+
+
 def test_a_message_of_an_earlier_acceptance_moves_nothing(rig):
     rig.accept()
     first = rig.queue.find(rig.item().id)
