@@ -1,7 +1,9 @@
 """What a request's line counts, beside the specification and beside what Powertools' Metrics would write."""
 
+import inspect
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -244,3 +246,11 @@ def test_what_is_rare_has_lines_of_its_own(say, name, dimensions, environment):
     told = json.loads(stream.getvalue())
     assert told["service"] == SERVICE
     assert by_name(told, service=SERVICE, **dimensions) == {name: 1}
+
+
+def test_every_outcome_and_every_word_of_the_cache_has_a_count():
+    """What a line's members can be is read from its own documentation."""
+    for member, prefix in (("outcome", "requests_"), ("cache", "cache_")):
+        said = inspect.getdoc(RequestLine).partition(f"    {member}: ")[2].partition("\n")[0]
+        counted = {name.removeprefix(prefix) for name in metrics.TABLE if name.startswith(prefix)}
+        assert set(re.findall(r"`(\w+)`", said)) == counted
