@@ -21,12 +21,12 @@ from typing import NamedTuple
 from functions.rollout.judge import Plan, after, decide, nothing
 from tests.simulation import releases_peers
 from tests.simulation.releases_peers import Judged
-from tests.simulation.releases_world import BASE_ERRORS, KINDS, LATE, PROFILES, REQUESTS_PER_S, Kind, Release
+from tests.simulation.releases_world import BASE_ERRORS, KINDS, PROFILES, REQUESTS_PER_S, Kind, Release
 
 BUCKET_S = 5
 OURS = "Tidegate"
 RULES = (OURS, *releases_peers.RULES)
-CELLS = tuple(product((*KINDS, LATE), REQUESTS_PER_S, BASE_ERRORS))
+CELLS = tuple(product(KINDS, REQUESTS_PER_S, BASE_ERRORS))
 DOCS = Path(__file__).parents[2] / "docs"
 
 

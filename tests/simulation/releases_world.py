@@ -54,9 +54,8 @@ KINDS = (
     Kind("errors x4 in shared bursts", good=False, errors=4, bursts=True),
     Kind("p95 x4, p50 x1", good=False, tail=0),
     Kind("p50 and p95 x4", good=False, latency=4),
+    Kind("errors x4 at 50 % only", good=False, errors=4, from_step=2),
 )
-# Not part of the promise: what shows only at half of the traffic.
-LATE = Kind("errors x4 at 50 % only", good=False, errors=4, from_step=2)
 
 
 @cache

@@ -234,6 +234,18 @@ def test_what_shows_only_in_a_later_step_is_stopped_there():
     assert judge(plan, good + bad, 2, 20).outcome == "fail"
 
 
+def test_each_step_is_proven_by_its_own_requests():
+    plan = Plan()
+    good = [bucket(counts(100), counts(100), 5 * n) for n in range(40)]
+    assert judge(plan, good, 0, 200).outcome == "pass"
+    assert judge(plan, good, 2, 200) is None
+    assert judge(plan, good, 2, 1800).outcome == "inconclusive"
+    few = [bucket(counts(1), counts(1), 200 + 5 * n, step=2) for n in range(20)]
+    assert judge(plan, good + few, 2, 100) is None
+    many = [bucket(counts(100), counts(100), 200 + 5 * n, step=2) for n in range(20)]
+    assert judge(plan, good + many, 2, 100).outcome == "pass"
+
+
 def test_one_bad_moment_of_one_environment_is_not_enough():
     good = [bucket(counts(100), counts(100), 5 * n) for n in range(5)]
     moment = [bucket(counts(100, failed=15), counts(100), 25)]

@@ -36,6 +36,7 @@ def judge(
 
 def decide(plan: Plan, known: Evidence, step: int, elapsed_s: float, alarms: tuple[str, ...] = ()) -> Verdict | None:
     """Judge a step from evidence that was weighed before; see `judge`."""
+    known = known.at_step(step)  # it may have begun without a request yet
     outcome = _outcome(plan, known, step, elapsed_s, alarms)
     return None if outcome is None else _verdict(plan, known, step, elapsed_s, alarms, outcome)
 
@@ -121,8 +122,8 @@ def _finding(plan: Plan, known: Evidence, metric: Metric) -> Finding:
 
 
 def _requests_wanted(plan: Plan, known: Evidence) -> int | None:
-    """Guess how many more canary requests will prove it if all go as they went so far; the slowest metric tells."""
-    needed, requests = -log(plan.budget.missed), known.canary.requests
+    """Guess how many more canary requests prove it if they go as those of this step; the slowest metric tells."""
+    needed, requests = -log(plan.budget.missed), known.canary_in_step[0]
     missing = 0
     for metric in _METRICS:
         times = _times_wanted(evidence_of(known, metric), needed)

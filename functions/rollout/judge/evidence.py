@@ -21,7 +21,7 @@ class MetricEvidence(NamedTuple):
 
     Attributes:
         harm: bets that it is worse than tolerated.
-        safety: bets that it is no regression.
+        safety: bets that it is no regression, in this step: each step is proven by what was seen in it.
         hits: all hits and requests that `harm` has seen.
     """
 
@@ -35,8 +35,8 @@ class MetricEvidence(NamedTuple):
         return MetricEvidence(self.harm.after(harmed), self.safety.after(safe), seen)
 
     def at_step(self, step: int) -> MetricEvidence:
-        """Begin what later steps bet anew."""
-        return self._replace(harm=self.harm.at_step(step))
+        """Carry what speaks against the canary on, and begin anew what speaks for it."""
+        return self._replace(harm=self.harm.at_step(step), safety=Wealth.of(len(self.safety.logs)))
 
 
 class Evidence(NamedTuple):
@@ -57,6 +57,18 @@ class Evidence(NamedTuple):
     step: int = 0
     canary_in_step: tuple[int, int] = (0, 0)
 
+    def at_step(self, step: int) -> Evidence:
+        """Begin a step; the same evidence if it has begun."""
+        if step == self.step:
+            return self
+        return self._replace(
+            errors=self.errors.at_step(step),
+            p50=self.p50.at_step(step),
+            p95=self.p95.at_step(step),
+            step=step,
+            canary_in_step=(0, 0),
+        )
+
 
 def nothing() -> Evidence:
     """Return what is known before the first bucket."""
@@ -74,7 +86,7 @@ def weigh(plan: Plan, buckets: Iterable[TimeBucket], known: Evidence | None = No
 
 def after(plan: Plan, known: Evidence, bucket: TimeBucket) -> Evidence:
     """Fold one bucket."""
-    begun = known if bucket.step == known.step else _at_step(known, bucket.step)
+    begun = known.at_step(bucket.step)
     stable, canary = bucket.stable.warm, bucket.canary.warm
     requests, failed = begun.canary_in_step
     cold = bucket.canary.cold
@@ -92,16 +104,6 @@ def after(plan: Plan, known: Evidence, bucket: TimeBucket) -> Evidence:
         begun.canary.plus(canary),
         bucket.step,
         (requests + canary.requests + cold.requests, failed + canary.failed + cold.failed),
-    )
-
-
-def _at_step(known: Evidence, step: int) -> Evidence:
-    return known._replace(
-        errors=known.errors.at_step(step),
-        p50=known.p50.at_step(step),
-        p95=known.p95.at_step(step),
-        step=step,
-        canary_in_step=(0, 0),
     )
 
 

@@ -32,7 +32,7 @@ class Finding(NamedTuple):
         metric: which.
         against: the e-value that the canary is worse than tolerated; the metric fails at `against_at`.
         against_at: the inverse of its share of the false rollbacks' budget.
-        safe: the e-value that it is no regression; the metric is proven at `safe_at`.
+        safe: the e-value that it is no regression, from this step alone; the metric is proven at `safe_at`.
         safe_at: the inverse of the budget of missed regressions.
         canary, stable: shares of failed requests, or the quantiles in microseconds; None: nothing counted.
     """
