@@ -13,7 +13,7 @@ import os
 import random
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -139,7 +139,7 @@ def _environment(clock: FakeClock, redis: SimulatedRedis, load: Load, rank: int)
     rung = TrackedStore(redis, Breaker(clock), clock)
     place = CachePlace(LocalCopies(clock), None, view, composed.call)
     stores = FailoverStore([rung], MemoryStore(clock), clock, view)
-    return replace(composed, stores=stores, cache=Deferred(lambda: place))
+    return composed._replace(stores=stores, cache=Deferred(lambda: place))
 
 
 def _guard(app: FastAPI, routes: RouteTable, environment: Environment) -> Guard:

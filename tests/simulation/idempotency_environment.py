@@ -5,7 +5,6 @@ import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
@@ -129,8 +128,8 @@ class SimulatedEnvironment:
             composed = compose(SETTINGS, self.clock)
             if composed.table is not None:
                 composed.table()  # made later, it would have the real edges
-        ways = [each.name for each in fields(composed) if isinstance(getattr(composed, each.name), Waiter)]
-        return replace(composed, **dict.fromkeys(ways, _Waiter(self)))
+        ways = [name for name, part in composed._asdict().items() if isinstance(part, Waiter)]
+        return composed._replace(**dict.fromkeys(ways, _Waiter(self)))
 
 
 class Invocation:

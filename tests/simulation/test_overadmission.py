@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.simulation import overadmission
 from tests.simulation.overadmission import SCENARIOS, simulate, simulate_hot_key
+from tidegate.algorithms import share
 from tidegate.algorithms.share import part_of
-from tidegate.stores import shares
 from tidegate.stores.debts import Debts
 from tidegate.stores.ladder_clock import LadderClock
 
@@ -78,7 +78,7 @@ def test_a_fallback_that_begins_with_a_burst_is_caught(monkeypatch):
 
 
 def test_shares_that_begin_with_a_burst_are_caught(monkeypatch):
-    monkeypatch.setattr(shares, "part_of", lambda *asked: part_of(*asked)._replace(debt_us=0))
+    monkeypatch.setattr(share, "part_of", lambda *asked: part_of(*asked)._replace(debt_us=0))
     monkeypatch.setattr(Debts, "carried_by", lambda _, question: question)
     assert simulate("both out 5 min", 10, 1).worst > 1
 

@@ -1,7 +1,7 @@
 """What goes over HTTP: problem details, RateLimit fields, Retry-After.
 
 The RateLimit fields are draft-ietf-httpapi-ratelimit-headers-11; names that the draft still moves stand here
-once each. Problem details are RFC 9457, structured fields RFC 9651 (through `http_sf`).
+once each. Problem details are RFC 9457, structured fields RFC 9651.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import http_sf
-
 from tidegate.algorithms.decision import NEVER, LimitState, Rule
 from tidegate.limits.limit import Limit
+from tidegate.structured import Parameters, listed
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -120,19 +119,18 @@ def _reset(standing: Standing, retry_after: int | None, now_us: int) -> int | No
 @lru_cache(maxsize=1024)
 def _policy_field(limits: tuple[Limit, ...]) -> bytes:
     """Each limit as a quota and its window; slots as concurrent requests, which have none."""
-    items: list[Any] = []
+    items: list[tuple[str, Parameters]] = []
     for limit in limits:
         if not limit.window_s:
             items.append((limit.label, {QUOTA: limit.quota, UNIT: CONCURRENT}))
         else:
             items.append((limit.label, {QUOTA: limit.quota, WINDOW: limit.window_s}))
-    return http_sf.ser(items).encode()
+    return listed(items)
 
 
 @lru_cache(maxsize=4096)
 def _limit_field(left: tuple[tuple[str, int, int | None], ...]) -> bytes:
-    items: list[Any] = [(name, {REMAINING: r} if t is None else {REMAINING: r, RESET: t}) for name, r, t in left]
-    return http_sf.ser(items).encode()
+    return listed([(name, {REMAINING: r} if t is None else {REMAINING: r, RESET: t}) for name, r, t in left])
 
 
 def may_carry_fields(status: int) -> bool:

@@ -11,10 +11,8 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tidegate.clock import Clock, SystemClock
 from tidegate.errors import ConfigurationError, StoreUnavailableError
@@ -35,6 +33,8 @@ from tidegate.stores.tracked import Rung, TrackedStore
 from tidegate.telemetry import logger
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from tidegate.caching.place import CachePlace
     from tidegate.mechanisms.request_queue import RequestQueue
     from tidegate.stores.aws import DynamoClient
@@ -53,8 +53,7 @@ _ANSWER_OUT_S = 0.05
 _ENDS_WITHIN_S = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """The parts that live as long as the environment.
 
     Attributes:
@@ -101,7 +100,11 @@ class Waiter:
     """
 
     def __init__(self, *, inline: bool, name: str = "tidegate") -> None:
-        self._threads = None if inline else ThreadPoolExecutor(max_workers=64, thread_name_prefix=name)
+        self._threads: Executor | None = None
+        if not inline:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  a function's cold start needs none
+
+            self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix=name)
 
     async def __call__(self, call: Callable[[], Result]) -> Result:
         """Run a call and return its result."""

@@ -12,8 +12,6 @@ from __future__ import annotations
 import uuid
 from typing import Any, NamedTuple
 
-import http_sf
-
 from tidegate.http import Problem, problem_type, reduced_capacity, retry_after_s
 from tidegate.identity import Scope, digest, header
 from tidegate.mechanisms.renewal import hold_ms
@@ -143,6 +141,8 @@ def _bad_key(word: str, detail: str) -> Problem:
 
 
 def _unquoted(text: str) -> str | None:
+    import http_sf  # noqa: PLC0415  only a key in quotes needs it
+
     try:
         item: Any = http_sf.parse(text.encode("latin-1"), tltype="item")
     except ValueError:

@@ -24,7 +24,7 @@ def lookup(host: str, port: int, timeout_s: float) -> Found:
         socket.gaierror: there is no such host.
     """
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getaddrinfo(_spelled(host), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass  # a name, then
     try:
@@ -44,13 +44,18 @@ def _asked(host: str, port: int) -> Future[Found]:
 
 def _ask(host: str, port: int, answer: Future[Found]) -> None:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(_spelled(host), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         _forget(host, port)
         answer.set_exception(error)
     else:
         _forget(host, port)
         answer.set_result(found)
+
+
+def _spelled(host: str) -> str | bytes:
+    """Return the host as the resolver takes it; Python loads its tables of Unicode for any name that is a str."""
+    return host.encode() if host.isascii() else host
 
 
 def _forget(host: str, port: int) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from tidegate.algorithms.decision import Known
-from tidegate.algorithms.share import Share, part_of
 from tidegate.clock import Clock
 from tidegate.question import Charge, Fleet, Question
+
+if TYPE_CHECKING:
+    from tidegate.algorithms.share import Share
 
 
 class Shares:
@@ -30,6 +33,8 @@ class Shares:
             return question
         share = self._share
         if share is None:
+            from tidegate.algorithms.share import Share  # noqa: PLC0415  only while no shared store answers
+
             share = self._share = Share(fleet.environments, fleet.rank, self._clock.wall_us())
             self._at_first.clear()
         return question._replace(charges=tuple(self._part(question, charge, share) for charge in question.charges))
@@ -39,6 +44,8 @@ class Shares:
         self._share = None
 
     def _part(self, question: Question, charge: Charge, share: Share) -> Charge:
+        from tidegate.algorithms.share import part_of  # noqa: PLC0415  as above
+
         key = (question.subject_of(charge), charge.key)
         known = self._at_first.setdefault(key, charge.known)
         if len(self._at_first) > self._capacity:
