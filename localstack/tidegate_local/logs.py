@@ -1,5 +1,6 @@
 """`tidegate logs`: what the functions log, from CloudWatch Logs of the engine."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def read(state: LocalState, *, since_s: float, follow: bool, platform: bool) -> 
             events = _events(logs, group, start)
             for key, event in _keyed(events):
                 if key not in seen and (platform or not event["message"].startswith(_PLATFORM)):
-                    yield event["message"].rstrip("\n")
+                    yield _readable(event["message"].rstrip("\n"))
             if not follow:
                 return
             # The next poll begins with the newest time seen: of that instant there may be more to come.
@@ -49,6 +50,20 @@ def _events(logs: cloud.Client, group: str, start: int) -> list[dict[str, Any]]:
         return []  # the group comes with the first invocation
     except (BotoCoreError, ClientError) as error:
         raise LocalCloudError(f"The engine's log service does not answer ({error}).") from error
+
+
+def _readable(line: str) -> str:
+    """Leave out what a line counts for CloudWatch: here nobody takes metrics out of it, and it is half of the line."""
+    if '"_aws":' not in line:
+        return line
+    try:
+        said = json.loads(line)
+        directives = said.pop("_aws")["CloudWatchMetrics"]
+        counts = {metric["Name"] for told in directives for metric in told["Metrics"] if metric["Unit"] == "Count"}
+    except (ValueError, LookupError, TypeError, AttributeError):  # somebody else's line
+        return line
+    kept = {name: value for name, value in said.items() if name not in counts}
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def _keyed(events: list[dict[str, Any]]) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:

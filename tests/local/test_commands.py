@@ -174,6 +174,15 @@ def test_logs_are_the_functions_own_lines(log, state, tidegate):
     assert tidegate("logs", "--no-follow", "--since", "0").stdout == ""
 
 
+def test_logs_are_shown_without_what_only_cloudwatch_reads(log, state, tidegate):
+    metrics = [{"Name": "requests", "Unit": "Count"}, {"Name": "duration_ms", "Unit": "Milliseconds"}]
+    blob = {"Timestamp": 1, "CloudWatchMetrics": [{"Namespace": "Shop", "Dimensions": [[]], "Metrics": metrics}]}
+    said = {"message": "request", "duration_ms": 3.2, "status": 200}
+    log(json.dumps({**said, "requests": 1, "_aws": blob}), 'not "_aws": ours')
+    shown = tidegate("logs", "--no-follow").stdout.splitlines()
+    assert [json.loads(shown[0]), shown[1]] == [said, 'not "_aws": ours']
+
+
 def test_followed_logs_come_once_each_even_if_they_are_equal(log, state, monkeypatch):
     monkeypatch.setattr(logs, "_POLL_S", 0.01)
     log("one", "one")
