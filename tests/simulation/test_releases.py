@@ -63,6 +63,17 @@ def test_the_tables_hold_every_release_and_the_promise_is_read_from_them(outcome
     assert not releases_report.holds(worse)
 
 
+def test_terminal_and_document_show_the_same_figures(outcomes):
+    found = releases_report.tables(outcomes)
+    document = list(releases_report._markdown(found, len(outcomes), seed=7))
+    rows = [line for line in document if line.startswith("| ") and not line.startswith("| releases")]
+    told = [line for line in releases_report.as_text(found) if line.startswith("  ") and "inconclusive" not in line]
+    assert len(rows) == len(told) == sum(len(table.rows) for table in found)
+    for row, line in zip(rows, told, strict=True):
+        assert "".join(row.replace("|", "").split()) == "".join(line.split())
+    assert f"--seed 7 --releases {len(outcomes)}" in document[0]
+
+
 def test_a_generous_budget_gives_false_rollbacks_at_the_edge_of_what_is_tolerated():
     edge = Kind("edge", good=True, errors=1.5)
     plan = Plan(budget=Budget(false_rollbacks=0.5, errors=1.0))
