@@ -34,10 +34,11 @@ class Artefact:
 
 def unpack(target: Target, folder: Path) -> Artefact:
     workspace = Workspace.at(ROOT)
-    code = function_code(workspace, "api", target)
+    code, worker = (function_code(workspace, name, target) for name in ("api", "worker"))
     layers = {"dependencies": dependencies_layer(workspace, target), "tidegate": library_layer(workspace, target)}
-    artefact = Artefact(target, {"api": code, **layers}, folder / "task", folder / "opt")
-    _extract(code, artefact.task)
+    artefact = Artefact(target, {"api": code, "worker": worker, **layers}, folder / "task", folder / "opt")
+    for function in (code, worker):  # the worker ships the API's files, and its own
+        _extract(function, artefact.task)
     for layer in layers.values():
         _extract(layer, artefact.opt)
     return artefact

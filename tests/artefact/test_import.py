@@ -78,6 +78,26 @@ print(json.dumps(functions.api.handler.handler({event!r}, Context())))
     assert answer["statusCode"] == 200, answer
 
 
+def test_the_worker_answers(alone):
+    answer = alone(
+        """
+import functions.worker.handler
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 10_000
+record = {"messageId": "m", "receiptHandle": "r", "body": "no message", "attributes": {"MessageGroupId": "g"}}
+event = {"Records": [record | {"eventSource": "aws:sqs"}]}
+print(json.dumps(functions.worker.handler.handler(event, Context())))
+""",
+        TIDEGATE_TABLE="library",
+        TIDEGATE_QUEUE_URL="http://127.0.0.1:1/0/requests.fifo",
+        AWS_ENDPOINT_URL="http://127.0.0.1:1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+
+
 def test_the_library_imports_alone(alone):
     assert alone("import tidegate; print(json.dumps(tidegate.__file__))").endswith("/opt/python/tidegate/__init__.py")
 

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 
 from tidegate.errors import StoreUnavailableError
 from tidegate.http import Headers, Problem, problem_headers, problem_type, reduced_capacity, retry_after_s
 from tidegate.lifecycle import Environment
-from tidegate.mechanisms.overflow import STATE_FIELD
-from tidegate.mechanisms.request_queue import RequestQueue
-from tidegate.mechanisms.request_state import QueuedItem, RequestState
+from tidegate.mechanisms.request_state import STATE_FIELD, QueuedItem, RequestState
 from tidegate.record import StoredResponse
+
+if TYPE_CHECKING:
+    from tidegate.mechanisms.request_queue import RequestQueue
 
 _LONGEST_POLL_S = 30
 _OTHERS = ["HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]

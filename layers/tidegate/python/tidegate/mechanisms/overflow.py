@@ -18,11 +18,9 @@ from tidegate.identity import Caller, Scope, digest
 from tidegate.lifecycle import Environment
 from tidegate.mechanisms.queued_request import LARGEST_BODY_BYTES, QueuedRequest
 from tidegate.mechanisms.request_queue import Accepted
-from tidegate.mechanisms.request_state import QueuedItem
+from tidegate.mechanisms.request_state import STATE_FIELD, QueuedItem
 from tidegate.record import StoredResponse
 from tidegate.routing import RoutePolicy
-
-STATE_FIELD = b"tidegate-request-state"
 
 _LONGEST_POLL_US = 60_000_000
 

@@ -10,7 +10,6 @@ by itself, a request whose retry sends its message, a message whose request has 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from tidegate.clock import Clock
@@ -93,7 +92,7 @@ class RequestQueue:
         entry = self._waiting.enter(item.queue, item.place, item.id, self.now_ms() + self._expiry_ms)
         if entry is None:
             return "full"
-        wanted = replace(item, id=entry.id, expires_ms=entry.expires_ms)
+        wanted = item._replace(id=entry.id, expires_ms=entry.expires_ms)
         kept = self._requests.put(wanted)
         if kept.state in ENDED:
             self._leave(wanted)

@@ -10,9 +10,11 @@ queued ─┬─ running ─┬─ done
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
+
+# In every answer about a request, and in a request's own answer when it is read later.
+STATE_FIELD = b"tidegate-request-state"
 
 RequestState = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 
@@ -32,8 +34,7 @@ ENDED: frozenset[RequestState] = frozenset({"done", "failed", "cancelled", "expi
 MOST_RUNS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedItem:
+class QueuedItem(NamedTuple):
     """A queued request as it is kept.
 
     Attributes:

@@ -6,7 +6,6 @@ write is safe to repeat. An answer too large for one item goes on in items of it
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from tidegate.clock import Clock
@@ -198,4 +197,4 @@ def _read(request_id: str, item: Item) -> QueuedItem:
     values: dict[str, Any] = {name: item[name]["S"] for name in _TEXTS}
     values |= {name: int(item[name]["N"]) for name in _NUMBERS}
     values |= {name: bytes(item[name]["B"]) for name in _BYTES if name in item}
-    return replace(QueuedItem(request_id, "", "queued", "", "", "", "", 0), **values)
+    return QueuedItem(id=request_id, **values)
