@@ -85,11 +85,13 @@ class Half:
     Attributes:
         redis: whether it was there.
         began_s, ended_s: when, in seconds of the storm's run.
+        height_s: when it was at its height, from where goodput is counted: before, there was not more to do.
         asked: what came in it, and what was answered in it.
     """
 
     redis: bool
     began_s: float
+    height_s: float
     ended_s: float
     asked: tuple[Asked, ...]
 
@@ -111,8 +113,10 @@ class Half:
         outcomes = self.outcomes(criticality)
         return outcomes["served"] / max(1, outcomes.total())
 
-    def per_s(self, ones: Sequence[Asked]) -> float:
-        return len(ones) / (self.ended_s - self.began_s)
+    @property
+    def goodput_per_s(self) -> float:
+        at_height = [one for one in self.served if one.ended_s >= self.height_s]
+        return len(at_height) / (self.ended_s - self.height_s)
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,12 @@ async def _storm(
     clients = Clients(fleet, extent.principals, extent.patience_s)
     watching = asyncio.create_task(_watch(clients, f"{protection.name}, {factor:g} x", watch))
     await clients.come(_QUIET * extent.capacity, _QUIET_S)
-    await clients.ended()
     unloaded = percentile_s([one for one in clients.asked if one.outcome == "served"], 0.99)
     began_s = clients.now_s
     for step in range(1, RISE_STEPS + 1):
         await clients.come(extent.capacity * factor * step / RISE_STEPS, RISE_S / RISE_STEPS)
-    await clients.come(extent.capacity * factor, extent.half_s - RISE_S)
+    height_s = clients.now_s
+    await clients.come(extent.capacity * factor, extent.half_s)
     killed_s = clients.now_s
     redis.kill()
     await clients.come(extent.capacity * factor, extent.half_s)
@@ -168,8 +172,8 @@ async def _storm(
     watching.cancel()
     asked = tuple(clients.asked)
     halves = (
-        Half(redis=True, began_s=began_s, ended_s=killed_s, asked=asked),
-        Half(redis=False, began_s=killed_s, ended_s=ended_s, asked=asked),
+        Half(redis=True, began_s=began_s, height_s=height_s, ended_s=killed_s, asked=asked),
+        Half(redis=False, began_s=killed_s, height_s=killed_s, ended_s=ended_s, asked=asked),
     )
     return Storm(protection, factor, extent.capacity, unloaded, halves, asked)
 
