@@ -152,3 +152,11 @@ def test_a_stepped_line_holds_its_value_for_the_whole_minute():
 def test_minutes_are_the_clock_s():
     seen = buckets(0, counts(1), counts(1), 60, NOON_S + 30)
     assert [(minute.start_s - NOON_S, minute.canary.requests) for minute in by_minute(seen)] == [(0, 3), (60, 3)]
+
+
+def test_a_minute_without_a_bucket_is_one_without_requests():
+    seen = buckets(0, counts(1), counts(1), 60, NOON_S) + buckets(1, counts(2), counts(2), 60, NOON_S + 180)
+    minutes = by_minute(seen)
+    assert [(m.start_s - NOON_S, m.percent, m.canary.requests) for m in minutes] == [
+        (0, 10, 6), (60, 10, 0), (120, 10, 0), (180, 50, 12),
+    ]  # fmt: skip

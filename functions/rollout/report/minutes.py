@@ -27,8 +27,13 @@ class Minute(NamedTuple):
 
 
 def by_minute(buckets: Iterable[TimeBucket]) -> list[Minute]:
-    """Sum buckets, in order of time, up by the minute of the clock."""
-    return [_minute(start, list(group)) for start, group in groupby(buckets, lambda b: b.start_s // MINUTE_S)]
+    """Sum buckets, in order of time, up by the minute of the clock; minutes without any are there, too."""
+    minutes = list[Minute]()
+    for number, group in groupby(buckets, lambda bucket: bucket.start_s // MINUTE_S):
+        while minutes and minutes[-1].start_s < (number - 1) * MINUTE_S:
+            minutes.append(Minute(minutes[-1].start_s + MINUTE_S, minutes[-1].percent, Counts(), Counts()))
+        minutes.append(_minute(number, list(group)))
+    return minutes
 
 
 def _minute(number: int, buckets: list[TimeBucket]) -> Minute:
