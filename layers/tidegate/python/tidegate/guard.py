@@ -158,6 +158,7 @@ class _Way:
     def shed(self) -> Problem | None:
         """Refuse what capacity is too short for, by what this environment knows already."""
         if self._queued is not None:  # it was accepted, and its worker runs no more than it can
+            self._admission.criticality = self._policy.priority
             return None
         self._visit = visit = self._environment.shedder.enter(self._scope, self._route, self._caller)
         self._admission.criticality, self._admission.ends = visit.criticality, visit.ends
