@@ -7,7 +7,7 @@ import redis.asyncio
 from fastapi import FastAPI
 
 from tests.http.deadlines import eventually
-from tidegate import TokenBucket, policy
+from tidegate import Cache, TokenBucket, policy
 
 AMPLE = TokenBucket("1000/s", burst=1000)
 ORDER = {"idempotency-key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
@@ -19,6 +19,11 @@ def shop():
     @app.get("/products")
     @policy(limits=[AMPLE, TokenBucket("100000/h", burst=1000)])
     async def products():
+        return []
+
+    @app.get("/catalogue")
+    @policy(limits=[AMPLE, TokenBucket("100000/h", burst=1000)], cache=Cache("1h", tags=("products",)))
+    async def catalogue():
         return []
 
     @app.post("/orders", status_code=201)
@@ -57,6 +62,14 @@ def warm(deploy, stores):
 
 def test_a_warm_get_with_several_limits_is_one_round_trip(warm, stores):
     assert warm.get("/products", key="alice").status_code == 200
+    assert (stores.to_redis.round_trips, stores.to_redis.commands) == (1, ["EVALSHA"])
+    assert stores.to_dynamo.commands == []
+
+
+def test_a_cached_answer_is_looked_up_in_the_same_round_trip_as_the_limits(warm, stores):
+    warm.get("/catalogue", key="alice")
+    stores.to_redis.reset_counts()
+    assert warm.get("/catalogue", key="alice").headers["cache-status"].startswith("tidegate;hit")
     assert (stores.to_redis.round_trips, stores.to_redis.commands) == (1, ["EVALSHA"])
     assert stores.to_dynamo.commands == []
 
