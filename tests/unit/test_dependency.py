@@ -110,7 +110,7 @@ def test_silence_opens_the_breaker_and_one_probe_at_a_time_closes_it(database, c
     assert database.breaker == "open"
     with pytest.raises(DependencyOverloadedError, match="not answered"):
         ask(database, clock)
-    clock.advance(0.2)
+    clock.advance(0.5)
     with database.call(), pytest.raises(DependencyOverloadedError):
         ask(database, clock)
     assert database.breaker == "closed"

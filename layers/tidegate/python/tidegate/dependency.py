@@ -32,6 +32,8 @@ Verdict = Literal["answered", "throttled", "silent"]
 
 _RECENT = 0.2  # the latest call's weight in the average
 _STALE_HALF_LIFE_S = 5.0  # what isn't asked can't be told apart from what is well again
+# A probe costs a request its timeouts, seconds, unlike a store's: they are further apart.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 _NEARLY_FULL = 0.8  # from this share of the limit on, calls in flight are a pressure
 _RETRY_AFTER_S = (1, 3)
 
@@ -72,7 +74,7 @@ class Dependency:
         self._clock = clock or SystemClock()
         self._bounds = Bounds(least=min(4, most), most=most)
         self._known = Gradient(min(initial, most))
-        self._breaker = Breaker(self._clock)
+        self._breaker = Breaker(self._clock, first_pause_s=_FIRST_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S)
         self._judge = judge
         self._observe = observe
         self._silent_calls = silent_calls
