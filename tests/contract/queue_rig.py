@@ -34,12 +34,12 @@ class Messages(SqsQueue):
 class Rig:
     """A queue on the engine, whose messages are looked at."""
 
-    def __init__(self, dynamo, table, bound=BOUND):
-        os.environ["AWS_ENDPOINT_URL"] = dynamo.endpoint_url
+    def __init__(self, dynamo, table, bound=BOUND, remembers_s=0.0, endpoint_url=None):
+        os.environ["AWS_ENDPOINT_URL"] = endpoint_url or dynamo.endpoint_url
         self.clock, self.messages, self.dead = FakeClock(), Messages(), Messages()
         self.client, self.table = client, _ = DynamoClient(AMPLE, region="us-east-1"), table
         self.requests = RequestTable(client, table, self.clock, 3_600_000)
-        self.waiting = WaitingTable(client, table, self.clock, bound)
+        self.waiting = WaitingTable(client, table, self.clock, bound, remembers_s)
         self.queue = RequestQueue(
             self.requests, self.waiting, self.messages, self.dead, self.clock, expiry_ms=EXPIRY_MS, bound=bound
         )

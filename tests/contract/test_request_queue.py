@@ -33,6 +33,31 @@ def test_the_bound_is_exact_under_concurrency(rig):
     assert {message.id for message in rig.messages.sent} == {answer.id for answer in accepted}
 
 
+def test_a_queue_that_was_full_is_not_asked_again_for_a_moment(rig, dynamo, library_table, tcp_proxy):
+    proxy = tcp_proxy(dynamo.port)
+    os.environ["AWS_ENDPOINT_URL"] = f"http://{proxy.host}:{proxy.port}"
+    asked = Rig(dynamo, library_table, remembers_s=1.0, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    for number in range(BOUND):
+        asked.accept(f"key-{number}")
+    assert asked.accept("next")[1] == "full"
+    proxy.reset_counts()
+    assert [asked.accept("next")[1] for _ in range(50)] == ["full"] * 50
+    assert proxy.commands == []
+    assert asked.accept("key-1")[1].id == asked.item("key-1").id, "what waits there is found"
+    asked.queue.drop(asked.item("key-0"))
+    asked.clock.advance(1)
+    assert asked.accept("next")[1] == Accepted(asked.item("next").id, BOUND)
+
+
+def test_what_was_kept_but_never_sent_is_sent_by_its_retry(rig):
+    item = rig.item()
+    expires_ms = rig.queue.now_ms() + EXPIRY_MS
+    rig.waiting.enter(item.queue, item.place, item.id, expires_ms)  # and there its environment died
+    rig.requests.put(item._replace(expires_ms=expires_ms))
+    assert rig.accept()[1] == Accepted(item.id, 1)
+    assert rig.messages.sent == [Message(item.id, item.nonce)]
+
+
 def test_one_key_is_one_request_under_concurrency(rig):
     answers = at_once(12, lambda _: rig.accept()[1])
     assert {answer.id for answer in answers} == {rig.item().id}

@@ -10,7 +10,7 @@ from tests.harness.queues import EventSource, Queues, client
 from tests.http.deadlines import eventually
 from tests.http.exports import Exports
 from tests.http.faces import Function, Server
-from tidegate import ProblemError, TokenBucket
+from tidegate import ProblemError, StoreUnavailableError, TokenBucket
 
 AMPLE = TokenBucket(
     "1000/s", burst=1000, name="later", shared=True
@@ -21,7 +21,7 @@ SECRETS = {"authorization": "Bearer s3cret-token", "cookie": "session=s3cret-coo
 
 @pytest.fixture
 def queues(stores):
-    return Queues.create(stores.dynamo.endpoint_url)
+    return Queues.create(stores.dynamo.endpoint_url, visibility_s=5)
 
 
 @pytest.fixture(params=[Server, Function])
@@ -146,7 +146,7 @@ def test_a_full_queue_is_429_and_nobody_elses(exports, api, behind, work):
     assert export(api, 5, "bob").status_code == 202
 
     work(behind).poll()
-    assert export(api, 4).status_code == 202
+    eventually(lambda: export(api, 4).status_code == 202)
 
 
 def test_without_a_key_the_same_payload_waits_once(api, behind, work):
@@ -339,6 +339,38 @@ def test_a_message_that_comes_twice_runs_once(api, behind, work, queues):
             QueueUrl=queues.requests, AttributeNames=["MessageGroupId"], VisibilityTimeout=600
         )["Messages"]
     assert [source.deliver([message], delete=False) for _ in range(3)] == [{"batchItemFailures": []}] * 3
+    assert behind.numbers == [1]
+    assert read(api, accepted).status_code == 201
+
+
+@pytest.mark.parametrize("ask", [export, order])
+def test_a_worker_that_dies_before_it_has_said_the_end_has_run_all_the_same(api, behind, work, ask):
+    accepted = ask(api, 1)
+    queue = behind.gate._lifecycle.environment.queue()
+    end, queue.end = queue.end, _dies
+    source = work(behind)
+    source.poll()
+    assert read(api, accepted).json() == {"state": "running"}
+
+    queue.end = end
+    eventually(source.poll, within_s=30)
+    assert behind.numbers == [1]
+    assert read(api, accepted).json()["n"] == 1
+
+
+def _dies(*_):
+    raise StoreUnavailableError("dynamodb", "reset")
+
+
+def test_without_dynamodb_nothing_is_accepted_and_nothing_lost(api, behind, work, stores, queues):
+    accepted = export(api, 1)
+    stores.to_dynamo.refuse()
+    assert export(api, 2).status_code == 503
+    assert read(api, accepted).status_code == 503
+    work(behind).poll()
+    assert behind.numbers == []
+    stores.to_dynamo.pass_through()
+    eventually(work(behind).poll, within_s=30)
     assert behind.numbers == [1]
     assert read(api, accepted).status_code == 201
 

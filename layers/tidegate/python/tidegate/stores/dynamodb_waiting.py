@@ -6,13 +6,17 @@ leaving are conditional writes of that one item, and safe to repeat; an entry th
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
+from threading import Lock
 from typing import NamedTuple
 
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
 from tidegate.stores.aws import DynamoClient, Item, Written
 
+REMEMBERS_S = 1.0
+_REMEMBERED = 1000
 _TRIES = 8
 # The longest expression that DynamoDB takes has 4 KB.
 _PRUNED_AT_ONCE = 50
@@ -49,9 +53,16 @@ class WaitingTable:
         table: the table's name.
         clock: where the time comes from.
         bound: how many requests of one principal may wait.
+        remembers_s: for how many seconds a queue that was full is taken for full, so that a storm of one caller's
+            isn't one of writes.
     """
 
-    def __init__(self, client: DynamoClient, table: str, clock: Clock, bound: int) -> None:
+    def __init__(
+        self, client: DynamoClient, table: str, clock: Clock, bound: int, remembers_s: float = REMEMBERS_S
+    ) -> None:
+        self._remembers_s = remembers_s
+        self._full: OrderedDict[str, tuple[float, frozenset[str]]] = OrderedDict()
+        self._lock = Lock()
         self._client = client
         self._table = table
         self._clock = clock
@@ -65,6 +76,8 @@ class WaitingTable:
         Raises:
             StoreUnavailableError: unknown; an entry that was made ends with its time.
         """
+        if self._surely_full(queue, place):
+            return None
         made = f"{expires_ms}:{request_id}"
         for _ in range(_TRIES):
             tried = self._set(queue, place, made)
@@ -78,6 +91,7 @@ class WaitingTable:
             if not tried.item:
                 self._open(queue)
             elif not self._prune(queue, waiting):
+                self._remember(queue, frozenset(waiting))
                 return None
         raise StoreUnavailableError("dynamodb", "contended", "others enter this queue all the time")
 
@@ -107,6 +121,19 @@ class WaitingTable:
         now_ms = self._now_ms()
         alive = {at: entry for at, entry in waiting.items() if _expires_ms(entry) > now_ms}
         return _position(alive, place) if place in alive else None
+
+    def _surely_full(self, queue: str, place: str) -> bool:
+        """Whether the queue was full a moment ago, and the request not in it."""
+        with self._lock:
+            until_s, places = self._full.get(queue, (float("-inf"), frozenset[str]()))
+            return self._clock.monotonic() < until_s and place not in places
+
+    def _remember(self, queue: str, places: frozenset[str]) -> None:
+        with self._lock:
+            self._full[queue] = (self._clock.monotonic() + self._remembers_s, places)
+            self._full.move_to_end(queue)
+            if len(self._full) > _REMEMBERED:
+                self._full.popitem(last=False)
 
     def _set(self, queue: str, place: str, made: str) -> Written:
         return self._client.write(
