@@ -8,9 +8,8 @@ AT_ONCE = 50
 WARM_UP = 3
 
 
-def test_one_computes_and_nobody_asks_redis_more_than_thrice(redis_server, tcp_proxy, monkeypatch):
+def test_one_computes_and_nobody_asks_redis_more_than_thrice(redis_server, tcp_proxy):
     """Forty environments with one request each, as functions have them; then four with fifty each, as servers."""
-    monkeypatch.setenv("LOG_LEVEL", "WARNING")
     to_redis = tcp_proxy(redis_server.port)
     arguments = (to_redis.url(redis_server.url), AT_ONCE)
     seen = run_at_once(
