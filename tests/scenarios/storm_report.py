@@ -178,7 +178,7 @@ def _row(storm: Storm, half: Half) -> tuple[str, ...]:
 
 
 def _goodput(storm: Storm, half: Half) -> float:
-    return half.per_s(half.served) / storm.capacity
+    return half.goodput_per_s / storm.capacity
 
 
 def _slower(storm: Storm, half: Half) -> float:
