@@ -59,8 +59,11 @@ def environment(monkeypatch):
             monkeypatch.setenv(name, value)
         forget()
 
+    level = telemetry._standard.level  # set, if anybody has made the Logger: then it goes before the variables
+    telemetry._standard.setLevel(0)
     put(POWERTOOLS_METRICS_NAMESPACE=NAMESPACE, POWERTOOLS_SERVICE_NAME=SERVICE)
     yield put
+    telemetry._standard.setLevel(level or telemetry._standard.level)  # a Logger made meanwhile sets it only once
     monkeypatch.undo()
     forget()
 
