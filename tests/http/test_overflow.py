@@ -24,9 +24,13 @@ def queues(stores):
     return Queues.create(stores.dynamo.endpoint_url, visibility_s=5)
 
 
-@pytest.fixture(params=[Server, Function])
+@pytest.fixture
 def face(request):
-    return request.param
+    """The function's, unless the test is made on both."""
+    return getattr(request, "param", Function)
+
+
+both_faces = pytest.mark.parametrize("face", [Server, Function], indirect=True)
 
 
 @pytest.fixture
@@ -97,6 +101,7 @@ def read(api, accepted, key="alice"):
     return api.get(accepted.headers["location"], key=key)
 
 
+@both_faces
 def test_what_is_beyond_the_limit_is_accepted_runs_and_is_read(exports, api, behind, work, queues, log):
     accepted = export(api, 1)
 
@@ -123,6 +128,7 @@ def test_what_is_beyond_the_limit_is_accepted_runs_and_is_read(exports, api, beh
     assert queues.messages() == 0
 
 
+@both_faces
 def test_one_callers_run_in_order_and_each_gets_its_own_answer(api, behind, work):
     accepted = [export(api, n) for n in (1, 2, 3)]
     assert [a.json()["position"] for a in accepted] == [1, 2, 3]
@@ -149,6 +155,7 @@ def test_a_full_queue_is_429_and_nobody_elses(exports, api, behind, work):
     eventually(lambda: export(api, 4).status_code == 202)
 
 
+@both_faces
 def test_without_a_key_the_same_payload_waits_once(api, behind, work):
     first, second = export(api, 1), export(api, 1)
     assert second.headers["location"] == first.headers["location"]
@@ -158,6 +165,7 @@ def test_without_a_key_the_same_payload_waits_once(api, behind, work):
     assert later.headers["location"] != first.headers["location"], "when it has run, it is a new request"
 
 
+@both_faces
 def test_a_key_names_its_request_for_good(api, behind, work):
     first = order(api, 1)
     again = order(api, 1)
@@ -203,6 +211,7 @@ def test_only_its_owner_finds_it(api):
     assert read(api, accepted).status_code == 202
 
 
+@both_faces
 def test_what_is_cancelled_is_not_run(api, behind, work, queues):
     accepted, other = export(api, 1), export(api, 2)
     for _ in range(2):
@@ -258,6 +267,7 @@ def test_a_request_that_could_never_pass_or_is_too_large_is_refused(api, queues)
     assert queues.messages() == 0
 
 
+@both_faces
 def test_what_cannot_be_sent_is_withdrawn_and_nothing_was_accepted(api, lost, stores):
     refused = export(lost, 1)
     assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
@@ -275,6 +285,7 @@ def test_what_was_withdrawn_may_come_again(api, lost, behind, work):
     assert behind.numbers == [1]
 
 
+@both_faces
 def test_a_run_has_what_was_sent_but_no_credentials(api, behind, work, stores):
     sent = {**SECRETS, "x-note": "a note", "tidegate-timeout-ms": "60000"}
     accepted = api.post("/exports?format=csv", key="alice", json={"n": 1}, headers=sent)

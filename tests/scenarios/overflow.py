@@ -48,11 +48,13 @@ class Plan:
     # An invocation's time, after which its claims stand ten seconds more, and a message's absence.
     timeout_ms: int = 6000
     visibility_s: int = 8
+    together: bool = False  # all kills soon after each other, so that what they leave is waited for once
 
     @property
     def hangs_after(self) -> str:
-        """After how many runs a worker is killed in the next one's midst, at even distances."""
-        return ",".join(str(self.exports * (2 * kill + 1) // (2 * self.kills)) for kill in range(self.kills))
+        """After how many runs a worker is killed in the next one's midst: at even distances, if not together."""
+        apart = [self.exports * (2 * kill + 1) // (2 * self.kills) for kill in range(self.kills)]
+        return ",".join(map(str, range(self.exports // 2, self.exports // 2 + self.kills) if self.together else apart))
 
 
 @dataclass(frozen=True)
