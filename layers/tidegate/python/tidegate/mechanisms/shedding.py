@@ -80,7 +80,7 @@ class Shedder:
         arrived = arrival(scope, route.policy.priority, caller, now_us)
         began = self._clock.monotonic()
         decision = _ADMITTED if self._settings.shed == "off" else self.decide(arrived, route, now_us)
-        expected_s = self._runs.get(route, _UNSEEN).value
+        expected_s = self._expected_s(route)
         if self._demand is not None:
             self._demand.came(arrived.criticality, expected_s)
         shed = decision.refused and self._settings.shed == "on"
@@ -111,7 +111,9 @@ class Shedder:
         if ran:
             if self._demand is not None:
                 self._demand.ran(took_s)
-            self._runs[visit.route] = self._runs.get(visit.route, _UNSEEN).with_sample(took_s, now, _RUN_WEIGHT)
+            # A route's first run here pays for what is made lazily, and says nothing of the next ones.
+            known = self._runs.get(visit.route)
+            self._runs[visit.route] = _UNSEEN if known is None else known.with_sample(took_s, now, _RUN_WEIGHT)
 
     def observe(self, dependency: str, milliseconds: float) -> None:
         """Note what a call to something took; what has no threshold counts for nothing."""
@@ -122,6 +124,10 @@ class Shedder:
             # its latency, and shed long after.
             sample = min(milliseconds, 2 * self._targets[dependency][1])
             self._latencies[dependency] = seen.with_sample(sample, now, _LATENCY_WEIGHT)
+
+    def _expected_s(self, route: RoutePolicy) -> float:
+        """What a request will take: what the route took, or else all that ran here."""
+        return self._runs.get(route, _UNSEEN).value or (0.0 if self._demand is None else self._demand.run_s)
 
     def _pressure(self, arrived: Arrival) -> tuple[float, str | None]:
         signals = {"demand": self._of_demand(), "concurrency": self._of_concurrency(), "wait": self._of_wait(arrived)}

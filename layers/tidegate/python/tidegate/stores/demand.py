@@ -66,6 +66,11 @@ class DemandView:
             self._run = self._run.with_sample(seconds, self._clock.monotonic(), _RUN_WEIGHT)
 
     @property
+    def run_s(self) -> float:
+        """How long a request takes that runs, on average; 0 as long as none has."""
+        return self._run.value
+
+    @property
     def fleet(self) -> Demand:
         """What the fleet's callers demand now."""
         now = self._clock.monotonic()
