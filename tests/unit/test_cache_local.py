@@ -58,6 +58,17 @@ def test_a_tag_voids_what_bears_it():
     assert (copies.get("a"), copies.get("b") is not None) == (None, True)
 
 
+def test_a_late_one_is_not_kept_and_takes_nothing_away():
+    clock = FakeClock()
+    copies, born_us = LocalCopies(clock), clock.wall_us()
+    clock.advance(1)
+    copies.void(["one"])
+    clock.advance(1)
+    copies.put("a", copy(clock, size=50, tags=("one",)), born_us=clock.wall_us())
+    copies.put("a", copy(clock, size=60, tags=("one",)), born_us=born_us)
+    assert len(copies.get("a").record) == 50
+
+
 @pytest.mark.parametrize("environments", [1, 3, 10, 20])
 def test_a_fleet_without_redis_asks_about_as_often_as_one_with_it(environments):
     """So many environments, each renewing when it is due: less than twice one renewal per freshness."""

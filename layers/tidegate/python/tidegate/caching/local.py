@@ -104,8 +104,10 @@ class LocalCopies:
         copy = copy._replace(due_us=copy.made_us + self._lasts_ms(copy.windows, environments) * 1000)
         since_us = copy.made_us if born_us is None else born_us
         with self._lock:
+            if any(self._voided_us.get(tag, 0) >= since_us for tag in copy.tags):
+                return
             self._forget(key)
-            if _size(copy) > self._capacity_bytes or any(self._voided_us.get(t, 0) >= since_us for t in copy.tags):
+            if _size(copy) > self._capacity_bytes:
                 return
             self._copies[key] = copy
             self._bytes += _size(copy)

@@ -37,6 +37,8 @@ from tidegate.routing import RoutePolicy, path_of
 
 # API Gateway gives a request 29 s; whoever takes longer than this to make a copy doesn't keep it.
 HOLD_MS = 30_000
+# Where no cache says how long to wait for an answer that another request gets.
+WAIT_UNCACHED_S = 5.0
 _CACHEABLE = frozenset({"GET", "HEAD"})
 
 
@@ -64,6 +66,10 @@ class Caching:
         route: the request's route.
         admission: what its handler may know, and add tags to.
         out: the way to the client.
+
+    Attributes:
+        wanted: what the request wants; None if it wants nothing that others could have, too.
+        word: how the cache answered, in a word; None as long as it hasn't.
     """
 
     def __init__(
@@ -76,8 +82,8 @@ class Caching:
         self._cache = route.policy.cache
         self._out = out
         self._answer: Answer | None = None
-        self.word: str | None = "bypass"
         self.wanted = self._wanted(admission)
+        self.word = "bypass" if self.wanted is None else None
         out.always = _said_otherwise(self._cache, passes=self.wanted is None)
 
     @property
@@ -177,7 +183,7 @@ class Caching:
     async def _follow(self, copy: CachedCopy | None, lease: str | None = None) -> None:
         """Wait for what another request makes, here or elsewhere; make it ourselves if that takes too long."""
         clock, key = self._environment.clock, self._key
-        ends = clock.monotonic() + (5.0 if self._cache is None else self._cache.wait_ms / 1000)
+        ends = clock.monotonic() + (WAIT_UNCACHED_S if self._cache is None else self._cache.wait_ms / 1000)
         while (left_s := ends - clock.monotonic()) > 0:
             flight = self._place.flights.find(key)
             if flight is None:
