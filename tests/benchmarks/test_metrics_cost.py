@@ -1,6 +1,7 @@
 """What a request's metrics cost beside its line, its decision and Powertools' own way of writing them."""
 
 import io
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -75,6 +76,7 @@ def _logger(nowhere: io.TextIOBase) -> Callable[[], object]:
     from aws_lambda_powertools import Logger
 
     logger = Logger(service="peer", stream=nowhere, use_rfc3339=True)
+    logging.getLogger("peer").propagate = False  # pytest's own handlers would be measured, too
     members = _line().fields()
     return lambda: logger.info("request", extra=members)
 
