@@ -14,6 +14,7 @@ from tidegate_local.errors import LocalCloudError
 from tidegate_local.state import LocalState
 
 _POLL_S = 0.5
+_GROUPS = ("LogGroupName", "WorkerLogGroupName")
 # Lambda's own lines around every invocation.
 _PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ")
 
@@ -26,11 +27,12 @@ def read(state: LocalState, *, since_s: float, follow: bool, platform: bool) -> 
     Raises:
         LocalCloudError: the engine doesn't answer.
     """
-    group = state.outputs.get("LogGroupName") or f"/aws/lambda/{state.outputs['FunctionName']}"
+    groups = [state.outputs[output] for output in _GROUPS if output in state.outputs]
     start, seen = int((time.time() - since_s) * 1000), set[tuple[Any, ...]]()
     with closing(cloud.client("logs", state.endpoint_url)) as logs:
         while True:
-            events = _events(logs, group, start)
+            events = [event for group in groups for event in _events(logs, group, start)]
+            events.sort(key=lambda event: event["timestamp"])
             for key, event in _keyed(events):
                 if key not in seen and (platform or not event["message"].startswith(_PLATFORM)):
                     yield _readable(event["message"].rstrip("\n"))
@@ -45,7 +47,7 @@ def read(state: LocalState, *, since_s: float, follow: bool, platform: bool) -> 
 def _events(logs: cloud.Client, group: str, start: int) -> list[dict[str, Any]]:
     try:
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=start)
-        return [event for page in pages for event in page["events"]]
+        return [{**event, "group": group} for page in pages for event in page["events"]]
     except logs.exceptions.ResourceNotFoundException:
         return []  # the group comes with the first invocation
     except (BotoCoreError, ClientError) as error:
@@ -70,6 +72,6 @@ def _keyed(events: list[dict[str, Any]]) -> Iterator[tuple[tuple[Any, ...], dict
     """Name each event. MiniStack gives no eventId, but every invocation has a stream of its own there."""
     repeats: Counter[tuple[Any, ...]] = Counter()
     for event in events:
-        line = (event.get("eventId"), event["logStreamName"], event["timestamp"], event["message"])
+        line = (event.get("eventId"), event["group"], event["logStreamName"], event["timestamp"], event["message"])
         repeats[line] += 1
         yield (*line, repeats[line]), event

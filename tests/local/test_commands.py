@@ -43,7 +43,12 @@ def state(folder, running_engine, redis_url) -> LocalState:
         engine="ministack",
         api_keys={"free": "f", "pro": "p", "internal": "i"},
         pids={},
-        outputs={"FunctionName": FUNCTION, "AliasName": "live", "LogGroupName": "logs"},
+        outputs={
+            "FunctionName": FUNCTION,
+            "AliasName": "live",
+            "LogGroupName": "logs",
+            "WorkerLogGroupName": "worker-logs",
+        },
         started_at="",
         deployed="",
         stack_version="",
@@ -153,17 +158,19 @@ def test_dev_without_a_deploy_says_what_to_do(state, running_engine):
 def log(running_engine, state):
     """`log(line, ...)` writes lines of one invocation, as the engine does: in a stream of their own."""
     with contextlib.closing(cloud.client("logs", running_engine.url)) as client:
-        client.create_log_group(logGroupName="logs")
+        for group in ("logs", "worker-logs"):
+            client.create_log_group(logGroupName=group)
         serial = itertools.count()
 
-        def write(*lines: str) -> None:
+        def write(*lines: str, group: str = "logs") -> None:
             stream, now = f"stream-{next(serial)}", int(time.time() * 1000)
-            client.create_log_stream(logGroupName="logs", logStreamName=stream)
+            client.create_log_stream(logGroupName=group, logStreamName=stream)
             events = [{"timestamp": now, "message": line} for line in lines]
-            client.put_log_events(logGroupName="logs", logStreamName=stream, logEvents=events)
+            client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
         yield write
-        client.delete_log_group(logGroupName="logs")
+        for group in ("logs", "worker-logs"):
+            client.delete_log_group(logGroupName=group)
 
 
 def test_logs_are_the_functions_own_lines(log, state, tidegate):
@@ -194,6 +201,12 @@ def test_followed_logs_come_once_each_even_if_they_are_equal(log, state, monkeyp
     log("three")
     assert next(following) == "three"
     following.close()
+
+
+def test_the_worker_s_lines_are_among_them(log, state, tidegate):
+    log("asked")
+    log("ran", group="worker-logs")
+    assert sorted(tidegate("logs", "--no-follow").stdout.splitlines()) == ["asked", "ran"]
 
 
 def test_logs_before_the_first_invocation_are_none(state):
