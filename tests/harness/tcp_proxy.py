@@ -59,7 +59,7 @@ class TcpProxy:
 
     def refuse(self, *, drop: bool = True) -> None:
         """The port isn't listening; with `drop` live connections are reset, too."""
-        self._on_loop(self._unlisten)
+        self._unlisten()
         if drop:
             self._on_loop(self._reset_all)
 
@@ -113,7 +113,7 @@ class TcpProxy:
         """Ends the listener, every connection and the thread."""
         if self._loop.is_closed():
             return
-        self._on_loop(self._unlisten)
+        self._unlisten()
         for _ in range(3):  # who was being accepted at that moment is connected only a turn later
             self._on_loop(self._reset_all)
             self._on_loop(self._abort_all)
@@ -139,9 +139,21 @@ class TcpProxy:
         return ProxyConnection(self._control, self._target, self._connections)
 
     def _unlisten(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        asyncio.run_coroutine_threadsafe(self._stop_listening(), self._loop).result(timeout=10)
+
+    async def _stop_listening(self) -> None:
+        """Accept nothing more, give what was accepted its connection, then close.
+
+        A server that is closed between the two leaves an accepted socket to nobody (`Server._attach` asserts that it
+        is open), and Python finds it unclosed in whatever test is running then.
+        """
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            for listening in listener.sockets:
+                self._loop.remove_reader(listening.fileno())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            listener.close()
 
     def _reset_all(self) -> None:
         for connection in list(self._connections):

@@ -20,6 +20,7 @@ class SlowResolver:
     def getaddrinfo(self, host, port, *, type, flags=0):  # noqa: A002  the system's own name for it
         if flags:
             raise socket.gaierror(socket.EAI_NONAME, "no number")
+        host = host.decode()
         self.asked.append(host)
         self.goes_on.wait(60)
         if host == "nowhere":
