@@ -1,4 +1,4 @@
-"""What a client asked, read from its bytes as they pass: Redis commands, or DynamoDB operations over HTTP."""
+"""What a client asked, read from its bytes as they pass: Redis commands, or DynamoDB's and SQS' operations over HTTP."""
 
 import re
 from typing import Protocol
@@ -52,7 +52,7 @@ class RespCommands:
 class DynamoOperations:
     """Operations in the X-Amz-Target header of HTTP requests; botocore sends the headers in one write."""
 
-    _TARGET = re.compile(rb"x-amz-target: *DynamoDB_\d+\.(\w+)", re.IGNORECASE)
+    _TARGET = re.compile(rb"x-amz-target: *(?:DynamoDB_\d+|AmazonSQS)\.(\w+)", re.IGNORECASE)
 
     def feed(self, data: bytes) -> list[str]:
         return [name.decode("ascii") for name in self._TARGET.findall(data)]

@@ -203,6 +203,18 @@ def test_a_retry_that_the_limit_admits_runs_at_once_and_the_queue_gives_its_answ
     assert read(api, queued).content == answer.content
 
 
+def test_to_accept_is_three_calls_more_and_to_read_two(api, stores):
+    export(api, 1)
+    stores.to_redis.reset_counts()
+    stores.to_dynamo.reset_counts()
+    accepted = export(api, 2)
+    assert stores.to_redis.round_trips == 1
+    assert stores.to_dynamo.commands == ["UpdateItem", "PutItem", "SendMessage"]
+    stores.to_dynamo.reset_counts()
+    read(api, accepted)
+    assert stores.to_dynamo.commands == ["GetItem", "GetItem"]
+
+
 def test_only_its_owner_finds_it(api):
     accepted = export(api, 1)
     for answer in (read(api, accepted, "bob"), api.request("DELETE", accepted.headers["location"], key="bob")):
