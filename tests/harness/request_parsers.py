@@ -1,4 +1,4 @@
-"""What a client asked, read from its bytes as they pass: Redis commands, or DynamoDB's and SQS' operations over HTTP."""
+"""What a client asked, read from its bytes as they pass: Redis commands, DynamoDB's and SQS' operations over HTTP."""
 
 import re
 from typing import Protocol
