@@ -1,5 +1,6 @@
 """ElastiCache's IAM authentication: a presigned request to connect, made without any call."""
 
+import gc
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -25,6 +26,13 @@ def token(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def test_the_token_asks_for_a_connection_of_the_user_to_the_cache(token):
     assert (token["host"], token["path"]) == ("my-cache", "/")
     assert (token["Action"], token["User"], token["ResourceType"]) == ("connect", "app-user", "ServerlessCache")
+
+
+def test_later_connections_have_tokens_whatever_was_collected_meanwhile():
+    credentials = IamCredentials("app-user", "My-Cache")
+    credentials.get_credentials()
+    gc.collect()
+    assert credentials.get_credentials()[0] == "app-user"
 
 
 def test_the_token_is_signed_for_a_quarter_of_an_hour_with_the_roles_credentials(token):

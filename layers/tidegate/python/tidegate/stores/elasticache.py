@@ -47,7 +47,8 @@ class IamCredentials:
             from botocore.session import Session  # noqa: PLC0415
             from botocore.signers import RequestSigner  # noqa: PLC0415
 
-            session = self._session or Session()
+            # The signer refers to the session's emitter weakly, and signs for every later connection, too.
+            session = self._session = self._session or Session()
             credentials: Any = session.get_credentials()
             self._signer = RequestSigner(
                 ServiceId("elasticache"),
