@@ -91,3 +91,17 @@ def test_what_dynamodb_is_used_for_is_not_composed_before_it_is_needed():
     assert environment.table() is environment.table.made
     assert environment.stores.states[1] == environment.table.made.rung.state
     environment.stores.close()
+
+
+def test_closing_ends_what_is_got_ready_in_the_background_and_the_next_request_begins_it_anew(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    lifecycle = Lifecycle(lambda: Settings(**TABLE))
+    before = set(threading.enumerate())
+    _ = lifecycle.environment
+    for _ in range(2):
+        lifecycle.after_request()
+        lifecycle.after_request()
+        assert [each.name for each in threading.enumerate()].count("tidegate-warm") == 1
+        lifecycle.close()
+        left = {each.name.partition("_")[0] for each in set(threading.enumerate()) - before}
+        assert not left & {"tidegate-warm", "tidegate-overrides", "tidegate-background"}
