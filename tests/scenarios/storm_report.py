@@ -170,11 +170,16 @@ def _row(storm: Storm, half: Half) -> tuple[str, ...]:
         "up" if half.redis else "killed",
         f"{_goodput(storm, half):.0%}",
         *(f"{half.success(each):.1%}" for each in MIX),
-        f"{percentile_s(half.served, 0.5):.2f} s",
-        f"{percentile_s(half.served, 0.99):.2f} s",
-        f"{_slower(storm, half):.2f}",
+        *_times(storm, half),
         ", ".join(f"{outcome} {count}" for outcome, count in sorted(lost.items())),
     )
+
+
+def _times(storm: Storm, half: Half) -> tuple[str, ...]:
+    if not half.served:
+        return ("–", "–", "–")  # noqa: RUF001  a dash, which stands for nothing
+    p50, p99 = (percentile_s(half.served, share) for share in (0.5, 0.99))
+    return (f"{p50:.2f} s", f"{p99:.2f} s", f"{_slower(storm, half):.2f}")
 
 
 def _goodput(storm: Storm, half: Half) -> float:

@@ -48,11 +48,20 @@ class Demand(NamedTuple):
             work: seconds of work that arrived; negative takes back what turned out to be none.
         """
         fade = math.exp(-max(0.0, elapsed_s) / window_s)
-        return Demand(*(max(0.0, was * fade + came / window_s) for was, came in zip(self, work, strict=True)))
+        return Demand(
+            max(0.0, self.critical * fade + work.critical / window_s),
+            max(0.0, self.normal * fade + work.normal / window_s),
+            max(0.0, self.sheddable * fade + work.sheddable / window_s),
+        )
 
     def plus(self, criticality: Criticality, seconds: float) -> Demand:
         """Add work to one criticality."""
-        return self._replace(**{criticality: getattr(self, criticality) + seconds})
+        critical, normal, sheddable = self
+        if criticality == "critical":
+            return Demand(critical + seconds, normal, sheddable)
+        if criticality == "normal":
+            return Demand(critical, normal + seconds, sheddable)
+        return Demand(critical, normal, sheddable + seconds)
 
     def times(self, environments: float) -> Demand:
         """Return it for so many environments that are all like this one."""

@@ -19,6 +19,7 @@ REPORT_EVERY_S = 0.1
 # After that, what was heard of the fleet says less than what this environment sees.
 BELIEVED_S = 2.0
 _RUN_WEIGHT = 0.05
+_NOTHING = Demand()
 
 
 class Report(NamedTuple):
@@ -54,7 +55,7 @@ class DemandView:
 
     def came(self, criticality: Criticality, seconds: float) -> None:
         """Note work that arrived, done or not; negative takes back what turned out to be none."""
-        now, work = self._clock.monotonic(), Demand().plus(criticality, seconds)
+        now, work = self._clock.monotonic(), _NOTHING.plus(criticality, seconds)
         with self._lock:
             self._own = self._own.after(now - self._own_at, self._window_s, work)
             self._own_at = now
@@ -77,7 +78,7 @@ class DemandView:
         with self._lock:
             if self._heard is not None and now - self._heard[0] < BELIEVED_S:
                 return self._heard[1]
-            own = self._own.after(now - self._own_at, self._window_s, Demand())
+            own = self._own.after(now - self._own_at, self._window_s, _NOTHING)
         return own.times(self._environments())
 
     def due(self) -> Report | None:
