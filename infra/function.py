@@ -1,6 +1,7 @@
 """A function that is released by version: callers name the alias `live`, never the function itself."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -49,8 +50,6 @@ class LiveFunction(Construct):
         function_name = f"{Stack.of(self).stack_name}-{name}"
         self.log_group = _log_group(self, stage)
         self.role = _role(self, self.log_group)
-        if network:
-            _allow_interfaces(self.role, function_name)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -66,9 +65,7 @@ class LiveFunction(Construct):
             environment={**environment, **_fleet(stage)},
             role=self.role,
             log_group=self.log_group,
-            vpc=network.vpc if network else None,
-            vpc_subnets=network.subnets if network else None,
-            security_groups=[network.functions] if network else None,
+            **attach(network, self.role, function_name),
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
         self.alias = lambda_.Alias(self, "Live", alias_name=ALIAS, version=self.function.current_version)
@@ -76,6 +73,14 @@ class LiveFunction(Construct):
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Let the function call these actions on these resources (ARNs)."""
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def attach(network: Network | None, role: iam.Role, function_name: str) -> Any:
+    """Return a function's properties that put it into a network, and let Lambda do that with its role."""
+    if network is None:
+        return {}
+    _allow_interfaces(role, function_name)
+    return {"vpc": network.vpc, "vpc_subnets": network.subnets, "security_groups": [network.functions]}
 
 
 def _fleet(stage: Stage) -> Mapping[str, str]:

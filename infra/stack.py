@@ -15,6 +15,7 @@ from infra.measures import Backlog
 from infra.network import Network
 from infra.observability import Observability
 from infra.overflow import Overflow
+from infra.release import Release
 from infra.stages import Stage
 from infra.tables import ORDERS_BY_OWNER, Tables
 
@@ -71,9 +72,23 @@ class TidegateStack(Stack):
             self._grant(function)
         self.overflow.accept_from(self.api)
         self.overflow.feed(self.worker)
+        self.release = self._release(workspace, layers)
         self.gateway = Gateway(self, "Gateway", stage=stage, target=self.api.alias)
         self.observability = self._observability()
         self._outputs()
+
+    def _release(self, workspace: Workspace, layers: Layers) -> Release:
+        release = Release(
+            self,
+            "Release",
+            stage=self._stage,
+            code=function_code(workspace, "rollout", self._stage.target),
+            layers=layers,
+            environment=self._environment("rollout"),
+            network=self.network,
+        )
+        release.govern({"http": self.api, "queue": self.worker}, self.tables.tidegate.table_arn, None)
+        return release
 
     def _cache(self) -> Cache | None:
         if self.network is None or self._stage.cache_limits is None:
@@ -138,6 +153,7 @@ class TidegateStack(Stack):
             "QueueUrl": self.overflow.queue.queue_url,
             "DeadLetterUrl": self.overflow.dead_letters.queue_url,
             "LogGroupName": self.api.log_group.log_group_name,
+            "ReleaseMachine": self.release.machine.attr_arn,
             "TidegateTable": self.tables.tidegate.table_name,
             "ProductsTable": self.tables.products.table_name,
             "OrdersTable": self.tables.orders.table_name,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from infra.strategy import STRATEGIES, StrategyError, weights
 from infra.targets import HOST, LAMBDA_ARM64, Target
 
 
@@ -58,6 +59,28 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """How a release goes: `weights` in percent up to and without 100, and the time of each step in seconds.
+
+    A step lasts `least_s` at least; at `most_s` without proof either way it does what `unproven` says: advance, top_up
+    (send requests), wait, or hold for a person (for `hold_s` at most). The last step has limits of its own. The judge
+    looks every `look_s`; `warm` environments are started before any weight; `keep` versions stay.
+    CloudFormation waits for an hour, so that all steps together must take less.
+    """
+
+    weights: tuple[float, ...] = STRATEGIES["canary"]
+    look_s: int = 10
+    least_s: int = 60
+    most_s: int = 300
+    unproven: Literal["advance", "top_up", "wait", "hold"] = "advance"
+    last_most_s: int = 1500
+    last_unproven: Literal["advance", "top_up", "wait", "hold"] = "hold"
+    hold_s: int = 1200
+    warm: int = 5
+    keep: int = 5
+
+
+@dataclass(frozen=True)
 class Stage:
     """The settings of one stage.
 
@@ -92,6 +115,7 @@ class Stage:
     shed_wait_ms: str | None
     shed_database_ms: str | None
     alarms: Thresholds | None = None
+    release: Rollout = Rollout()
     worker_timeout_s: int = 60
     worker_concurrency: int = 10
     throttle: Throttle = Throttle(rate_per_s=2000, burst=4000)
@@ -131,6 +155,18 @@ LOCAL = Stage(
     decision_budget_ms=1000,
     shed_wait_ms="5000-25000",
     shed_database_ms="2000-10000",
+    # A laptop's traffic proves little, and whoever edits the code doesn't want to wait.
+    release=Rollout(
+        weights=(10, 50),
+        look_s=1,
+        least_s=2,
+        most_s=4,
+        last_most_s=4,
+        last_unproven="advance",
+        hold_s=60,
+        warm=2,
+        keep=5,
+    ),
 )
 AWS = Stage(
     name="aws",
@@ -153,11 +189,13 @@ AWS = Stage(
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 
 
-def select(name: object, redis_url: object = None) -> Stage:
+def select(name: object, redis_url: object = None, strategy: object = None) -> Stage:
     """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead."""
     stage = STAGES.get(str(name))
     if stage is None:
         raise StageError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
+    if strategy:
+        stage = _released_by(stage, str(strategy))
     if not redis_url:
         return stage
     if stage.redis_url is None:
@@ -165,3 +203,11 @@ def select(name: object, redis_url: object = None) -> Stage:
     if not str(redis_url).startswith(("redis://", "rediss://")):
         raise StageError(f"redis_url is {redis_url!r}: it must start with redis:// or rediss://")
     return replace(stage, redis_url=str(redis_url))
+
+
+def _released_by(stage: Stage, strategy: str) -> Stage:
+    try:
+        chosen = weights(strategy)
+    except StrategyError as error:
+        raise StageError(str(error)) from error
+    return replace(stage, release=replace(stage.release, weights=chosen))

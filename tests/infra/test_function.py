@@ -3,7 +3,8 @@ from aws_cdk.assertions import Match
 
 def test_the_function_is_this(synthesized):
     stage = synthesized.stage
-    synthesized.template.resource_count_is("AWS::Lambda::Function", 2)
+    names = {function["FunctionName"] for function in synthesized.properties("AWS::Lambda::Function")}
+    assert {f"Tidegate-{stage.name}-{name}" for name in ("api", "worker", "rollout")} <= names
     synthesized.template.has_resource_properties(
         "AWS::Lambda::Function",
         {

@@ -116,6 +116,7 @@ def test_outputs_say_where_things_are(synthesized):
         "ProKeyId",
         "ProductsTable",
         "QueueUrl",
+        "ReleaseMachine",
         "StageName",
         "TidegateTable",
         "WorkerLogGroupName",

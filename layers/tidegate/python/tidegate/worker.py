@@ -74,6 +74,8 @@ class Worker:
         queue = self._environment().queue()
         if queue is None:
             raise ConfigurationError("TIDEGATE_QUEUE_URL", "a worker needs the queue that it works for; set it")
+        if not event["Records"]:  # how a release asks whether a version starts at all
+            return {"batchItemFailures": []}
         batch = _Batch(Runner(self._app, queue, context), self._loop)
         processor = SqsFifoPartialProcessor(skip_group_on_error=True)
         processor.raise_on_entire_batch_failure = False  # to have to wait is no failure of the function

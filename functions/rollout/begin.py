@@ -1,0 +1,62 @@
+"""The beginning: CloudFormation's request, answered at once where nothing is to be released, else a machine started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from functions.rollout import cloudformation
+from functions.rollout.order import Order
+from functions.rollout.parts import Parts, client, parts
+
+
+def begin(event: Mapping[str, Any]) -> None:
+    """Take a request; whatever goes wrong here, CloudFormation hears of it."""
+    to = cloudformation.address(event)
+    try:
+        said = _taken(event, to)
+    except Exception as error:  # noqa: BLE001  # without an answer the stack would wait for an hour
+        cloudformation.answer(to, "FAILED", f"The release didn't begin: {type(error).__name__}: {error}")
+        return
+    if said:
+        cloudformation.answer(to, "SUCCESS", said)
+
+
+def _taken(event: Mapping[str, Any], to: Mapping[str, str]) -> str | None:
+    """Do what is to be done at once and say so; None: a machine goes on with it."""
+    if event["RequestType"] == "Delete":
+        return "The aliases go with the stack."
+    properties = event["ResourceProperties"]
+    order = Order.of(properties)
+    using = parts(order)
+    in_force = using.aliases.in_force(order.targets)
+    if in_force and goes_back(order, in_force):
+        return _go_back(order, using, in_force)
+    client("stepfunctions").start_execution(
+        stateMachineArn=properties["Machine"],
+        name=event["RequestId"],
+        input=json.dumps({"answer": to, "order": dict(properties), "id": event["RequestId"]}),
+    )
+    return None
+
+
+def goes_back(order: Order, in_force: Mapping[str, str]) -> bool:
+    """Whether no version is newer than that in force.
+
+    CloudFormation rolls back by the same request with the former properties, without saying that it does. Versions
+    only grow, so that whoever asks for older ones goes back to what has served before.
+    """
+    return all(int(target.version) <= int(in_force.get(target.name, "0")) for target in order.targets)
+
+
+def _go_back(order: Order, using: Parts, in_force: Mapping[str, str]) -> str:
+    using.ledger.demand("abort")  # CloudFormation gave a release up that still runs
+    for target in order.targets:
+        using.aliases.settle(target.name, target.version)
+    moved = order.moving(in_force)
+    return f"Back to {_names(moved)}, at once." if moved else "Nothing to release."
+
+
+def _names(targets: tuple[Any, ...]) -> str:
+    return ", ".join(f"{target.name} version {target.version}" for target in targets)

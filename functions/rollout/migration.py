@@ -1,0 +1,47 @@
+"""The function that migrates, called from the controller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Action = Literal["expand", "contract", "down", "status"]
+
+
+class MigrationError(Exception):
+    """A migration failed; the message is the runner's."""
+
+
+class Told(NamedTuple):
+    """What the runner says: whether it is `done`, the schema in force, the one before, and its progress."""
+
+    status: Literal["done", "more"]
+    schema: int
+    schema_before: int
+    progress: Mapping[str, Any]
+
+
+class Migration:
+    """Invokes the function by Lambda's API; one call does as much as fits into the function's time."""
+
+    def __init__(self, invoke: Any, function: str) -> None:
+        self._invoke = invoke
+        self._function = function
+
+    def run(self, action: Action, **options: Any) -> Told:
+        """Do a part of the work.
+
+        Raises:
+            MigrationError: a migration failed.
+        """
+        event = {"action": action, "dry_run": False, **options}
+        told = self._invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+        document = json.loads(told["Payload"].read() or b"null")
+        if "FunctionError" in told:
+            about = document if isinstance(document, dict) else {}
+            raise MigrationError(f"{about.get('errorType', 'Error')}: {about.get('errorMessage', document)}")
+        if document.get("status") not in {"done", "more"}:
+            raise MigrationError(str(document))
+        schema = int(document["schema"])
+        return Told(document["status"], schema, int(document.get("before", schema)), document.get("progress", {}))

@@ -1,0 +1,187 @@
+"""What the machine's states do: each takes the execution's document and returns it with what it found out.
+
+The document: `answer` (where CloudFormation waits), `order`, `id`; then `token`, `stable` (versions in force by
+function), `step`, `percent`, `step_began`, and `outcome`, which the machine chooses its next state by.
+Every state may be repeated: a machine whose call was lost calls again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from functions.rollout import cloudformation, looks
+from functions.rollout.clock import now_s
+from functions.rollout.ledger import SupersededError
+from functions.rollout.migration import Migration
+from functions.rollout.order import Order
+from functions.rollout.parts import Parts, parts
+from functions.rollout.reporting import file_report
+from functions.rollout.watching import judge, top_up
+
+Document = dict[str, Any]
+State = Callable[[Document, Order, Parts], Document]
+
+
+def run(action: str, document: Document) -> Document:
+    """Do one state's work and return the document as it goes on."""
+    order = Order.of(document["order"])
+    return {**document, **STATES[action](document, order, parts(order))}
+
+
+def lock(document: Document, order: Order, using: Parts) -> Document:
+    """Take the lock, or refuse; settle what a dead machine may have left half-way."""
+    stable = using.aliases.in_force(order.targets)
+    about = {
+        "targets": [target._asdict() for target in order.targets],
+        "stable": stable,
+        "steps": [step.percent for step in order.plan.steps],
+        "phase": "locked",
+        "go_on": False,
+    }
+    token = using.ledger.lock(document["id"], about)
+    if token is None:
+        return {"outcome": "refused", "reason": "Another release is under way: wait for its end, or abort it."}
+    for name, version in stable.items():
+        using.aliases.settle(name, version)
+    return {"token": token, "stable": stable, "step": 0, "percent": 0, "outcome": "locked", "look_s": order.look_s}
+
+
+def expand(document: Document, order: Order, using: Parts) -> Document:
+    """Run the expand migrations that are due, as far as one call gets."""
+    if order.migrate is None:
+        return {"outcome": "done"}
+    using.ledger.write(document["token"], phase="migrating")
+    told = Migration(using.invoke, order.migrate).run("expand")
+    using.ledger.write(document["token"], migration=json.dumps(told.progress))
+    return {
+        "outcome": told.status,
+        "schema": told.schema,
+        "schema_before": document.get("schema_before", told.schema_before),
+    }
+
+
+def ready(document: Document, order: Order, using: Parts) -> Document:
+    """Ask the new versions, by their numbers, and the old ones on the expanded schema."""
+    using.ledger.write(document["token"], phase="asking the new version")
+    moving = order.moving(document["stable"])
+    faults = [fault for target in moving for fault in using.smoke.faults(target)]
+    faults += _schema_faults(document, order, using)
+    if not faults:
+        old = [target._replace(version=document["stable"][target.name]) for target in moving if document["stable"]]
+        faults = [f"The version in force isn't well: {fault}" for target in old for fault in using.smoke.faults(target)]
+    if faults:
+        return {"outcome": "roll_back", "reason": "Not ready. " + " ".join(faults)}
+    return {"outcome": "ready"}
+
+
+def _schema_faults(document: Document, order: Order, using: Parts) -> list[str]:
+    """Compare the schema that the new API was written for with the one in force."""
+    in_force = document.get("schema")
+    if in_force is None:
+        return []
+    asked = [(target, using.smoke.schema_needed(target)) for target in order.targets if target.serves == "http"]
+    return [
+        f"{target.name} version {target.version} needs schema {needed}, and {in_force} is in force."
+        for target, needed in asked
+        if needed is not None and needed > in_force
+    ]
+
+
+def warm(document: Document, order: Order, using: Parts) -> Document:
+    """Start environments of the new versions, and look at what the old ones did so far."""
+    moving = order.moving(document["stable"])
+    if not document["stable"] or not order.plan.steps:
+        return {"outcome": "promote"}
+    using.ledger.write(document["token"], phase="warming")
+    for target in moving:
+        using.smoke.warm(target, order.warm)
+    began = looks.first(using.counting, moving, document["stable"], now_s())
+    using.ledger.write(document["token"], looks=began)
+    return {"outcome": "shift"}
+
+
+def shift(document: Document, order: Order, using: Parts) -> Document:
+    """Give the new versions the step's weight."""
+    step = document["step"]
+    percent, now = order.plan.steps[step].percent, now_s()
+    using.ledger.write(document["token"], phase="shifting", step=step, percent=str(percent), step_began=now)
+    for target in order.moving(document["stable"]):
+        using.aliases.shift(target.name, document["stable"][target.name], target.version, percent)
+    return {"percent": percent, "step_began": now, "looked": now, "topped_up": 0, "outcome": "watch"}
+
+
+def promote(document: Document, order: Order, using: Parts) -> Document:
+    """Give the new versions all of the traffic; ask them once more; delete versions that nobody needs."""
+    versions = {target.name: target.version for target in order.targets}
+    using.ledger.write(document["token"], phase="promoting", percent="100")
+    if document["stable"]:  # else CloudFormation is going to make the aliases
+        for target in order.moving(document["stable"]):
+            using.aliases.settle(target.name, target.version)
+    faults = [fault for target in order.targets for fault in using.smoke.faults(target)]
+    if faults:
+        return {"outcome": "roll_back", "reason": "Not well after the promotion. " + " ".join(faults)}
+    for target in order.targets:
+        using.aliases.prune(target.name, order.keep)
+    file_report(using.ledger, document, order)
+    said = "Promoted: " + ", ".join(f"{name} version {version}" for name, version in versions.items()) + "."
+    ended = {"doing": "promoted", "phase": "promoted", "ended": now_s(), "reason": said}
+    using.ledger.write(document["token"], **ended, promotions=using.ledger.promoted(versions))
+    return {"outcome": "SUCCESS", "reason": said}
+
+
+def roll_back(document: Document, order: Order, using: Parts) -> Document:
+    """Take all weight from the new versions, at once; then what may take its time."""
+    reason = document.get("reason") or _error(document)
+    if "token" not in document:
+        return {"outcome": "FAILED", "reason": reason}
+    try:
+        using.ledger.write(document["token"], phase="rolling back", percent="0")
+    except SupersededError as error:
+        return {"outcome": "FAILED", "reason": f"{reason} ({error})"}
+    for name, version in document["stable"].items():
+        using.aliases.settle(name, version)
+    reason += _undo(document, order, using)
+    file_report(using.ledger, document, order)
+    using.ledger.write(document["token"], doing="rolled-back", phase="rolled back", ended=now_s(), reason=reason)
+    return {"outcome": "FAILED", "reason": reason}
+
+
+def _undo(document: Document, order: Order, using: Parts) -> str:
+    """Take back what this release expanded, if that is safe; the old versions run on the expanded schema, too."""
+    before, now = document.get("schema_before"), document.get("schema")
+    if order.migrate is None or before is None or before == now:
+        return ""
+    try:
+        told = Migration(using.invoke, order.migrate).run("down", to=before)
+    except Exception as error:  # noqa: BLE001  # a schema that stays expanded harms nobody; a hung stack would
+        return f" The schema stays at {now} ({type(error).__name__}: {error})."
+    return f" The schema is {told.schema} again." if told.schema == before else f" The schema stays at {told.schema}."
+
+
+def _error(document: Mapping[str, Any]) -> str:
+    error = document.get("error") or {}
+    return f"The controller failed: {error.get('Error', 'unknown')}: {str(error.get('Cause', ''))[:800]}"
+
+
+def answer(document: Document, order: Order, using: Parts) -> Document:  # noqa: ARG001  # a state's signature
+    """Tell CloudFormation how it ended."""
+    failed = document.get("outcome") != "SUCCESS"
+    reason = document.get("reason") or _error(document)
+    cloudformation.answer(document["answer"], "FAILED" if failed else "SUCCESS", reason)
+    return {}
+
+
+STATES: Mapping[str, State] = {
+    "lock": lock,
+    "expand": expand,
+    "ready": ready,
+    "warm": warm,
+    "shift": shift,
+    "judge": judge,
+    "top_up": top_up,
+    "promote": promote,
+    "roll_back": roll_back,
+    "answer": answer,
+}

@@ -1,0 +1,63 @@
+"""The state machine of a release, in the Amazon States Language; functions/rollout/states.py does the work.
+
+Lock - Expand (again, until it is done) - Ready - Warm - { Shift - { Watch - Judge } } - Promote | RollBack - Answer
+"""
+
+from typing import Any
+
+States = dict[str, dict[str, Any]]
+
+_RETRIES = [
+    # A call that was lost: an environment that died, a throttle, a network that hiccups. Every state may be repeated.
+    {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "BackoffRate": 2, "MaxAttempts": 3}
+]
+
+
+def definition(rollout: str, judge: str) -> dict[str, Any]:
+    """Return the machine; `rollout` and `judge` are the functions' ARNs (the judge sits where the counts are)."""
+    return {
+        "Comment": "One release: from the lock to the answer that CloudFormation waits for",
+        "StartAt": "Lock",
+        "TimeoutSeconds": 3540,
+        "States": {
+            "Lock": _task(rollout, "lock", "Locked", catch="Answer"),
+            "Locked": _choice({"refused": "Answer"}, "Expand"),
+            "Expand": _task(rollout, "expand", "Expanded"),
+            "Expanded": _choice({"more": "Expand"}, "Ready"),
+            "Ready": _task(rollout, "ready", "IsReady"),
+            "IsReady": _choice({"roll_back": "RollBack"}, "Warm"),
+            "Warm": _task(rollout, "warm", "IsWarm"),
+            "IsWarm": _choice({"promote": "Promote"}, "Shift"),
+            "Shift": _task(rollout, "shift", "Watch"),
+            "Watch": {"Type": "Wait", "SecondsPath": "$.look_s", "Next": "Judge"},
+            "Judge": _task(judge, "judge", "Judged"),
+            "Judged": _choice(
+                {"roll_back": "RollBack", "shift": "Shift", "promote": "Promote", "top_up": "TopUp"}, "Watch"
+            ),
+            "TopUp": _task(rollout, "top_up", "Watch"),
+            "Promote": _task(rollout, "promote", "Promoted"),
+            "Promoted": _choice({"roll_back": "RollBack"}, "Answer"),
+            "RollBack": _task(rollout, "roll_back", "Answer", catch="Answer"),
+            "Answer": {**_call(rollout, "answer"), "End": True},
+        },
+    }
+
+
+def _task(function: str, action: str, following: str, catch: str = "RollBack") -> dict[str, Any]:
+    caught = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": catch}
+    return {**_call(function, action), "Catch": [caught], "Next": following}
+
+
+def _call(function: str, action: str) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": function,
+        "Parameters": {"action": action, "document.$": "$"},
+        "TimeoutSeconds": 130,
+        "Retry": _RETRIES,
+    }
+
+
+def _choice(outcomes: dict[str, str], otherwise: str) -> dict[str, Any]:
+    choices = [{"Variable": "$.outcome", "StringEquals": said, "Next": goes} for said, goes in outcomes.items()]
+    return {"Type": "Choice", "Choices": choices, "Default": otherwise}
