@@ -5,13 +5,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio.to_thread
 
 from functions.api.data.errors import DataUnavailableError
+from functions.api.schema import SCHEMA_VERSION
 from functions.api.shop import Shop, shop
 from tidegate import ConfigurationError, Gate
+
+if TYPE_CHECKING:
+    from functions.api.data.schema import SchemaInForce
 
 TABLE_TIMEOUT_S = 2.0
 NOBODY = "health"  # an id that no item has: the cheapest read that proves a table can be read
@@ -48,18 +52,31 @@ class ReadinessCheck:
 
     async def ask(self, gate: Gate) -> Readiness:
         """Ask the stores and the tables; never raises for what they do."""
-        health, *tables = await asyncio.gather(
+        health, schema, *tables = await asyncio.gather(
             gate.health(),
+            self._schema(),
             self._table("products-table", lambda open_shop: open_shop.products.get(NOBODY)),
             self._table("orders-table", lambda open_shop: open_shop.orders.get(NOBODY)),
         )
         stores = tuple(Dependency(s.name, s.state, s.since, s.latency_ms, s.error, s.breaker) for s in health.stores)
-        lost = any(table.state == "failing" for table in tables)
-        return Readiness("down" if lost else health.status, health.deciding, (*stores, *tables))
+        needed = (*tables, *schema)
+        lost = any(dependency.state == "failing" for dependency in needed)
+        return Readiness("down" if lost else health.status, health.deciding, (*stores, *needed))
+
+    async def _schema(self) -> tuple[Dependency, ...]:
+        """Compare this code with the migrations; nothing to say where nobody migrates, or while that can't be read."""
+        begun = time.perf_counter()
+        found: list[SchemaInForce | None] = []
+        await _error_of(lambda open_shop: found.append(open_shop.schema.in_force()))
+        if not found or found[0] is None:
+            return ()
+        return (self._seen("schema", found[0].fault(SCHEMA_VERSION), begun),)
 
     async def _table(self, name: str, read: Callable[[Shop], object]) -> Dependency:
         begun = time.perf_counter()
-        error = await _error_of(read)
+        return self._seen(name, await _error_of(read), begun)
+
+    def _seen(self, name: str, error: str | None, begun: float) -> Dependency:
         latency_ms = None if error else round((time.perf_counter() - begun) * 1000, 1)
         before, state = self._tables.get(name), "failing" if error else "ready"
         since = before.since if before and before.state == state else _now()

@@ -17,6 +17,7 @@ from functions.api.data.settings import ShopSettings
 if TYPE_CHECKING:
     from functions.api.data.orders import OrderTable
     from functions.api.data.products import ProductTable
+    from functions.api.data.schema import SchemaTable
 
 Observe = Callable[[str, float], None]
 
@@ -30,6 +31,7 @@ class Shop:
 
     products: "ProductTable"
     orders: "OrderTable"
+    schema: "SchemaTable"
 
 
 def shop() -> Shop:
@@ -58,9 +60,11 @@ def _open(settings: ShopSettings) -> Shop:
     from functions.api.data.driver import Driver  # noqa: PLC0415  # heavy, see above
     from functions.api.data.orders import OrderTable  # noqa: PLC0415  # heavy, see above
     from functions.api.data.products import ProductTable  # noqa: PLC0415  # heavy, see above
+    from functions.api.data.schema import SchemaTable  # noqa: PLC0415  # heavy, see above
 
     driver = Driver(settings, _told)
     return Shop(
         products=ProductTable(driver, settings.products_table),
         orders=OrderTable(driver, settings.orders_table, settings.products_table),
+        schema=SchemaTable(driver, settings.library_table, settings.namespace),
     )

@@ -102,7 +102,8 @@ class Driver:
         # Each model would make a connection, and with it a botocore client (50 ms and some MB), of its own.
         # PynamoDB has no public way to share one: the table's connection is made and its inner one exchanged.
         table_connection = bound._get_connection()  # noqa: SLF001  # see above
-        self.connection.add_meta_table(table_connection.get_meta_table())
+        if table not in {known for _, known in self._bound}:  # of a table with two models it wants to know once
+            self.connection.add_meta_table(table_connection.get_meta_table())
         table_connection.connection = self.connection
         return bound
 

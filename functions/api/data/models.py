@@ -53,14 +53,18 @@ class ByOwner(GlobalSecondaryIndex["OrderRow"]):  # type: ignore[no-untyped-call
 
 
 class OrderRow(Model):
-    """An item of the orders table; `total` is stored for those who read the table without this code."""
+    """An item of the orders table; the total is stored for those who read the table without this code.
+
+    It is `total_minor`, and under its former name for those who know that one still: until 0001 is contracted.
+    """
 
     by_owner = ByOwner()
     id = UnicodeAttribute(hash_key=True)
     owner = UnicodeAttribute()
     status = UnicodeAttribute()
     lines = ListAttribute(of=LineMap, attr_name="items")
-    total = NumberAttribute()
+    total = NumberAttribute(null=True)
+    total_minor = NumberAttribute(null=True)
     currency = UnicodeAttribute()
     created_at = UnicodeAttribute()
 
@@ -68,6 +72,14 @@ class OrderRow(Model):
         """The item as the domain knows it."""
         basket = Basket(tuple(line.to_line() for line in self.lines), self.currency)
         return Order(self.id, self.owner, self.status, basket, self.created_at)
+
+
+class MigrationsRow(Model):
+    """The part of the migrations' item that says which forms of the items are there."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    schema_in_force = NumberAttribute(default=0)
+    contracted = NumberAttribute(default=0)
 
 
 class ClaimRow(Model):

@@ -66,6 +66,7 @@ class OrderTable:
             status=order.status,
             lines=lines,
             total=order.basket.total,
+            total_minor=order.basket.total,
             currency=order.basket.currency,
             created_at=order.created_at,
         )

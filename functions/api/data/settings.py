@@ -8,12 +8,17 @@ from tidegate import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class ShopSettings:
-    """The tables' names, the region, and the endpoint where it isn't AWS's own (None: botocore decides)."""
+    """The tables' names, the region, and the endpoint where it isn't AWS's own (None: botocore decides).
+
+    `library_table` is where migrations keep their journal, under `namespace`; None: nobody migrates.
+    """
 
     products_table: str
     orders_table: str
     region: str | None = None
     endpoint_url: str | None = None
+    library_table: str | None = None
+    namespace: str = "default"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "ShopSettings":
@@ -28,6 +33,8 @@ class ShopSettings:
             # Lambda sets both; botocore alone would look at the second only.
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
             endpoint_url=environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL"),
+            library_table=environ.get("TIDEGATE_TABLE") or None,
+            namespace=environ.get("TIDEGATE_NAMESPACE") or "default",
         )
 
 

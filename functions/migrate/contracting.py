@@ -1,0 +1,29 @@
+"""Take the old form away, once nobody needs it."""
+
+from __future__ import annotations
+
+from functions.migrate import planning, transience
+from functions.migrate.journal import Progress
+from functions.migrate.work import Outcome, Work
+
+
+def contract(work: Work, release: str, oldest: int) -> Outcome:
+    """Contract what is due, as far as the time goes; `oldest` is the schema whose form the code still needs."""
+    if reason := planning.refusal(work.parts.migrations, work.journal):
+        return Outcome("failed", reason)
+    now_s = work.parts.clock.wall_s()
+    due, waiting = planning.to_contract(work.parts.migrations, work.journal, release, now_s, oldest)
+    for migration in due:
+        if work.journal.entries[migration.number].state != "contracting":
+            work.change(migration.number, "contracting", progress=Progress(), reason=None)
+        try:
+            if not work.walk(migration.number, migration.contract):
+                return work.more(migration.number)
+        except Exception as error:
+            if transience.passes(error):
+                raise
+            reason = f"{migration.name}, contract: {type(error).__name__}: {error}"
+            work.change(migration.number, "contracting", reason=reason)
+            return Outcome("failed", reason)
+        work.change(migration.number, "contracted", reason=None)
+    return Outcome("done", progress={"contracted": [migration.name for migration in due], "waiting": waiting})

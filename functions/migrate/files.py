@@ -1,0 +1,59 @@
+"""The migrations as files: `NNNN_name.py`, read in the order of their numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import itertools
+import re
+from pathlib import Path
+
+from functions.migrate.migration import Migration
+
+_FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
+_PARTS = ("expand", "contract", "down", "BAKE_S")
+
+
+class MigrationFileError(Exception):
+    """A file of `versions` isn't a migration; the message names it and says what is wrong."""
+
+
+def load(folder: Path) -> tuple[Migration, ...]:
+    """Import every migration of a folder.
+
+    Raises:
+        MigrationFileError: a file's name or content isn't a migration's, or two have one number.
+    """
+    paths = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    migrations = tuple([_migration(path) for path in paths])
+    for first, second in itertools.pairwise(migrations):
+        if first.number == second.number:
+            raise MigrationFileError(f"{first.name} and {second.name} have the same number: give one the next")
+    return migrations
+
+
+def checksum(text: bytes) -> str:
+    """Return the SHA-256 of a file's text; how its lines end is no change."""
+    return hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def _migration(path: Path) -> Migration:
+    match = _FILE.fullmatch(path.name)
+    if match is None or not int(match[1]):
+        raise MigrationFileError(f"{path.name}: name it NNNN_name.py, from 0001 on")
+    spec = importlib.util.spec_from_file_location(f"functions.migrate.versions.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise MigrationFileError(f"{path.name}: can't be imported")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if missing := [part for part in _PARTS if not hasattr(module, part)]:
+        raise MigrationFileError(f"{path.name}: {', '.join(missing)} isn't there; write None for what it doesn't do")
+    return Migration(
+        int(match[1]),
+        path.stem,
+        checksum(path.read_bytes()),
+        module.expand,
+        module.contract,
+        module.down,
+        module.BAKE_S,
+    )
