@@ -134,6 +134,8 @@ class _Way:
         self._owing = False  # whether the bill was charged, and is still to be put right
         self._wait_us = 0
         self._line = RequestLine(scope["method"], UNMATCHED, "unknown")
+        if environment.outcomes is not None:
+            environment.outcomes.began(scope)
 
     # ── identify: who, which route, which policy ────────────────────────────────────────────────────────────
 
@@ -375,7 +377,10 @@ class _Way:
     def _report(self) -> None:
         self._line.status = self._out.status
         self._line.cache = None if self._caching is None else self._caching.word
-        self._line.duration_ms = _ms(self._environment.clock.monotonic() - self._began)
+        took_s = self._environment.clock.monotonic() - self._began
+        self._line.duration_ms = _ms(took_s)
+        if self._environment.outcomes is not None:
+            self._environment.outcomes.ended(self._scope, self._line.status, took_s)
         context = self._scope.get("aws.context")
         write(self._line, getattr(context, "aws_request_id", None), self._environment.settings.release)
 

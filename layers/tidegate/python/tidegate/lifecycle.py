@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from tidegate.caching.place import CachePlace
     from tidegate.mechanisms.request_queue import RequestQueue
+    from tidegate.outcomes.counter import OutcomeCounter
+    from tidegate.outcomes.tally import Tally
     from tidegate.stores.aws import DynamoClient
     from tidegate.stores.redis import RedisStore
     from tidegate.stores.table_parts import TableParts
@@ -70,6 +72,7 @@ class Environment(NamedTuple):
         shedder: says what capacity is too short for.
         queue: returns the queue of what overflows, made when something does; None where none is configured.
         cache: returns what it holds for cached routes, made when one is asked for.
+        outcomes: counts what becomes of requests; None: that isn't counted.
     """
 
     settings: Settings
@@ -85,6 +88,7 @@ class Environment(NamedTuple):
     shedder: Shedder
     queue: Callable[[], RequestQueue | None]
     cache: Deferred[CachePlace]
+    outcomes: OutcomeCounter | None = None
 
 
 class Waiter:
@@ -131,8 +135,9 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
     demand = DemandView(clock, lambda: view.fleet.environments) if settings.capacity else None
     watchers: list[Watcher] = []
     redis: RedisStore | None = None
+    tally = _tally(settings, clock)
     if settings.redis_url:
-        redis = _redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock, demand)
+        redis = _redis(settings, settings.redis_url, budget_s * _REDIS_SHARE, clock, _Riders(demand, tally))
         rungs.append(_tracked(redis, clock))
     if settings.table:
         table = parts = Deferred(partial(_table_parts, settings, settings.table, clock, redis, view))
@@ -161,6 +166,7 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
         Shedder(settings, clock, demand),
         queue,
         Deferred(lambda: _cache(settings, clock, rungs, view)),
+        None if tally is None else _outcomes(settings, tally, clock, redis, table),
     )
 
 
@@ -203,6 +209,8 @@ class Lifecycle:
             return
         if self._warmed:
             environment.overrides.refresh_if_due()
+            if environment.outcomes is not None:
+                environment.outcomes.write_if_due()
         elif self._warming is None:
             self._warming = threading.Timer(_ANSWER_OUT_S, self._warm, (environment, environment.table))
             self._warming.name, self._warming.daemon = "tidegate-warm", True
@@ -224,6 +232,8 @@ class Lifecycle:
             warming.join(_ENDS_WITHIN_S)
         if self._environment is not None:
             self._environment.overrides.close()
+            if self._environment.outcomes is not None:
+                self._environment.outcomes.close()
             self._environment.stores.close()
             if self._environment.cache.made is not None:
                 self._environment.cache.made.close()
@@ -237,7 +247,30 @@ def _tracked(store: Store, clock: Clock) -> TrackedStore:
     return TrackedStore(store, Breaker(clock), clock)
 
 
-def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock, demand: DemandView | None) -> RedisStore:
+class _Riders(NamedTuple):
+    """What rides along with decisions to Redis."""
+
+    demand: DemandView | None
+    tally: Tally | None
+
+
+def _tally(settings: Settings, clock: Clock) -> Tally | None:
+    if settings.counted_as is None or settings.memory_only:
+        return None
+    from tidegate.outcomes.tally import Source, Tally  # noqa: PLC0415  only what is released by versions counts
+
+    return Tally(Source(settings.namespace, *settings.counted_as), clock)
+
+
+def _outcomes(
+    settings: Settings, tally: Tally, clock: Clock, redis: RedisStore | None, table: Deferred[TableParts] | None
+) -> OutcomeCounter:
+    from tidegate.outcomes.counter import OutcomeCounter  # noqa: PLC0415  as above
+
+    return OutcomeCounter(tally, clock, redis, settings.table, table)
+
+
+def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock, riders: _Riders) -> RedisStore:
     from tidegate.stores.connection import RedisTarget  # noqa: PLC0415  the driver is imported only if it is used
     from tidegate.stores.redis import RedisStore  # noqa: PLC0415
 
@@ -254,7 +287,7 @@ def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock, demand:
             "TIDEGATE_REDIS_URL",
             f"it can't be read ({error}); write redis://USER:PASSWORD@HOST:6379/0, or rediss:// for TLS",
         ) from error
-    return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock, demand)
+    return RedisStore(target, settings.namespace, uuid.uuid4().hex[:12], clock, *riders)
 
 
 def _table_parts(settings: Settings, table: str, clock: Clock, redis: RedisStore | None, view: FleetView) -> TableParts:

@@ -52,6 +52,8 @@ class Settings:
         queue_bound: TIDEGATE_QUEUE_BOUND: how many requests of one principal may wait.
         cache_bytes: TIDEGATE_CACHE_BYTES: memory for this environment's own copies of cached answers.
         release: TIDEGATE_RELEASE, else the function's version: what is running.
+        counted_as: TIDEGATE_COUNT_OUTCOMES, on by default in a published version of a function: the function's name and
+            the version under which what becomes of requests is counted; None: it isn't.
         on_lambda: whether one request at a time runs here, and nothing between requests.
     """
 
@@ -82,6 +84,7 @@ class Settings:
     queue_bound: int = 100
     cache_bytes: int = 16 * 1024 * 1024
     release: str = "local"
+    counted_as: tuple[str, str] | None = None
     on_lambda: bool = False
 
     @classmethod
@@ -119,6 +122,7 @@ class Settings:
             queue_bound=_read(environ, "TIDEGATE_QUEUE_BOUND", _bound, 100),
             cache_bytes=_read(environ, "TIDEGATE_CACHE_BYTES", _bytes, 16 * 1024 * 1024),
             release=environ.get("TIDEGATE_RELEASE") or environ.get("AWS_LAMBDA_FUNCTION_VERSION") or "local",
+            counted_as=_counted_as(environ),
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )
         settings._check_stores()
@@ -151,6 +155,15 @@ def _read(environ: Mapping[str, str], name: str, parse: Callable[[str], Value], 
         return parse(text)
     except ValueError as error:
         raise ConfigurationError(name, str(error)) from error
+
+
+def _counted_as(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Name whose outcomes are counted: releases compare a function's versions, by their numbers."""
+    version = environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
+    if not _read(environ, "TIDEGATE_COUNT_OUTCOMES", _flag, default=version.isdigit()):
+        return None
+    release = version or environ.get("TIDEGATE_RELEASE") or "local"
+    return environ.get("AWS_LAMBDA_FUNCTION_NAME") or "local", release
 
 
 def _flag(text: str) -> bool:

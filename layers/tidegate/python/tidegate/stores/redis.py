@@ -8,7 +8,7 @@ what was charged in one slot is given back if another one refuses.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
@@ -33,6 +33,9 @@ from tidegate.stores.redis_scripts import (
 )
 from tidegate.stores.resp import Command
 
+if TYPE_CHECKING:
+    from tidegate.outcomes.tally import Batch, Tally
+
 HEARTBEAT_EVERY_S = 5
 GONE_AFTER_S = 15
 _UNHEARD = "0:0:0:0"
@@ -47,6 +50,7 @@ class RedisStore:
         environment_id: how this environment counts in the fleet.
         clock: paces the heartbeats.
         demand: what to tell of this environment's demand, and where to note the fleet's; None: nothing.
+        tally: what this environment has counted, to be taken along; None: nothing.
     """
 
     name = "redis"
@@ -58,6 +62,7 @@ class RedisStore:
         environment_id: str,
         clock: Clock,
         demand: DemandView | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.target = target
         self._transport: Transport = transport_to(target)
@@ -66,6 +71,7 @@ class RedisStore:
         self._ladder_key = f"tidegate:{{fleet:{namespace}}}:ladder"
         self._demand_key = f"tidegate:{{fleet:{namespace}}}:demand"
         self._demand = demand
+        self._tally = tally
         self._ladder = Ladder(() if self._cluster else (self._ladder_key,), _UNHEARD if self._cluster else "0")
         self.away = Away(clock)
         self._environment_id = environment_id
@@ -86,7 +92,8 @@ class RedisStore:
         report = None if self._demand is None else self._demand.due()
         if report is not None:
             calls.append(demand_call(self._demand_key, report))
-        replies = self.evaluate(calls)
+        batch = None if self._tally is None else self._tally.due()
+        replies = self.evaluate(calls) if batch is None else self._taking(batch, calls)
         if self._demand is not None and report is not None:
             self._demand.heard(read_demand(replies.pop()))
         if beats:
@@ -133,6 +140,18 @@ class RedisStore:
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
         self._transport.close()
+
+    def _taking(self, batch: Batch, calls: list[Call]) -> list[Any]:
+        """Evaluate, and count a batch in the same round trip; the calls' replies count whatever became of that."""
+        from tidegate.outcomes.in_redis import count_call  # noqa: PLC0415  only what counts needs it
+
+        if self._tally is None:
+            return self.evaluate(calls)
+        count = count_call(self._tally.source, self._tally.environment, batch)
+        *replies, counted = self.evaluate([*calls, count], spared=1)
+        if not isinstance(counted, Exception):
+            self._tally.heard(batch)
+        return replies
 
     def _heartbeat(self) -> Call:
         absence = self.away.absence
@@ -196,19 +215,23 @@ class RedisStore:
         if calls:
             self.evaluate(calls)
 
-    def evaluate(self, calls: Sequence[Call]) -> list[Any]:
+    def evaluate(self, calls: Sequence[Call], spared: int = 0) -> list[Any]:
         """Run scripts by digest, and remember when that fails: then this environment is away.
+
+        Args:
+            calls: what to run.
+            spared: so many of the last may fail: the error is then their reply.
 
         Raises:
             StoreUnavailableError: it did; what was done is unknown.
         """
         try:
-            return self._evaluated(calls)
+            return self._evaluated(calls, spared)
         except StoreUnavailableError:
             self.away.failed()
             raise
 
-    def _evaluated(self, calls: Sequence[Call]) -> list[Any]:
+    def _evaluated(self, calls: Sequence[Call], spared: int) -> list[Any]:
         """Run scripts; those that the server doesn't know (it restarted) are sent whole, once."""
         replies = self._transport.send([_command("EVALSHA", call.script.sha, call) for call in calls])
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
@@ -216,7 +239,7 @@ class RedisStore:
             again = self._transport.send([_command("EVAL", calls[i].script.source, calls[i]) for i in unknown])
             for i, reply in zip(unknown, again, strict=True):
                 replies[i] = reply
-        for reply in replies:
+        for reply in replies[: len(replies) - spared]:
             if isinstance(reply, Exception):
                 raise unavailable(reply) from reply
         return replies

@@ -1,0 +1,95 @@
+"""Outcomes are counted once each, by many environments at once, in every store; and read as they were counted."""
+
+import contextlib
+
+import pytest
+
+from functions.rollout.counts import StoredCounts
+from functions.rollout.judge import VersionCounts
+from tests.contract.places import Place
+from tests.harness.processes import Worker, run_at_once
+from tidegate.clock import SystemClock
+from tidegate.outcomes import in_dynamodb, in_redis
+from tidegate.outcomes.tally import Batch, Source, Tally
+from tidegate.stores.connection import RedisTarget, transport_to
+
+RUNS_ON = ["redis", "valkey", "redis-cluster", "redis-sharded", "dynamodb"]
+TWO_MINUTES_S = 120
+
+
+def send(place: Place, tally: Tally, batch: Batch) -> None:
+    """Hand a batch over, as an environment would."""
+    if place.in_redis:
+        with contextlib.closing(place.open()) as store:
+            store.evaluate([in_redis.count_call(tally.source, tally.environment, batch)])
+        return
+    with contextlib.closing(place.dynamo_client()) as client:
+        in_dynamodb.count(client, place.table, tally.source, tally.environment, batch)
+
+
+def read(place: Place, source: Source) -> VersionCounts | None:
+    """What the release's controller reads."""
+    start_s = SystemClock().wall_us() // 1_000_000 - TWO_MINUTES_S
+    kept = in_place(place)
+    redis, dynamodb = (kept, None) if place.in_redis else (None, kept)
+    with contextlib.closing(StoredCounts("default", redis, dynamodb)) as reader:
+        return reader.since(source.function, [source.version], start_s).get(source.version)
+
+
+def in_place(place: Place) -> in_redis.RedisMinutes | in_dynamodb.TableMinutes:
+    if not place.in_redis:
+        return in_dynamodb.TableMinutes(place.dynamo_client(), place.table)
+    target = RedisTarget(place.address, place.timeout_s, place.timeout_s, cluster="-" in place.kind)
+    return in_redis.RedisMinutes(transport_to(target))
+
+
+@pytest.fixture
+def tally(new_subject):
+    return Tally(Source("default", new_subject(), "7"), SystemClock())
+
+
+def test_what_is_counted_is_read(place, tally):
+    tally.ended(200, 0.5)
+    for status in (200, 404, 500, None):
+        tally.ended(status, 0.01)
+    tally.timed_out()
+    send(place, tally, tally.due())
+    counts = read(place, tally.source)
+    assert (counts.cold.requests, counts.warm.requests) == (1, 5)
+    assert (counts.warm.server_errors, counts.warm.timeouts, counts.warm.failed) == (1, 1, 2)
+    assert counts.warm.latency.quantile_us(1) == pytest.approx(10_000, rel=1 / 32)
+    assert counts.cold.latency.quantile_us(1) == pytest.approx(500_000, rel=1 / 32)
+
+
+def test_a_batch_that_is_sent_twice_counts_once(place, tally):
+    tally.ended(200, 0.01)
+    first = tally.first("redis")
+    tally.ended(200, 0.01)
+    for batch in (first, first, first._replace(number=2), first):
+        send(place, tally, batch)
+    assert read(place, tally.source).cold.requests == 2
+
+
+def test_versions_and_functions_are_counted_apart(place, tally):
+    tally.ended(200, 0.01)
+    send(place, tally, tally.due())
+    assert read(place, tally.source._replace(version="8")) is None
+    assert read(place, tally.source._replace(function="other")) is None
+    assert read(place, tally.source._replace(namespace="other")).cold.requests == 1, "the reader has its own namespace"
+
+
+def test_no_count_is_lost_between_environments(place, tally):
+    run_at_once(count_five, place, tally.source, processes=2, threads=4)
+    counts = read(place, tally.source)
+    assert (counts.cold.requests, counts.warm.requests, counts.warm.server_errors) == (8, 32, 8)
+    assert counts.warm.latency.total == 24
+
+
+def count_five(_: Worker, place: Place, source: Source) -> None:
+    """Be an environment with five requests, the second of which fails, and a batch for each."""
+    tally = Tally(source, SystemClock())
+    for status in (200, 500, 200, 200, 200):
+        tally.ended(status, 0.01)
+        batch = tally.first("redis")
+        send(place, tally, batch)
+        tally.heard(batch)
