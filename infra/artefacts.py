@@ -8,8 +8,9 @@ from infra.assets import Asset, Workspace, build, digest_of, source_files
 from infra.bytecode import LAYER_ROOT, TASK_ROOT, bytecode_fact, compile_tree, compiler_for
 from infra.targets import Target
 
-# A function whose package imports another's ships that, too.
+# A function whose package imports another's ships that, too; or some of its files, if it shan't change with the rest.
 _SHIPS_WITH: Mapping[str, tuple[str, ...]] = {"worker": ("api",)}
+_SHIPS_FILES: Mapping[str, tuple[str, ...]] = {"migrate": ("api/__init__.py", "api/schema.py")}
 
 
 def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
@@ -18,6 +19,7 @@ def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
     files: dict[str, Path] = {}
     for package in (name, *_SHIPS_WITH.get(name, ())):
         files |= source_files(functions / package, f"functions/{package}")
+    files |= {f"functions/{file}": functions / file for file in _SHIPS_FILES.get(name, ())}
     if (shared := functions / "__init__.py").exists():
         files["functions/__init__.py"] = shared
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.artefacts import function_code
@@ -12,6 +13,7 @@ from infra.function import LiveFunction
 from infra.gateway import STAGE_NAME, Gateway
 from infra.layers import Layers
 from infra.measures import Backlog
+from infra.migration import Migration
 from infra.network import Network
 from infra.observability import Observability
 from infra.overflow import Overflow
@@ -72,6 +74,7 @@ class TidegateStack(Stack):
             self._grant(function)
         self.overflow.accept_from(self.api)
         self.overflow.feed(self.worker)
+        self.migration = self._migration(workspace, layers)
         self.release = self._release(workspace, layers)
         self.gateway = Gateway(self, "Gateway", stage=stage, target=self.api.alias)
         self.observability = self._observability()
@@ -87,8 +90,25 @@ class TidegateStack(Stack):
             environment=self._environment("rollout"),
             network=self.network,
         )
-        release.govern({"http": self.api, "queue": self.worker}, self.tables.tidegate.table_arn, None)
+        if self.cache:
+            release.judge.add_to_role_policy(
+                iam.PolicyStatement(actions=["elasticache:Connect"], resources=self.cache.connect_arns)
+            )
+        migrate = self.migration.function
+        release.govern({"http": self.api, "queue": self.worker}, self.tables.tidegate.table_arn, migrate)
         return release
+
+    def _migration(self, workspace: Workspace, layers: Layers) -> Migration:
+        migration = Migration(
+            self,
+            "migrate",
+            stage=self._stage,
+            code=function_code(workspace, "migrate", self._stage.target),
+            layers=layers,
+            environment=self._environment("migrate"),
+        )
+        migration.migrate(self.tables)
+        return migration
 
     def _cache(self) -> Cache | None:
         if self.network is None or self._stage.cache_limits is None:
@@ -150,6 +170,7 @@ class TidegateStack(Stack):
             "AliasName": self.api.alias.alias_name,
             "WorkerName": self.worker.function.function_name,
             "WorkerLogGroupName": self.worker.log_group.log_group_name,
+            "MigrateName": self.migration.function.function_name,
             "QueueUrl": self.overflow.queue.queue_url,
             "DeadLetterUrl": self.overflow.dead_letters.queue_url,
             "LogGroupName": self.api.log_group.log_group_name,

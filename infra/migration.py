@@ -1,0 +1,68 @@
+"""The function that migrates the shop's tables; releases invoke it, by its name and at its newest."""
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.assets import Asset
+from infra.layers import Layers, architecture
+from infra.stages import Stage
+from infra.tables import Tables
+
+# The lock and the journal; and what a backfill does to the shop's items, each on a condition.
+_JOURNAL_ACTIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem")
+_BACKFILL_ACTIONS = ("dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:UpdateItem")
+# A slice of a backfill takes 20 s; the rest is for its last round, on a table that answers late.
+_TIMEOUT_S = 60
+
+
+class Migration(Construct):
+    """The function `migrate`. It has no alias: what migrates to the new code is the new code's.
+
+    It isn't in a network: DynamoDB is all that it calls.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        code: Asset,
+        layers: Layers,
+        environment: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=logs.RetentionDays[stage.log_retention],
+            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(self.role)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=f"{Stack.of(self).stack_name}-migrate",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=architecture(stage.target),
+            handler="functions.migrate.handler.handler",
+            code=lambda_.Code.from_asset(str(code.path), asset_hash=code.digest),
+            layers=list(layers.versions),
+            memory_size=512,
+            timeout=Duration.seconds(_TIMEOUT_S),
+            environment=dict(environment),
+            role=self.role,
+            log_group=log_group,
+        )
+
+    def migrate(self, tables: Tables) -> None:
+        """Let it keep its journal in the library's table, and change the items of the shop's."""
+        shop = [tables.products.table_arn, tables.orders.table_arn]
+        for actions, arns in ((_JOURNAL_ACTIONS, [tables.tidegate.table_arn]), (_BACKFILL_ACTIONS, shop)):
+            self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=arns))
