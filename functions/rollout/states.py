@@ -53,7 +53,7 @@ def expand(document: Document, order: Order, using: Parts) -> Document:
     if order.migrate is None:
         return {"outcome": "done"}
     using.ledger.write(document["token"], phase="migrating")
-    told = Migration(using.invoke, order.migrate).run("expand")
+    told = Migration(using.invoke, order.migrate).run("expand", release=document["id"])
     using.ledger.write(document["token"], migration=json.dumps(told.progress))
     return {
         "outcome": told.status,
