@@ -178,7 +178,20 @@ def protect(
         install(app)
     if settings.on_lambda if settings else "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         _ = lifecycle.environment
+    if "AWS_LAMBDA_FUNCTION_VERSION" in os.environ:  # whatever the settings say: only there are these signals
+        _follow(lifecycle)
     return Gate(lifecycle, routes)
+
+
+def _follow(lifecycle: Lifecycle) -> None:
+    """Have Lambda's own environment end, or begin as a copy, as Lambda says."""
+    from tidegate.shutdown import close_at_sigterm  # noqa: PLC0415  only Lambda says so
+
+    close_at_sigterm(lifecycle)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        from tidegate.snapstart import register  # noqa: PLC0415  as above
+
+        register(lifecycle)
 
 
 def _route_table(app: FastAPI, default: Policy, lifecycle: Lifecycle, requests: str | None) -> Callable[[], RouteTable]:

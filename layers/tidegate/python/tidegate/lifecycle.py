@@ -20,7 +20,7 @@ from tidegate.identity import Identifier, Identify
 from tidegate.mechanisms.renewal import Renewer
 from tidegate.mechanisms.shedding import Shedder
 from tidegate.overrides import OverridesReader
-from tidegate.question import Fleet
+from tidegate.question import Charge, Fleet
 from tidegate.settings import Settings
 from tidegate.stores.base import ClaimStore, Store
 from tidegate.stores.breaker import Breaker
@@ -73,6 +73,7 @@ class Environment(NamedTuple):
         queue: returns the queue of what overflows, made when something does; None where none is configured.
         cache: returns what it holds for cached routes, made when one is asked for.
         outcomes: counts what becomes of requests; None: that isn't counted.
+        held: the slots of the requests that run, and whose they are.
     """
 
     settings: Settings
@@ -88,7 +89,8 @@ class Environment(NamedTuple):
     shedder: Shedder
     queue: Callable[[], RequestQueue | None]
     cache: Deferred[CachePlace]
-    outcomes: OutcomeCounter | None = None
+    outcomes: OutcomeCounter | None
+    held: dict[tuple[Charge, ...], str]
 
 
 class Waiter:
@@ -167,6 +169,7 @@ def compose(settings: Settings, clock: Clock | None = None) -> Environment:
         queue,
         Deferred(lambda: _cache(settings, clock, rungs, view)),
         None if tally is None else _outcomes(settings, tally, clock, redis, table),
+        {},
     )
 
 
@@ -237,6 +240,21 @@ class Lifecycle:
             self._environment.stores.close()
             if self._environment.cache.made is not None:
                 self._environment.cache.made.close()
+
+    def end(self) -> None:
+        """Give back what requests hold, and close: there is no next request."""
+        environment = self._environment
+        if environment is not None and environment.held:
+            from tidegate.mechanisms.slots import free_all  # noqa: PLC0415  only where slots are held
+
+            free_all(environment)
+        self.close()
+
+    def renew(self) -> None:
+        """Compose the environment anew, after it was copied: other names, other random numbers, own connections."""
+        random.seed()
+        self._environment, self._warming, self._warmed, self._lock = None, None, False, threading.Lock()
+        _ = self.environment
 
 
 def _nothing() -> None:

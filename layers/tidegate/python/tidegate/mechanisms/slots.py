@@ -28,10 +28,21 @@ async def kept(held: tuple[Charge, ...], subject: str, environment: Environment)
             then, beyond its limit if need be: who runs, counts.
     """
     renewing = asyncio.create_task(_renew(held, subject, environment))
+    environment.held[held] = subject
     try:
         yield
     finally:
+        environment.held.pop(held, None)
         renewing.cancel()
+
+
+def free_all(environment: Environment) -> None:
+    """Free the slots of all requests that run: the environment ends before they do."""
+    while environment.held:
+        held, subject = environment.held.popitem()
+        freed = tuple(charge._replace(cost=-1) for charge in held)
+        with suppress(StoreUnavailableError):  # their leases end by themselves
+            environment.stores.correct(environment.stores.current, subject, freed)
 
 
 async def _renew(held: tuple[Charge, ...], subject: str, environment: Environment) -> None:

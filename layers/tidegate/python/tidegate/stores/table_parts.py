@@ -51,7 +51,7 @@ class TableParts(NamedTuple):
         warm: makes what decisions need before they need it.
         client: the way to DynamoDB, with a claim's patience.
         clock: the clock that the fleet agrees on.
-        close: lets go of connections, and waits, for a bounded time, for what is under way.
+        close: gives leased tokens back and lets go of connections; waits, for a bounded time, for what is under way.
     """
 
     rung: Rung
@@ -68,6 +68,7 @@ class _Ladder(NamedTuple):
     rung: Rung
     watchers: Sequence[Watcher]
     warm: Callable[[], None]
+    give_back: Callable[[], None]
 
 
 def table_parts(settings: Settings, table: str, clock: Clock, before: Before | None) -> TableParts:
@@ -90,6 +91,7 @@ def table_parts(settings: Settings, table: str, clock: Clock, before: Before | N
     ladder = _alone(place) if before is None else _behind(place, before, background)
 
     def close() -> None:
+        ladder.give_back()
         for part in (background, ladder.rung, quick, sure):
             part.close()
 
@@ -100,11 +102,15 @@ def table_parts(settings: Settings, table: str, clock: Clock, before: Before | N
 
 def _behind(place: FallbackPlace, before: Before, background: Background) -> _Ladder:
     made = fallback(place, before.away, before.view, background)
-    return _Ladder(made.rung, (made.leases.give_back, made.shadow.watch), made.warm)
+    return _Ladder(made.rung, (made.leases.give_back, made.shadow.watch), made.warm, made.leases.give_back)
 
 
 def _alone(place: FallbackPlace) -> _Ladder:
     """DynamoDB where no Redis is: an ordinary store by the ordinary time."""
     client = place.table.client
     store = DynamoStore(client, place.table.table, place.clock, place.budget_s)
-    return _Ladder(TrackedStore(store, Breaker(place.own_clock), place.own_clock), (), client.warm)
+    return _Ladder(TrackedStore(store, Breaker(place.own_clock), place.own_clock), (), client.warm, _nothing)
+
+
+def _nothing() -> None:
+    """Nothing is leased."""
