@@ -62,7 +62,15 @@ class Table:
         return Page(told.get("LastEvaluatedKey", END), told["ScannedCount"], written)
 
     def _change(self, backfill: Backfill, item: Item) -> bool:
-        """Update an item; False: somebody else changed it meanwhile, or it has gone."""
+        """Update an item as it is by now; False: it needs no change any more, or it has gone."""
+        while (found := self._update(backfill, item)) is not item:
+            if found is None or _read(backfill, found) == _read(backfill, item):
+                return False
+            item = found  # what was computed from has changed
+        return True
+
+    def _update(self, backfill: Backfill, item: Item) -> Item | None:
+        """Return the item itself if it was updated; else what is there instead of it."""
         unchanged, names, values = _as_read(backfill, item)
         # An update makes an item that isn't there.
         condition = " AND ".join([f"attribute_exists({KEY})", f"({backfill.where})", *unchanged])
@@ -75,13 +83,14 @@ class Table:
                 Key={KEY: item[KEY]},
                 UpdateExpression=backfill.update,
                 ConditionExpression=condition,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **_placeholders(f"{backfill.update} {condition}", names, values),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            return False
-        return True
+            return dict(error.response).get("Item")  # type: ignore[return-value]  # DynamoDB's addition to the answer
+        return item
 
     def _filtered(self, backfill: Backfill) -> dict[str, Any]:
         placeholders = _placeholders(backfill.where, backfill.names, backfill.values)
@@ -93,15 +102,19 @@ def ended(progress: Progress) -> bool:
     return bool(progress.cursors) and set(map(str, progress.cursors)) == {END}
 
 
+def _read(backfill: Backfill, item: Item) -> list[Any]:
+    return [item.get(name) for name in backfill.reads]
+
+
 def _as_read(backfill: Backfill, item: Item) -> tuple[list[str], dict[str, str], dict[str, Any]]:
     """Make the conditions that what was computed from is as it was read, and their placeholders."""
-    names = {f"#read{at}": name for at, name in enumerate(backfill.reads)}
-    values = {f":read{at}": item[name] for at, name in enumerate(backfill.reads) if name in item}
-    there = [
+    conditions = [
         f"#read{at} = :read{at}" if name in item else f"attribute_not_exists(#read{at})"
         for at, name in enumerate(backfill.reads)
     ]
-    return there, names, values
+    names = {f"#read{at}": name for at, name in enumerate(backfill.reads)}
+    values = {f":read{at}": item[name] for at, name in enumerate(backfill.reads) if name in item}
+    return conditions, names, values
 
 
 def _from(cursor: Any) -> dict[str, Any]:

@@ -22,8 +22,8 @@ _ACTIONS: tuple[Action, ...] = get_args(Action)
 VERSIONS = Path(__file__).parent / "versions"
 
 # Whoever invokes waits for the answer, so a slice is short; and it ends early enough for a round that was just begun.
-_MOST_SLICE_S = 20.0
-_MARGIN_S = 15.0
+MOST_SLICE_S = 20.0
+MARGIN_S = 15.0
 _WRITES_PER_S = 500.0
 
 
@@ -68,7 +68,7 @@ def runner(environ: Mapping[str, str], remaining_s: float, versions: Path) -> Ru
     names = {"orders": environ["TIDEGATE_ORDERS_TABLE"], "products": environ["TIDEGATE_PRODUCTS_TABLE"]}
     parts = Parts(load(versions), clock, lambda table: Table(client, names[table]))
     ledger = Ledger(client, environ["TIDEGATE_TABLE"], environ.get("TIDEGATE_NAMESPACE", "default"), clock)
-    slice_s = max(0.0, min(_MOST_SLICE_S, remaining_s - _MARGIN_S))
+    slice_s = max(0.0, min(MOST_SLICE_S, remaining_s - MARGIN_S))
     bounds = Bounds(slice_s, float(environ.get("TIDEGATE_MIGRATE_WRITES_PER_S", _WRITES_PER_S)))
     return Runner(parts, ledger, bounds, OLDEST_SCHEMA)
 
