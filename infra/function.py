@@ -62,13 +62,20 @@ class LiveFunction(Construct):
             memory_size=stage.memory_mb,
             timeout=Duration.seconds(stage.timeout_s),
             reserved_concurrent_executions=stage.reserved_concurrency,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if stage.snap_start else None,
             environment={**environment, **_fleet(stage)},
             role=self.role,
             log_group=self.log_group,
             **attach(network, self.role, function_name),
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
-        self.alias = lambda_.Alias(self, "Live", alias_name=ALIAS, version=self.function.current_version)
+        self.alias = lambda_.Alias(
+            self,
+            "Live",
+            alias_name=ALIAS,
+            version=self.function.current_version,
+            provisioned_concurrent_executions=stage.provisioned,
+        )
 
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Let the function call these actions on these resources (ARNs)."""

@@ -63,7 +63,7 @@ class TidegateStack(Stack):
             self,
             "worker",
             # Its event source caps its concurrency.
-            stage=replace(stage, timeout_s=stage.worker_timeout_s, reserved_concurrency=None),
+            stage=replace(stage, timeout_s=stage.worker_timeout_s, reserved_concurrency=None, provisioned=None),
             code=function_code(workspace, "worker", stage.target),
             layers=layers,
             environment=self._environment("worker")

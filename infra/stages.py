@@ -97,6 +97,8 @@ class Stage:
     `worker_timeout_s` is a worker's for a batch, of which it begins nothing in the last third, so that a request has
     as long as in the API; `worker_concurrency` caps the batches at once (at least 2, says SQS).
     `log_retention` is a name of CDK's RetentionDays; `keep_data` retains tables and logs when the stack goes.
+    `provisioned` environments of the API are kept started, at its alias; None: all start on demand. `snap_start` has
+    them start from a snapshot, of published versions. Lambda takes neither both nor weights beside the former.
     """
 
     name: str
@@ -118,6 +120,8 @@ class Stage:
     release: Rollout = Rollout()
     worker_timeout_s: int = 60
     worker_concurrency: int = 10
+    provisioned: int | None = None
+    snap_start: bool = False
     throttle: Throttle = Throttle(rate_per_s=2000, burst=4000)
     # The expensive methods, by their paths with the verb: each has a bucket of its own at the edge.
     method_throttles: Mapping[str, Throttle] = field(
@@ -137,6 +141,25 @@ class Stage:
             }
         )
     )
+
+    def __post_init__(self) -> None:
+        """Refuse what Lambda would refuse in the middle of a deployment."""
+        if self.provisioned is None:
+            return
+        if self.snap_start:
+            raise StageError(
+                f"stage {self.name} has both provisioned concurrency and SnapStart, which exclude each other: write "
+                "snap_start=False, or provisioned=None"
+            )
+        if self.release.weights:
+            raise StageError(
+                f"stage {self.name} has provisioned concurrency, and an alias that has it takes no weights: use "
+                "-c strategy=all-at-once, or write provisioned=None (with snap_start=True, say)"
+            )
+        most = self.reserved_concurrency
+        if self.provisioned < 1 or (most is not None and self.provisioned > most):
+            up_to = "1 or more" if most is None else f"1 to {most}, its reserved_concurrency"
+            raise StageError(f"stage {self.name} has provisioned={self.provisioned}: write {up_to}, or None")
 
 
 LOCAL = Stage(

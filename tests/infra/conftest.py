@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,13 @@ def synthesized(request, both):
     return both[request.param]
 
 
+def _as_git_does(source: str, target: str) -> None:
+    """Leave times and permissions behind, but for the executable bit."""
+    shutil.copyfile(source, target)
+    if os.access(source, os.X_OK):
+        Path(target).chmod(0o755)
+
+
 @pytest.fixture
 def clone(tmp_path):
     """Copies what synth reads to a folder of its own; what is built stays in the repository's cache."""
@@ -74,11 +82,10 @@ def clone(tmp_path):
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             (root / file).write_bytes((ROOT / file).read_bytes())
         for folder in ("functions", "layers"):
-            # copyfile leaves times and permissions behind, as a fresh clone does.
             shutil.copytree(
                 ROOT / folder,
                 root / folder,
-                copy_function=shutil.copyfile,
+                copy_function=_as_git_does,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
         return Workspace(root, Workspace.at(ROOT).state)

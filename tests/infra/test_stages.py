@@ -1,8 +1,8 @@
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from infra.stages import AWS, LOCAL, StageError, select
+from infra.stages import AWS, LOCAL, Rollout, StageError, select
 
 
 def test_each_stage_is_selected_by_its_name():
@@ -44,3 +44,23 @@ def test_tiers_are_ordered_by_what_they_may_ask_for():
     assert free.quota_per_day < pro.quota_per_day
     assert internal.quota_per_day is None
     assert internal.throttle.rate_per_s <= LOCAL.throttle.rate_per_s
+
+
+AT_ONCE = Rollout(weights=())
+
+
+def test_provisioned_concurrency_and_snapstart_exclude_each_other():
+    with pytest.raises(StageError, match="write snap_start=False, or provisioned=None"):
+        replace(AWS, provisioned=5, snap_start=True, release=AT_ONCE)
+
+
+def test_an_alias_with_provisioned_concurrency_takes_no_weights():
+    with pytest.raises(StageError, match="use -c strategy=all-at-once"):
+        replace(AWS, provisioned=5)
+    assert replace(AWS, provisioned=5, release=AT_ONCE).provisioned == 5
+
+
+@pytest.mark.parametrize("provisioned", [0, -1, AWS.reserved_concurrency + 1])
+def test_no_more_is_provisioned_than_is_reserved(provisioned):
+    with pytest.raises(StageError, match="write 1 to 100, its reserved_concurrency"):
+        replace(AWS, provisioned=provisioned, release=AT_ONCE)
