@@ -14,6 +14,7 @@ from tidegate_local import dev as dev_server
 from tidegate_local import down as stopping
 from tidegate_local import interruption, redis_server, toolchain
 from tidegate_local import logs as function_logs
+from tidegate_local import migrate as migrations
 from tidegate_local import status as inspection
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.layout import StateFolder
@@ -94,6 +95,23 @@ def dev(
     """Serve the app under uvicorn with reload, against the Redis and the engine that are up."""
     with _clear_errors():
         dev_server.serve(LocalState.require(StateFolder.from_environ().state_file), port)
+
+
+@app.command()
+def migrate(
+    *,
+    status: Annotated[bool, typer.Option("--status", help="Only list the migrations and how far they are.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run, on how many items.")] = False,
+    contract: Annotated[bool, typer.Option("--contract", help="Take old forms away, after their bake time.")] = False,
+    down: Annotated[str | None, typer.Option(help="Take back what a release expanded, by its name.")] = None,
+) -> None:
+    """Expand the tables as a release does; exit status 1 if a migration fails."""
+    with _clear_errors():
+        state = LocalState.require(StateFolder.from_environ().state_file)
+        action: migrations.Action = "down" if down else "contract" if contract else "expand"
+        for answer in migrations.run(state, "status" if status else action, release=down, dry_run=dry_run):
+            for line in migrations.lines(answer):
+                Console().print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command()
