@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from fastapi import FastAPI
 
-from tests.http.deadlines import eventually
+from tests.http.deadlines import all_made, eventually
 from tidegate import TokenBucket, policy, protect
 
 BUDGET_MS = 300
@@ -254,6 +254,7 @@ def test_an_environment_that_is_born_in_the_outage_keeps_to_the_same_limit(deplo
 def test_a_caller_who_was_idle_before_the_outage_is_served_in_it(deploy, stores, settings, log):
     api = deploy(shop(), settings)
     api.get("/products", key="alice")
+    all_made()
     stores.redis.kill()
     eventually(lambda: api.get("/products", key="bob").status_code == 200, within_s=2)
     assert log.last["store"] == "dynamodb"

@@ -1,12 +1,10 @@
 """What a request costs: counted on the wire, between the application and the real servers."""
 
-import threading
-
 import pytest
 import redis.asyncio
 from fastapi import FastAPI
 
-from tests.http.deadlines import eventually
+from tests.http.deadlines import all_made, eventually
 from tidegate import Cache, TokenBucket, policy
 
 AMPLE = TokenBucket("1000/s", burst=1000)
@@ -51,10 +49,7 @@ def warm(deploy, stores):
     api.get("/products", key="alice")
     api.post("/orders", key="alice", headers={"idempotency-key": "warm-up"}, json={})
     eventually(lambda: stores.to_dynamo.open_connections)
-    for name in ("tidegate-warm", "tidegate-overrides"):  # the first ends by starting the second
-        for thread in threading.enumerate():
-            if thread.name == name:
-                thread.join()
+    all_made()
     stores.to_redis.reset_counts()
     stores.to_dynamo.reset_counts()
     return api
