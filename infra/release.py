@@ -155,8 +155,7 @@ class Release(Construct):
             allowed.append((("lambda:InvokeFunction",), [migrate.function_arn]))
         for actions, resources in allowed:
             _allow(self.rollout, actions, resources)
-        if self.judge is not self.rollout:
-            _allow(self.judge, (*_LOOK_ACTIONS,), [table_arn])
+        _allow(self.judge, _LOOK_ACTIONS, [table_arn])
 
 
 def way(stage: Stage) -> dict[str, Any]:

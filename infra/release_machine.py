@@ -1,6 +1,8 @@
 """The state machine of a release, in the Amazon States Language; functions/rollout/states.py does the work.
 
-Lock - Expand (again, until it is done) - Ready - Warm - { Shift - { Watch - Judge } } - Promote | RollBack - Answer
+Lock - Expand (until it is done) - Ready - Warm - Past - { Shift - { Watch - Judge } } - Promote | RollBack - Answer
+
+After Promote come the contract migrations that are due; after RollBack what was expanded is taken back, if it may be.
 """
 
 from typing import Any
@@ -23,11 +25,12 @@ def definition(rollout: str, judge: str) -> dict[str, Any]:
             "Lock": _task(rollout, "lock", "Locked", catch="Answer"),
             "Locked": _choice({"refused": "Answer"}, "Expand"),
             "Expand": _task(rollout, "expand", "Expanded"),
-            "Expanded": _choice({"more": "Expand"}, "Ready"),
+            "Expanded": _choice({"more": "Expand", "roll_back": "RollBack"}, "Ready"),
             "Ready": _task(rollout, "ready", "IsReady"),
             "IsReady": _choice({"roll_back": "RollBack"}, "Warm"),
             "Warm": _task(rollout, "warm", "IsWarm"),
-            "IsWarm": _choice({"promote": "Promote"}, "Shift"),
+            "IsWarm": _choice({"promote": "Promote"}, "Past"),
+            "Past": _task(judge, "past", "Shift"),
             "Shift": _task(rollout, "shift", "Watch"),
             "Watch": {"Type": "Wait", "SecondsPath": "$.look_s", "Next": "Judge"},
             "Judge": _task(judge, "judge", "Judged"),
@@ -36,8 +39,12 @@ def definition(rollout: str, judge: str) -> dict[str, Any]:
             ),
             "TopUp": _task(rollout, "top_up", "Watch"),
             "Promote": _task(rollout, "promote", "Promoted"),
-            "Promoted": _choice({"roll_back": "RollBack"}, "Answer"),
-            "RollBack": _task(rollout, "roll_back", "Answer", catch="Answer"),
+            "Promoted": _choice({"roll_back": "RollBack"}, "Contract"),
+            "Contract": _task(rollout, "contract", "Contracted", catch="Answer"),
+            "Contracted": _choice({"more": "Contract"}, "Answer", "$.contracting"),
+            "RollBack": _task(rollout, "roll_back", "RolledBack", catch="Answer"),
+            "RolledBack": _choice({"more": "Undo"}, "Answer", "$.undoing"),
+            "Undo": _task(rollout, "undo", "RolledBack", catch="Answer"),
             "Answer": {**_call(rollout, "answer"), "End": True},
         },
     }
@@ -58,6 +65,6 @@ def _call(function: str, action: str) -> dict[str, Any]:
     }
 
 
-def _choice(outcomes: dict[str, str], otherwise: str) -> dict[str, Any]:
-    choices = [{"Variable": "$.outcome", "StringEquals": said, "Next": goes} for said, goes in outcomes.items()]
+def _choice(outcomes: dict[str, str], otherwise: str, variable: str = "$.outcome") -> dict[str, Any]:
+    choices = [{"Variable": variable, "StringEquals": said, "Next": goes} for said, goes in outcomes.items()]
     return {"Type": "Choice", "Choices": choices, "Default": otherwise}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from functions.rollout.clock import now_s
@@ -81,6 +82,11 @@ class Ledger:
             )
         except self._table.meta.client.exceptions.ConditionalCheckFailedException as error:
             raise SupersededError(f"release {token} is over, or another one has the lock") from error
+
+    def end(self, token: int, state: str, reason: str) -> None:
+        """Say how a release ended, which frees the lock; whoever was superseded has nothing to say."""
+        with suppress(SupersededError):
+            self.write(token, doing=state, phase=state.replace("-", " "), ended=now_s(), reason=reason)
 
     def demand(self, wish: str) -> bool:
         """Set `abort` or `go_on` for the release that runs; False: none does."""

@@ -14,7 +14,7 @@ class MigrationError(Exception):
 
 
 class Told(NamedTuple):
-    """What the runner says: whether it is `done`, the schema in force, the one before, and its progress."""
+    """What the runner says: whether it is `done`, the schema in force, the one before the release, and its progress."""
 
     status: Literal["done", "more"]
     schema: int
@@ -29,19 +29,19 @@ class Migration:
         self._invoke = invoke
         self._function = function
 
-    def run(self, action: Action, **options: Any) -> Told:
-        """Do a part of the work.
+    def run(self, action: Action, release: str) -> Told:
+        """Do a part of the work on a release's behalf.
 
         Raises:
             MigrationError: a migration failed.
         """
-        event = {"action": action, "dry_run": False, **options}
-        told = self._invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+        event = json.dumps({"action": action, "release": release})
+        told = self._invoke(FunctionName=self._function, Payload=event.encode())
         document = json.loads(told["Payload"].read() or b"null")
         if "FunctionError" in told:
             about = document if isinstance(document, dict) else {}
             raise MigrationError(f"{about.get('errorType', 'Error')}: {about.get('errorMessage', document)}")
-        if document.get("status") not in {"done", "more"}:
-            raise MigrationError(str(document))
+        if document["status"] == "failed":
+            raise MigrationError(document.get("reason") or str(document))
         schema = int(document["schema"])
-        return Told(document["status"], schema, int(document.get("before", schema)), document.get("progress", {}))
+        return Told(document["status"], schema, int(document.get("before", schema)), document.get("progress") or {})

@@ -14,7 +14,7 @@ from typing import Any
 from functions.rollout import cloudformation, looks
 from functions.rollout.clock import now_s
 from functions.rollout.ledger import SupersededError
-from functions.rollout.migration import Migration
+from functions.rollout.migration import Migration, MigrationError
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts, parts
 from functions.rollout.reporting import file_report
@@ -53,13 +53,12 @@ def expand(document: Document, order: Order, using: Parts) -> Document:
     if order.migrate is None:
         return {"outcome": "done"}
     using.ledger.write(document["token"], phase="migrating")
-    told = Migration(using.invoke, order.migrate).run("expand", release=document["id"])
+    try:
+        told = Migration(using.invoke, order.migrate).run("expand", document["id"])
+    except MigrationError as error:
+        return {"outcome": "roll_back", "reason": f"The migration failed. {error}"}
     using.ledger.write(document["token"], migration=json.dumps(told.progress))
-    return {
-        "outcome": told.status,
-        "schema": told.schema,
-        "schema_before": document.get("schema_before", told.schema_before),
-    }
+    return {"outcome": told.status, "schema": told.schema, "schema_before": told.schema_before}
 
 
 def ready(document: Document, order: Order, using: Parts) -> Document:
@@ -90,16 +89,21 @@ def _schema_faults(document: Document, order: Order, using: Parts) -> list[str]:
 
 
 def warm(document: Document, order: Order, using: Parts) -> Document:
-    """Start environments of the new versions, and look at what the old ones did so far."""
+    """Start environments of the new versions."""
     moving = order.moving(document["stable"])
     if not document["stable"] or not order.plan.steps:
         return {"outcome": "promote"}
     using.ledger.write(document["token"], phase="warming")
     for target in moving:
         using.smoke.warm(target, order.warm)
-    began = looks.first(using.counting, moving, document["stable"], now_s())
-    using.ledger.write(document["token"], looks=began)
     return {"outcome": "shift"}
+
+
+def past(document: Document, order: Order, using: Parts) -> Document:
+    """Look at what the old versions did so far."""
+    began = looks.first(using.counting, order.moving(document["stable"]), document["stable"], now_s())
+    using.ledger.write(document["token"], looks=began)
+    return {}
 
 
 def shift(document: Document, order: Order, using: Parts) -> Document:
@@ -125,39 +129,40 @@ def promote(document: Document, order: Order, using: Parts) -> Document:
     for target in order.targets:
         using.aliases.prune(target.name, order.keep)
     file_report(using.ledger, document, order)
+    using.ledger.write(document["token"], promotions=using.ledger.promoted(versions))
     said = "Promoted: " + ", ".join(f"{name} version {version}" for name, version in versions.items()) + "."
-    ended = {"doing": "promoted", "phase": "promoted", "ended": now_s(), "reason": said}
-    using.ledger.write(document["token"], **ended, promotions=using.ledger.promoted(versions))
     return {"outcome": "SUCCESS", "reason": said}
 
 
+def contract(document: Document, order: Order, using: Parts) -> Document:
+    """Run the contract migrations of earlier releases that have baked; one that fails harms no promotion."""
+    if order.migrate is None:
+        return {"contracting": "done"}
+    return {"contracting": Migration(using.invoke, order.migrate).run("contract", document["id"]).status}
+
+
 def roll_back(document: Document, order: Order, using: Parts) -> Document:
-    """Take all weight from the new versions, at once; then what may take its time."""
+    """Take all weight from the new versions, at once."""
     reason = document.get("reason") or _error(document)
-    if "token" not in document:
-        return {"outcome": "FAILED", "reason": reason}
     try:
         using.ledger.write(document["token"], phase="rolling back", percent="0")
     except SupersededError as error:
-        return {"outcome": "FAILED", "reason": f"{reason} ({error})"}
+        return {"outcome": "FAILED", "reason": f"{reason} ({error})", "undoing": "done"}
     for name, version in document["stable"].items():
         using.aliases.settle(name, version)
-    reason += _undo(document, order, using)
     file_report(using.ledger, document, order)
-    using.ledger.write(document["token"], doing="rolled-back", phase="rolled back", ended=now_s(), reason=reason)
-    return {"outcome": "FAILED", "reason": reason}
+    expanded = document.get("schema") != document.get("schema_before")
+    return {"outcome": "FAILED", "reason": reason, "undoing": "more" if expanded and order.migrate else "done"}
 
 
-def _undo(document: Document, order: Order, using: Parts) -> str:
-    """Take back what this release expanded, if that is safe; the old versions run on the expanded schema, too."""
-    before, now = document.get("schema_before"), document.get("schema")
-    if order.migrate is None or before is None or before == now:
-        return ""
+def undo(document: Document, order: Order, using: Parts) -> Document:
+    """Take back what this release expanded, if that is safe; else it stays: the old versions run on it, too."""
     try:
-        told = Migration(using.invoke, order.migrate).run("down", to=before)
-    except Exception as error:  # noqa: BLE001  # a schema that stays expanded harms nobody; a hung stack would
-        return f" The schema stays at {now} ({type(error).__name__}: {error})."
-    return f" The schema is {told.schema} again." if told.schema == before else f" The schema stays at {told.schema}."
+        told = Migration(using.invoke, order.migrate or "").run("down", document["id"])
+    except MigrationError as error:
+        return {"undoing": "done", "reason": f"{document['reason']} The schema stays expanded: {error}"}
+    said = f"{document['reason']} The schema is {told.schema}."
+    return {"undoing": told.status, **({"reason": said} if told.status == "done" else {})}
 
 
 def _error(document: Mapping[str, Any]) -> str:
@@ -166,10 +171,12 @@ def _error(document: Mapping[str, Any]) -> str:
 
 
 def answer(document: Document, order: Order, using: Parts) -> Document:  # noqa: ARG001  # a state's signature
-    """Tell CloudFormation how it ended."""
-    failed = document.get("outcome") != "SUCCESS"
+    """Free the lock, and tell CloudFormation how it ended."""
+    well = document.get("outcome") == "SUCCESS"
     reason = document.get("reason") or _error(document)
-    cloudformation.answer(document["answer"], "FAILED" if failed else "SUCCESS", reason)
+    if "token" in document:
+        using.ledger.end(document["token"], "promoted" if well else "rolled-back", reason)
+    cloudformation.answer(document["answer"], "SUCCESS" if well else "FAILED", reason)
     return {}
 
 
@@ -178,10 +185,13 @@ STATES: Mapping[str, State] = {
     "expand": expand,
     "ready": ready,
     "warm": warm,
+    "past": past,
     "shift": shift,
     "judge": judge,
     "top_up": top_up,
     "promote": promote,
+    "contract": contract,
     "roll_back": roll_back,
+    "undo": undo,
     "answer": answer,
 }

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -12,13 +12,15 @@ from rich.table import Column, Table
 
 from tidegate_local import dev as dev_server
 from tidegate_local import down as stopping
-from tidegate_local import interruption, redis_server, toolchain
+from tidegate_local import interruption, redis_server, releasing, toolchain
 from tidegate_local import logs as function_logs
 from tidegate_local import migrate as migrations
+from tidegate_local import release as release_control
 from tidegate_local import status as inspection
-from tidegate_local.errors import LocalCloudError
+from tidegate_local.errors import LocalCloudError, ReleaseError
 from tidegate_local.layout import StateFolder
 from tidegate_local.progress import Steps
+from tidegate_local.release import Place
 from tidegate_local.state import LocalState
 from tidegate_local.up import bring_up
 
@@ -122,11 +124,50 @@ def tools() -> None:
         print(redis_server.find_binary())  # noqa: T201 - the Makefile reads it
 
 
+@app.command()
+def release(
+    *,
+    strategy: Annotated[
+        str | None, typer.Option(help="canary, linear, all-at-once, or weights such as 1,10,50.")
+    ] = None,
+    stage: Annotated[str, typer.Option(help="local, or a stage on AWS (by your own credentials).")] = "local",
+    abort: Annotated[bool, typer.Option("--abort", help="Roll the release that runs back.")] = False,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Take the next step of a release that holds.")] = False,
+) -> None:
+    """Deploy what changed as a release, and show its steps, weights, rates and latencies; exit status 1 if it fails."""
+    console = Console()
+    with _clear_errors():
+        if abort or go_on:
+            with _place(stage) as place:
+                if not place.releases().demand("abort" if abort else "go_on"):
+                    raise ReleaseError("No release is under way.")
+            console.print("The release rolls back." if abort else "The release goes on.")
+            return
+        releasing.run(stage, strategy, console)
+
+
+@app.command()
+def rollback(
+    version: Annotated[str | None, typer.Argument(help="The API's version; default: the one before.")] = None,
+    stage: Annotated[str, typer.Option(help="local, or a stage on AWS (by your own credentials).")] = "local",
+) -> None:
+    """Give a version that was kept all of the traffic, at once; the next deploy releases from there."""
+    with _clear_errors(), _place(stage) as place:
+        for name, number in release_control.roll_back(place, version).items():
+            Console().print(f"{name}: version {number} is in force.", highlight=False)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def cdk(context: typer.Context) -> None:
     """Run the pinned CDK CLI with your own environment: `tidegate cdk synth -c stage=aws`."""
     with _clear_errors():
         raise typer.Exit(toolchain.ensure().run_cdk(context.args))
+
+
+def _place(stage: str) -> AbstractContextManager[Place]:
+    if stage == "local":
+        return release_control.local_place(LocalState.require(StateFolder.from_environ().state_file))
+    return release_control.aws_place(stage)
 
 
 def _show_access(console: Console, state: LocalState) -> None:

@@ -5,6 +5,7 @@ LocalCloudError
 ├── StartError            Redis or the engine did not come up; the end of its log is in the message
 ├── EndpointError         nothing that speaks LocalStack's API answers at the given endpoint
 ├── DeploymentError       CDK failed, or what it deployed does not answer
+├── ReleaseError          a release was rolled back, or there is nothing to abort or to return to
 ├── StateError            .tidegate/state.json is absent where one is needed, or is not ours
 └── BusyError             another `tidegate up` or `down` is at work on the same state folder
 """
@@ -30,6 +31,10 @@ class EndpointError(LocalCloudError):
 
 class DeploymentError(LocalCloudError):
     """A CDK command failed, or the deployed API does not answer."""
+
+
+class ReleaseError(LocalCloudError):
+    """A release ended badly, or there is none."""
 
 
 class StateError(LocalCloudError):

@@ -23,11 +23,14 @@ _READY_DEADLINE_S = 60.0
 _KEY_OUTPUTS = {"free": "FreeKeyId", "pro": "ProKeyId", "internal": "InternalKeyId"}
 
 
-def bring_up(folder: StateFolder, *, endpoint: str | None = None, steps: Steps | None = None) -> LocalState:
+def bring_up(
+    folder: StateFolder, *, endpoint: str | None = None, steps: Steps | None = None, strategy: str | None = None
+) -> LocalState:
     """Bring up the cloud of a state folder and return when its API answers; what runs already is reused.
 
-    `endpoint` is a LocalStack-compatible endpoint to use instead of an engine of our own. Whatever this call
-    has started it stops again if it fails or is interrupted.
+    `endpoint` is a LocalStack-compatible endpoint to use instead of an engine of our own. `strategy` is how a
+    release shifts its traffic, None: the stage's way. Whatever this call has started it stops again if it fails or is
+    interrupted.
 
     Raises:
         LocalCloudError: the message says what to do.
@@ -47,7 +50,7 @@ def bring_up(folder: StateFolder, *, endpoint: str | None = None, steps: Steps |
             serving = engine.attach(endpoint, registry) if endpoint else engine.ensure(folder, registry)
             step.note = _engine_note(serving)
         deployer = Deployer(tools, folder, serving.url)
-        stack, sources = _deploy(deployer, redis, _former(folder), steps)
+        stack, sources = _deploy(deployer, redis, _former(folder), steps, strategy)
         with steps.step("Seed") as step:
             added = seed.seed_products(serving.url, stack.outputs["ProductsTable"])
             step.note = f"{added} products added" if added else "products are there"
@@ -97,7 +100,9 @@ def _nothing_half_started(folder: StateFolder, registry: ProcessRegistry) -> Ite
         raise
 
 
-def _deploy(deployer: Deployer, redis: RedisServer, former: LocalState | None, steps: Steps) -> tuple[Stack, str]:
+def _deploy(
+    deployer: Deployer, redis: RedisServer, former: LocalState | None, steps: Steps, strategy: str | None
+) -> tuple[Stack, str]:
     """Deploy what changed; returns the stack and the fingerprint of its sources."""
     with steps.step("Bootstrap") as step:
         if deployer.bootstrapped():
@@ -106,12 +111,13 @@ def _deploy(deployer: Deployer, redis: RedisServer, former: LocalState | None, s
             deployer.bootstrap()
     with steps.step("Deploy") as step:
         context = {"stage": "local", "redis_url": redis.url}
+        # How it comes to be in force is no part of what is deployed.
         sources = fingerprint.of_deployment(deployer.endpoint_url, context)
         stack = deployer.current() if former and former.deployed == sources else None
         if stack and former and stack.version == former.stack_version:
             step.note = "nothing changed"
         else:
-            stack = deployer.deploy(context)
+            stack = deployer.deploy(context | ({"strategy": strategy} if strategy else {}))
             step.note = deployment.STACK
     return stack, sources
 
