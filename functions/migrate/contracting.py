@@ -14,8 +14,10 @@ def contract(work: Work, release: str, oldest: int) -> Outcome:
     now_s = work.parts.clock.wall_s()
     due, waiting = planning.to_contract(work.parts.migrations, work.journal, release, now_s, oldest)
     for migration in due:
-        if work.journal.entries[migration.number].state != "contracting":
-            work.change(migration.number, "contracting", progress=Progress(), reason=None)
+        entry = work.journal.entries[migration.number]
+        if entry.state != "contracting" or entry.checksum != migration.checksum:
+            begun = {"progress": Progress(), "checksum": migration.checksum, "reason": None}
+            work.change(migration.number, "contracting", **begun)
         try:
             if not work.walk(migration.number, migration.contract):
                 return work.more(migration.number)

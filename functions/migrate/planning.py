@@ -17,11 +17,16 @@ def refusal(migrations: Migrations, journal: Journal) -> str | None:
     """
     for migration in migrations:
         entry = journal.entries.get(migration.number)
-        if entry and entry.state in IN_FORCE and entry.checksum != migration.checksum:
+        if entry and _ran(entry) and entry.checksum != migration.checksum:
             return f"{migration.name}.py was changed after it ran: restore it, and write what is new as a new file"
         if not (entry and entry.state in IN_FORCE) and migration.number < journal.schema:
             return f"{migration.name}.py comes before {journal.schema:04d}, which ran already: give it the next number"
     return None
+
+
+def _ran(entry: Entry) -> bool:
+    """Tell whether a file may be changed no more; one whose contract failed may be mended."""
+    return entry.state in IN_FORCE and not (entry.state == "contracting" and entry.reason)
 
 
 def to_expand(migrations: Migrations, journal: Journal) -> list[Migration]:

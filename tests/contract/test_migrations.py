@@ -155,7 +155,7 @@ def test_a_contract_that_fails_is_not_taken_back_and_goes_on_once_it_is_mended(d
         assert (told["status"], told["contracted"], here.state()) == ("failed", 1, "contracting")
         assert "0001_total, contract: " in told["reason"]
         assert not here.run("down", None)["progress"]["undone"]
-        here.migrations = (renaming(),)
+        here.migrations = (renaming(checksum="mended"),)
         assert here.run("contract", "r2")["progress"]["contracted"] == ["0001_total"]
 
 

@@ -116,6 +116,12 @@ def test_a_file_that_did_not_get_through_may_be_mended(state):
     assert planning.refusal([migration(1, text="other")], journal(m1=state)) is None
 
 
+def test_a_file_whose_contract_failed_may_be_mended():
+    contracting = journal(m1="contracting")
+    failed = contracting.enter(1, contracting.entries[1]._replace(reason="no"))
+    assert planning.refusal([migration(1, text="other")], failed) is None
+
+
 def test_a_file_before_one_that_ran_is_refused_and_one_that_is_gone_is_not():
     refused = planning.refusal([migration(1), migration(2)], journal(m2="expanded"))
     assert refused is not None
