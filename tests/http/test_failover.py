@@ -191,14 +191,15 @@ LIMIT = TokenBucket("20/s", burst=30)
 
 
 class Bound:
-    """What a limit may admit from now on: its burst, and its rate for as long as it lasts."""
+    """What a limit may admit from now on: its burst, its rate for as long as it lasts, and the one token of a change."""
 
     def __init__(self, limit, traffic):
         self._limit, self._traffic = limit, traffic
         self._admitted, self._began = traffic.admitted, time.monotonic()
 
     def holds(self):
-        allowed = self._limit.bucket.burst + (time.monotonic() - self._began) * 1e6 / self._limit.bucket.interval_us
+        refilled = (time.monotonic() - self._began) * 1e6 / self._limit.bucket.interval_us
+        allowed = self._limit.bucket.burst + refilled + 1
         assert self._traffic.admitted - self._admitted <= allowed
         return True
 
