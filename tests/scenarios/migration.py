@@ -47,6 +47,7 @@ class Plan:
     each_s: float = 0.2
     slice_s: float = 5.0
     lease_s: float = LEASE_S
+    page: int = 250  # more than it is: a scan of this engine costs as much as its table is long
 
 
 @dataclass
@@ -124,6 +125,7 @@ class _Site:
         argv = [sys.executable, "-m", "tests.scenarios.migration_runner", "expand", release, str(self._plan.slice_s)]
         environ = {**os.environ, **self._tables.environ, "TIDEGATE_TABLE": self._tables.library, **AWS, **variables}
         environ |= {"TIDEGATE_MIGRATE_WRITES_PER_S": "100000", "TIDEGATE_LEASE_S": str(self._plan.lease_s)}
+        environ["TIDEGATE_PAGE"] = str(self._plan.page)
         process = ServerProcess(argv, log=self._folder / f"{name}.log", env=environ)
         process.launch()
         self._closing.callback(process.kill)

@@ -3,7 +3,8 @@
     python -m tests.scenarios.migration_runner ACTION RELEASE SLICE_S
 
 Each answer is a line of JSON. Where the variable TIDEGATE_HANG_AFTER is set, it hangs once so many items are written:
-right after a round's checkpoint, with the lock in its hand, to be killed there. TIDEGATE_LEASE_S is the lock's lease.
+right after a round's checkpoint, with the lock in its hand, to be killed there. TIDEGATE_LEASE_S is the lock's lease,
+TIDEGATE_PAGE a segment's part of a round.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from functions.migrate import invocation, ledger, work
+from functions.migrate import backfill, invocation, ledger, work
 from functions.migrate.handler import handler
 
 
@@ -49,6 +50,7 @@ def hang_after(written: int) -> None:
 
 def main(action: str, release: str, slice_s: float) -> None:
     """Invoke until the answer is not "more"."""
+    backfill.PAGE = int(os.environ.get("TIDEGATE_PAGE", backfill.PAGE))
     ledger.LEASE_S = float(os.environ.get("TIDEGATE_LEASE_S", ledger.LEASE_S))
     if after := os.environ.get("TIDEGATE_HANG_AFTER"):
         hang_after(int(after))

@@ -4,7 +4,7 @@ import pytest
 
 from tests.scenarios.migration import Plan, run
 
-PLAN = Plan(orders=400, each_s=0.1, slice_s=0.0, lease_s=12.0)
+PLAN = Plan(orders=400, each_s=0.1, slice_s=0.0, lease_s=12.0, page=50)
 
 
 @pytest.fixture(scope="module")
