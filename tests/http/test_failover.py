@@ -191,7 +191,7 @@ LIMIT = TokenBucket("20/s", burst=30)
 
 
 class Bound:
-    """What a limit may admit from now on: its burst, its rate for as long as it lasts, and the one token of a change."""
+    """What a limit may admit from now on: its burst, its rate as long as it lasts, and the one token of a change."""
 
     def __init__(self, limit, traffic):
         self._limit, self._traffic = limit, traffic
