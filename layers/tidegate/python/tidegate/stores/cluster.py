@@ -7,7 +7,8 @@ Source: "Redis cluster specification", MOVED and ASK redirection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any, NamedTuple
@@ -49,10 +50,10 @@ class ClusterTransport:
         self._lock = Lock()
         self._node(Place(self._seed.host, self._seed.port))
 
-    def send(self, commands: Sequence[Command]) -> list[Any]:
+    def send(self, commands: Sequence[Command], spared: int = 0) -> list[Any]:
         """Send each command to the node that owns its first key, all at once."""
         try:
-            return self._send(commands, monotonic() + self._patience_s)
+            return self._send(commands, len(commands) - spared, monotonic() + self._patience_s)
         except FAILURES as error:
             self._map = None
             raise unavailable(error) from error
@@ -63,18 +64,25 @@ class ClusterTransport:
         for node in list(self._nodes.values()):
             node.close()
 
-    def _send(self, commands: Sequence[Command], until: float) -> list[Any]:
+    def _send(self, commands: Sequence[Command], needed: int, until: float) -> list[Any]:
         slots = self._map or self._learn(None, until)
         replies: list[Any] = [None] * len(commands)
-        errands = [_Errand(i, self._owner(slots, command, until)) for i, command in enumerate(commands)]
+        errands = []
+        for i, command in enumerate(commands):
+            with _sparing([i], needed, replies):
+                errands.append(_Errand(i, self._owner(slots, command, until)))
         for _ in range(_ROUNDS):
-            self._round(errands, commands, replies, until)
-            errands = self._redirected(errands, commands, replies, until)
+            self._round(errands, commands, replies, needed, until)
+            errands = self._redirected(errands, commands, replies, needed, until)
             if not errands:
                 break
+        if any(isinstance(reply, FAILURES) and not isinstance(reply, ReplyError) for reply in replies[needed:]):
+            self._map = None  # a node was lost: who has its slots now is to be learnt
         return replies
 
-    def _round(self, errands: Iterable[_Errand], commands: Sequence[Command], replies: list[Any], until: float) -> None:
+    def _round(
+        self, errands: Iterable[_Errand], commands: Sequence[Command], replies: list[Any], needed: int, until: float
+    ) -> None:
         """Write to every node, then read from every node."""
         batches: dict[Place, list[_Errand]] = {}
         for errand in errands:
@@ -83,37 +91,45 @@ class ClusterTransport:
         try:
             for place, batch in batches.items():
                 node = self._node(place)
-                begun.append((node, node.begin(_spelled(batch, commands), until), batch))
+                with _sparing([errand.number for errand in batch], needed, replies):
+                    begun.append((node, node.begin(_spelled(batch, commands), until), batch))
             while begun:
                 node, exchange, batch = begun.pop(0)
-                answers = iter(node.finish(exchange, until))
-                for errand in batch:
-                    if errand.asking:
-                        next(answers)
-                    replies[errand.number] = next(answers)
+                with _sparing([errand.number for errand in batch], needed, replies):
+                    answers = iter(node.finish(exchange, until))
+                    for errand in batch:
+                        if errand.asking:
+                            next(answers)
+                        replies[errand.number] = next(answers)
         finally:
             for _, exchange, _ in begun:
                 exchange.abandon()
 
     def _redirected(
-        self, errands: Iterable[_Errand], commands: Sequence[Command], replies: Sequence[Any], until: float
+        self, errands: Iterable[_Errand], commands: Sequence[Command], replies: list[Any], needed: int, until: float
     ) -> list[_Errand]:
         """Return the commands to send again, and where to."""
         refused = [(errand, replies[errand.number]) for errand in errands if _redirects(replies[errand.number])]
         if not refused or monotonic() >= until:
             return []
-        known = slots = self._map
+        known = self._map
         again = []
         for errand, error in refused:
-            if error.code == "ASK":
-                again.append(_Errand(errand.number, redirection(str(error), errand.place.host), asking=True))
-                continue
-            if error.code == "MOVED" and slots is known:
-                slots = self._learn(known, until, first=redirection(str(error), errand.place.host))
-            again.append(_Errand(errand.number, self._owner(slots, commands[errand.number], until)))
+            with _sparing([errand.number], needed, replies):
+                again.append(self._elsewhere(errand, error, commands[errand.number], known, until))
         if all(error.code == "TRYAGAIN" for _, error in refused):
             sleep(_TRY_AGAIN_AFTER_S)
         return again
+
+    def _elsewhere(
+        self, errand: _Errand, error: ReplyError, command: Command, known: SlotMap | None, until: float
+    ) -> _Errand:
+        if error.code == "ASK":
+            return _Errand(errand.number, redirection(str(error), errand.place.host), asking=True)
+        slots = self._map
+        if error.code == "MOVED" and slots is known:
+            slots = self._learn(known, until, first=redirection(str(error), errand.place.host))
+        return _Errand(errand.number, self._owner(slots, command, until))
 
     def _owner(self, slots: SlotMap | None, command: Command, until: float) -> Place:
         slot = slot_of(command)
@@ -172,6 +188,18 @@ class ClusterTransport:
             new = Node(self._seed.at(place.host, place.port), self._dialer, self._timeout_s)
             node = self._nodes.setdefault(place, new)
         return node
+
+
+@contextmanager
+def _sparing(numbers: Sequence[int], needed: int, replies: list[Any]) -> Iterator[None]:
+    """Take a failure for the reply of commands of which none is needed."""
+    try:
+        yield
+    except FAILURES as error:
+        if any(number < needed for number in numbers):
+            raise
+        for number in numbers:
+            replies[number] = error
 
 
 def _redirects(reply: Any) -> bool:

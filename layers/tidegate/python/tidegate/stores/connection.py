@@ -60,8 +60,12 @@ class RedisTarget(NamedTuple):
 class Transport(Protocol):
     """Sends commands in one round trip, and hands errors of single commands back in their places."""
 
-    def send(self, commands: Sequence[Command]) -> list[Any]:
+    def send(self, commands: Sequence[Command], spared: int = 0) -> list[Any]:
         """Return one reply per command; a server's error reply is returned, not raised.
+
+        Args:
+            commands: at least one.
+            spared: so many of the last ones may be lost with their node: the error is then their reply.
 
         Raises:
             StoreUnavailableError: the server could not be asked, or its answer not be read.
@@ -87,7 +91,7 @@ class NodeTransport:
         dialer = Dialer(target.connect_timeout_s, target.credentials)
         self._node = Node(parse(target.url), dialer, target.timeout_s)
 
-    def send(self, commands: Sequence[Command]) -> list[Any]:
+    def send(self, commands: Sequence[Command], spared: int = 0) -> list[Any]:  # noqa: ARG002  all are with one node
         """Send on an idle connection; if that one proves dead before it answers, once more on a fresh one."""
         try:
             return self._node.send(commands)

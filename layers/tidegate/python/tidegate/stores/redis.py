@@ -233,13 +233,15 @@ class RedisStore:
 
     def _evaluated(self, calls: Sequence[Call], spared: int) -> list[Any]:
         """Run scripts; those that the server doesn't know (it restarted) are sent whole, once."""
-        replies = self._transport.send([_command("EVALSHA", call.script.sha, call) for call in calls])
+        needed = len(calls) - spared
+        replies = self._transport.send([_command("EVALSHA", call.script.sha, call) for call in calls], spared)
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
-            again = self._transport.send([_command("EVAL", calls[i].script.source, calls[i]) for i in unknown])
+            whole = [_command("EVAL", calls[i].script.source, calls[i]) for i in unknown]
+            again = self._transport.send(whole, sum(i >= needed for i in unknown))
             for i, reply in zip(unknown, again, strict=True):
                 replies[i] = reply
-        for reply in replies[: len(replies) - spared]:
+        for reply in replies[:needed]:
             if isinstance(reply, Exception):
                 raise unavailable(reply) from reply
         return replies
