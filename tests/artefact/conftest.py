@@ -34,10 +34,12 @@ class Artefact:
 
 def unpack(target: Target, folder: Path) -> Artefact:
     workspace = Workspace.at(ROOT)
-    code, worker = (function_code(workspace, name, target) for name in ("api", "worker"))
+    code, worker, migrate = (function_code(workspace, name, target) for name in ("api", "worker", "migrate"))
     layers = {"dependencies": dependencies_layer(workspace, target), "tidegate": library_layer(workspace, target)}
-    artefact = Artefact(target, {"api": code, "worker": worker, **layers}, folder / "task", folder / "opt")
-    for function in (code, worker):  # the worker ships the API's files, and its own
+    artefact = Artefact(
+        target, {"api": code, "worker": worker, "migrate": migrate, **layers}, folder / "task", folder / "opt"
+    )
+    for function in (code, worker, migrate):  # the worker ships the API's files, and its own
         _extract(function, artefact.task)
     for layer in layers.values():
         _extract(layer, artefact.opt)

@@ -138,3 +138,28 @@ def test_what_is_pruned_is_not_needed_by(alone, module):
 def test_anyio_finds_its_lazily_imported_parts(alone):
     # It reads them from its own source: the reason why not every package ships as bytecode alone.
     assert alone("import anyio; anyio.to_thread.run_sync; print(json.dumps(True))") is True
+
+
+def test_the_migrations_are_read_and_the_journal_is_asked_for(alone):
+    answer = alone(
+        """
+import botocore.exceptions
+import functions.migrate.handler
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 10_000
+try:
+    functions.migrate.handler.handler({"action": "status"}, Context())
+except botocore.exceptions.EndpointConnectionError as error:
+    print(json.dumps(str(error)))
+""",
+        TIDEGATE_TABLE="library",
+        TIDEGATE_ORDERS_TABLE="orders",
+        TIDEGATE_PRODUCTS_TABLE="products",
+        AWS_ENDPOINT_URL="http://127.0.0.1:1",
+        AWS_REGION="us-east-1",
+        AWS_DEFAULT_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+    )
+    assert "http://127.0.0.1:1" in answer

@@ -112,6 +112,7 @@ def test_outputs_say_where_things_are(synthesized):
         "FunctionName",
         "InternalKeyId",
         "LogGroupName",
+        "MigrateName",
         "OrdersTable",
         "ProKeyId",
         "ProductsTable",
