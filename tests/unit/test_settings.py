@@ -64,6 +64,7 @@ def test_a_good_value_is_taken(variable, text, attribute, value):
         ("REDIS_URL", "http://localhost", "write redis://"),
         ("REDIS_CLUSTER", "maybe", "write 1 or 0"),
         ("TRUST_API_KEY_HEADER", "2", "write 1 or 0"),
+        ("COUNT_OUTCOMES", "often", "write 1 or 0"),
         ("NAMESPACE", "n" * 33, "1 to 32 letters, digits, '-' and '_'"),
         ("NAMESPACE", "a{b}", "1 to 32 letters, digits, '-' and '_'"),
         ("NAMESPACE", "größe", "1 to 32 letters, digits, '-' and '_'"),
@@ -133,6 +134,28 @@ def test_the_functions_version_is_the_release_unless_one_is_named():
     assert Settings.from_environ(on_lambda).release == "42"
     assert Settings.from_environ(on_lambda).on_lambda
     assert Settings.from_environ(on_lambda | {"TIDEGATE_RELEASE": "blue"}).release == "blue"
+
+
+@pytest.mark.parametrize(
+    ("variables", "counted_as"),
+    [
+        ({}, None),
+        ({"TIDEGATE_COUNT_OUTCOMES": "1"}, ("local", "local")),
+        ({"TIDEGATE_COUNT_OUTCOMES": "1", "TIDEGATE_RELEASE": "blue"}, ("local", "blue")),
+        ({"AWS_LAMBDA_FUNCTION_NAME": "api", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST"}, None),
+        ({"AWS_LAMBDA_FUNCTION_NAME": "api", "AWS_LAMBDA_FUNCTION_VERSION": "42"}, ("api", "42")),
+        (
+            {"AWS_LAMBDA_FUNCTION_NAME": "api", "AWS_LAMBDA_FUNCTION_VERSION": "42", "TIDEGATE_RELEASE": "blue"},
+            ("api", "42"),
+        ),
+        (
+            {"AWS_LAMBDA_FUNCTION_NAME": "api", "AWS_LAMBDA_FUNCTION_VERSION": "42", "TIDEGATE_COUNT_OUTCOMES": "0"},
+            None,
+        ),
+    ],
+)
+def test_outcomes_are_counted_in_published_versions_and_where_it_is_said(variables, counted_as):
+    assert Settings.from_environ(REDIS | variables).counted_as == counted_as
 
 
 @pytest.mark.parametrize("url", ["redis://cache:port", "redis://cache:6379?socket_timeout=soon"])
