@@ -212,13 +212,18 @@ AWS = Stage(
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 
 
-def select(name: object, redis_url: object = None, strategy: object = None) -> Stage:
-    """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead."""
+def select(name: object, redis_url: object = None, strategy: object = None, step_s: object = None) -> Stage:
+    """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead.
+
+    `strategy` is a name or a list of weights; `step_s` is for how many seconds a step may last without proof.
+    """
     stage = STAGES.get(str(name))
     if stage is None:
         raise StageError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
     if strategy:
         stage = _released_by(stage, str(strategy))
+    if step_s:
+        stage = _paced(stage, str(step_s))
     if not redis_url:
         return stage
     if stage.redis_url is None:
@@ -234,3 +239,11 @@ def _released_by(stage: Stage, strategy: str) -> Stage:
     except StrategyError as error:
         raise StageError(str(error)) from error
     return replace(stage, release=replace(stage.release, weights=chosen))
+
+
+def _paced(stage: Stage, step_s: str) -> Stage:
+    if not step_s.isdigit() or not 0 < int(step_s) < 3600:
+        raise StageError(f"step_s is {step_s!r}: it takes whole seconds, less than an hour")
+    seconds = int(step_s)
+    least_s = min(seconds, stage.release.least_s)
+    return replace(stage, release=replace(stage.release, least_s=least_s, most_s=seconds, last_most_s=seconds))

@@ -130,6 +130,7 @@ def release(
     strategy: Annotated[
         str | None, typer.Option(help="canary, linear, all-at-once, or weights such as 1,10,50.")
     ] = None,
+    step_s: Annotated[int | None, typer.Option(help="How long a step may last without proof, in seconds.")] = None,
     stage: Annotated[str, typer.Option(help="local, or a stage on AWS (by your own credentials).")] = "local",
     abort: Annotated[bool, typer.Option("--abort", help="Roll the release that runs back.")] = False,
     go_on: Annotated[bool, typer.Option("--go-on", help="Take the next step of a release that holds.")] = False,
@@ -143,7 +144,8 @@ def release(
                     raise ReleaseError("No release is under way.")
             console.print("The release rolls back." if abort else "The release goes on.")
             return
-        releasing.run(stage, strategy, console)
+        way = {"strategy": strategy, "step_s": str(step_s) if step_s else None}
+        releasing.run(stage, {name: value for name, value in way.items() if value}, console)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What `tidegate release` does: deploy, watch, and leave the report in .tidegate/reports."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from tidegate_local.state import LocalState
 from tidegate_local.up import bring_up
 
 
-def run(stage: str, strategy: str | None, console: Console) -> None:
+def run(stage: str, way: Mapping[str, str], console: Console) -> None:
     """Release what changed, and say how it ended.
 
     Raises:
@@ -24,7 +25,7 @@ def run(stage: str, strategy: str | None, console: Console) -> None:
     with ExitStack() as places:
         place = _place(stage, folder, places)
         try:
-            released = release.watch(place, lambda: _deploy(stage, strategy, folder), ReleaseView(console))
+            released = release.watch(place, lambda: _deploy(stage, way, folder), ReleaseView(console))
         except ReleaseError:
             _report(place, folder, console)
             raise
@@ -42,12 +43,12 @@ def _place(stage: str, folder: StateFolder, places: ExitStack) -> Place | None:
     return places.enter_context(release.local_place(state)) if state else None
 
 
-def _deploy(stage: str, strategy: str | None, folder: StateFolder) -> None:
+def _deploy(stage: str, way: Mapping[str, str], folder: StateFolder) -> None:
     if stage == "local":
-        bring_up(folder, steps=Steps(quiet=True), strategy=strategy)
+        bring_up(folder, steps=Steps(quiet=True), way=way)
         return
-    words = ["deploy", "--all", "-c", f"stage={stage}", "--require-approval", "never"]
-    if toolchain.ensure().run_cdk([*words, *(["-c", f"strategy={strategy}"] if strategy else [])]):
+    context = [word for name, value in {"stage": stage, **way}.items() for word in ("-c", f"{name}={value}")]
+    if toolchain.ensure().run_cdk(["deploy", "--all", *context, "--require-approval", "never"]):
         raise DeploymentError("`cdk deploy` failed; what it said is above.")
 
 

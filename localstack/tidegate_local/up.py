@@ -24,13 +24,17 @@ _KEY_OUTPUTS = {"free": "FreeKeyId", "pro": "ProKeyId", "internal": "InternalKey
 
 
 def bring_up(
-    folder: StateFolder, *, endpoint: str | None = None, steps: Steps | None = None, strategy: str | None = None
+    folder: StateFolder,
+    *,
+    endpoint: str | None = None,
+    steps: Steps | None = None,
+    way: Mapping[str, str] | None = None,
 ) -> LocalState:
     """Bring up the cloud of a state folder and return when its API answers; what runs already is reused.
 
-    `endpoint` is a LocalStack-compatible endpoint to use instead of an engine of our own. `strategy` is how a
-    release shifts its traffic, None: the stage's way. Whatever this call has started it stops again if it fails or is
-    interrupted.
+    `endpoint` is a LocalStack-compatible endpoint to use instead of an engine of our own. `way` is how a release shifts
+    its traffic (`strategy`, `step_s`) where that isn't the stage's. Whatever this call has started it stops again if
+    it fails or is interrupted.
 
     Raises:
         LocalCloudError: the message says what to do.
@@ -50,7 +54,7 @@ def bring_up(
             serving = engine.attach(endpoint, registry) if endpoint else engine.ensure(folder, registry)
             step.note = _engine_note(serving)
         deployer = Deployer(tools, folder, serving.url)
-        stack, sources = _deploy(deployer, redis, _former(folder), steps, strategy)
+        stack, sources = _deploy(deployer, redis, _former(folder), steps, way or {})
         with steps.step("Seed") as step:
             added = seed.seed_products(serving.url, stack.outputs["ProductsTable"])
             step.note = f"{added} products added" if added else "products are there"
@@ -101,7 +105,7 @@ def _nothing_half_started(folder: StateFolder, registry: ProcessRegistry) -> Ite
 
 
 def _deploy(
-    deployer: Deployer, redis: RedisServer, former: LocalState | None, steps: Steps, strategy: str | None
+    deployer: Deployer, redis: RedisServer, former: LocalState | None, steps: Steps, way: Mapping[str, str]
 ) -> tuple[Stack, str]:
     """Deploy what changed; returns the stack and the fingerprint of its sources."""
     with steps.step("Bootstrap") as step:
@@ -117,7 +121,7 @@ def _deploy(
         if stack and former and stack.version == former.stack_version:
             step.note = "nothing changed"
         else:
-            stack = deployer.deploy(context | ({"strategy": strategy} if strategy else {}))
+            stack = deployer.deploy({**context, **way})
             step.note = deployment.STACK
     return stack, sources
 

@@ -28,6 +28,7 @@ class Cloud:
     state: dict[str, Any]
     redis: RedisServer
     http: httpx.Client
+    environ: dict[str, str]
 
     def key(self, tier: str) -> dict[str, str]:
         return {"x-api-key": self.state["api_keys"][tier]}
@@ -70,7 +71,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             _tidegate("up", environ)
             state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             with httpx.Client(timeout=60) as http:
-                yield Cloud(state, redis, http)
+                yield Cloud(state, redis, http, environ)
         finally:
             _tidegate("down", environ)
 

@@ -1,0 +1,82 @@
+"""Releases under traffic: a bad one is stopped and rolled back, and the next good one goes through unnoticed."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+
+import boto3
+import pytest
+
+from tests.harness.release_clone import CHECKOUT, FAILING_ORDERS, Clone
+from tests.harness.release_traffic import traffic
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def aliases(cloud):
+    """What both aliases say: the version and the weights."""
+    outputs = cloud.state["outputs"]
+
+    def read():
+        with closing(boto3.client("lambda", endpoint_url=cloud.state["endpoint_url"])) as client:
+            found = [client.get_alias(FunctionName=outputs[f], Name="live") for f in ("FunctionName", "WorkerName")]
+        weights = [(alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {} for alias in found]
+        return [alias["FunctionVersion"] for alias in found], weights
+
+    return read
+
+
+@pytest.fixture
+def template_version(cloud):
+    """The version that the stack's own resource is."""
+
+    def read():
+        with closing(boto3.client("cloudformation", endpoint_url=cloud.state["endpoint_url"])) as client:
+            stack = client.describe_stacks(StackName="Tidegate-local")["Stacks"][0]
+            found = client.describe_stack_resources(StackName="Tidegate-local")["StackResources"]
+        name = cloud.state["outputs"]["FunctionName"]
+        (version,) = [
+            resource["PhysicalResourceId"].rsplit(":", 1)[-1]
+            for resource in found
+            if resource["ResourceType"] == "AWS::Lambda::Version" and f":{name}:" in resource["PhysicalResourceId"]
+        ]
+        return stack["StackStatus"], version
+
+    return read
+
+
+@pytest.fixture
+def clone(tmp_path, cloud):
+    return Clone.at(tmp_path / "clone", cloud.environ)
+
+
+def test_a_bad_release_is_rolled_back_and_the_next_good_one_goes_through(cloud, clone, aliases, template_version):
+    cloud.warm()
+    before = aliases()
+    clone.append(CHECKOUT, FAILING_ORDERS.format(share=1))
+    with traffic(cloud.state, orders=0.5) as bad:
+        status, printed = clone.tidegate("release", "--step-s", "60")
+    assert status == 1, printed
+    assert "Rolled back. At " in printed, printed
+    assert "errors are worse than tolerated" in printed, printed
+    assert aliases() == before
+    assert before[1] == [{}, {}]
+    assert template_version() == ("UPDATE_ROLLBACK_COMPLETE", before[0][0])
+    # The new version had served: its orders failed, and nothing else did.
+    assert bad.failed
+    assert {answer.path for answer in bad.failed} == {"/v1/orders"}
+
+    clone.restore()
+    clone.append(CHECKOUT, "# a good release")
+    with traffic(cloud.state) as good:
+        status, printed = clone.tidegate("release")
+    assert status == 0, printed
+    assert re.search(r"shifting \(step 1/2, canary 10 %\)", printed), printed
+    assert not good.failed
+    assert len(good.versions()) == 2, good.versions()
+    now, weights = aliases()
+    assert int(now[0]) > int(before[0][0])
+    assert weights == [{}, {}]
+    assert template_version() == ("UPDATE_COMPLETE", now[0])

@@ -1,0 +1,85 @@
+"""A copy of the repository whose code may be changed, released to a cloud that the repository brought up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_SOURCES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "functions", "infra", "layers", "localstack")
+_UNREAD = shutil.ignore_patterns("__pycache__", "node_modules")
+
+
+@dataclass(frozen=True)
+class Clone:
+    """The copy at `root`, and the environment of the cloud (TIDEGATE_STATE_DIR, REDIS_URL)."""
+
+    root: Path
+    environ: dict[str, str]
+
+    @classmethod
+    def at(cls, root: Path, environ: dict[str, str]) -> Clone:
+        """Copy the repository; tools and built assets stay where they are."""
+        root.mkdir(parents=True)
+        (root / ".tidegate").symlink_to(ROOT / ".tidegate")
+        clone = cls(root, {**os.environ, **environ, "PYTHONPATH": str(root / "localstack")})
+        clone.restore()
+        return clone
+
+    def restore(self) -> None:
+        """Undo all changes."""
+        for name in _SOURCES:
+            source, copy = ROOT / name, self.root / name
+            if source.is_dir():
+                shutil.rmtree(copy, ignore_errors=True)
+                shutil.copytree(source, copy, ignore=_UNREAD)
+            else:
+                shutil.copy(source, copy)
+
+    def append(self, file: str, text: str) -> None:
+        """Add lines to the end of a file."""
+        with (self.root / file).open("a", encoding="utf-8") as opened:
+            opened.write(f"\n{text}\n")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Run a `tidegate` command of the copy."""
+        return subprocess.Popen(  # our own program
+            [sys.executable, "-m", "tidegate_local", *words],
+            cwd=self.root,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def tidegate(self, *words: str, timeout_s: float = 400) -> tuple[int, str]:
+        """Run it to its end; returns its exit status and what it printed."""
+        with self.start(*words) as process:
+            try:
+                printed, _ = process.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            return process.returncode, printed
+
+
+# Orders that fail in the new version; its health, and whatever is read, are as well as ever.
+FAILING_ORDERS = """
+import random as _random
+
+_good_place = Checkout.place
+
+
+def _bad_place(self, wish):
+    if _random.random() < {share}:
+        raise RuntimeError("a release that is bad on purpose")
+    return _good_place(self, wish)
+
+
+Checkout.place = _bad_place
+"""
+CHECKOUT = "functions/api/checkout.py"
