@@ -9,10 +9,10 @@ BIN := .venv/bin
 # The environment's programs first; then uv, where it had to be installed for this project alone.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
 
-.PHONY: help setup up down status logs dev cdk test lint bench storm clean
+.PHONY: help setup up down status logs dev cdk test lint bench storm release-demo clean
 
 help: ## Show the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 setup: ## Make .venv ready: uv, a Python, the locked packages (every target does it by itself)
 	@cd localstack && $(PYTHON) -m tidegate_bootstrap
@@ -58,6 +58,9 @@ bench: setup ## Run the benchmarks beside the peers, and write docs/benchmarks.m
 storm: setup ## Raise request storms over a fleet, with a live view; leaves a table and charts in .tidegate/reports
 	@$(BENCH_PACKAGES)
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/python -m tests.scenarios.storm $(ARGS)
+
+release-demo: setup ## Release well and badly under traffic, and write docs/releases.md's table; ARGS="'p95 x4'" plays some
+	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/python -m tests.scenarios.release_demo $(ARGS)
 
 clean: ## Stop the cloud and remove everything that was made: .venv, .tidegate, caches
 	@if [ -x $(BIN)/tidegate ]; then $(BIN)/tidegate down; fi

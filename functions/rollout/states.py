@@ -110,7 +110,9 @@ def shift(document: Document, order: Order, using: Parts) -> Document:
     """Give the new versions the step's weight."""
     step = document["step"]
     percent, now = order.plan.steps[step].percent, now_s()
-    using.ledger.write(document["token"], phase="shifting", step=step, percent=str(percent), step_began=now)
+    using.ledger.write(
+        document["token"], phase="shifting", step=step, percent=str(percent), step_began=now, go_on=False
+    )
     for target in order.moving(document["stable"]):
         using.aliases.shift(target.name, document["stable"][target.name], target.version, percent)
     return {"percent": percent, "step_began": now, "looked": now, "topped_up": 0, "outcome": "watch"}

@@ -1,0 +1,140 @@
+"""The pure parts of the release controller: what is ordered, looked at, decided and filed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from functions.rollout import counted, looks, watching
+from functions.rollout.begin import goes_back
+from functions.rollout.judge import Counts, VersionCounts
+from functions.rollout.judge.verdict import Finding, Interval, Verdict
+from functions.rollout.order import Order, Target
+from functions.rollout.reporting import verdict_document, verdict_of
+from tidegate.algorithms.histogram import Histogram
+
+API, WORKER = Target("shop-api", "7", "http"), Target("shop-worker", "5", "queue")
+STABLE = {"shop-api": "6", "shop-worker": "4"}
+
+
+def ordered(steps=((1, 60, 300, "advance"), (50, 60, 300, "hold")), targets=(API, WORKER)):
+    way = {"steps": steps, "look_s": 10, "warm": 2, "keep": 5, "hold_s": 600}
+    return Order.of(
+        {
+            "Namespace": "test",
+            "Alias": "live",
+            "Targets": [{"Name": t.name, "Version": t.version, "Serves": t.serves} for t in targets],
+            "Way": json.dumps(way),
+        }
+    )
+
+
+def counts(requests, errors=0, latency_us=2_000):
+    warm = Counts(requests, errors, 0, Histogram.of([latency_us] * (requests - errors)))
+    return VersionCounts(warm, Counts(1, 0, 0, Histogram.of([900_000])))
+
+
+def test_an_order_is_read_from_the_resource_s_properties():
+    order = ordered()
+    assert order.targets == (API, WORKER)
+    assert [step.percent for step in order.plan.steps] == [1, 50]
+    assert order.plan.steps[1].unproven == "hold"
+    assert order.migrate is None
+    assert order.moving({"shop-api": "7", "shop-worker": "4"}) == (WORKER,)
+
+
+@pytest.mark.parametrize(
+    ("in_force", "back"),
+    [
+        ({"shop-api": "6", "shop-worker": "4"}, False),
+        ({"shop-api": "7", "shop-worker": "4"}, False),
+        ({"shop-api": "7", "shop-worker": "5"}, True),
+        ({"shop-api": "12", "shop-worker": "11"}, True),
+    ],
+)
+def test_only_older_versions_are_gone_back_to_at_once(in_force, back):
+    assert goes_back(ordered(), in_force) is back
+
+
+def test_counts_survive_being_kept():
+    kept = counted.of_document(json.loads(json.dumps(counted.as_document(counts(20, 3)))))
+    assert kept == counts(20, 3)
+
+
+def test_less_is_what_came_since():
+    assert counted.less(counts(20, 3), counts(15, 1)).warm == counts(5, 2).warm
+    assert counted.less(counts(20, 3), counts(20, 3)) == VersionCounts()
+
+
+def test_a_store_that_lost_its_counts_takes_none_back():
+    assert counted.less(counts(2), counts(20, 3)) == VersionCounts()
+
+
+class Counting:
+    """Tells what it was told to."""
+
+    def __init__(self):
+        self.told = {}
+
+    def since(self, function, versions, start_s):
+        return {version: self.told[function, version] for version in versions if (function, version) in self.told}
+
+
+def test_each_look_is_a_bucket_of_both_functions():
+    counting = Counting()
+    counting.told = {("shop-api", "6"): counts(100), ("shop-worker", "4"): counts(10)}
+    seen = looks.first(counting, (API, WORKER), STABLE, 10_000)
+    counting.told |= {
+        ("shop-api", "6"): counts(130, 2),
+        ("shop-api", "7"): counts(9, 4),
+        ("shop-worker", "5"): counts(1),
+    }
+    seen = json.loads(json.dumps(looks.again(seen, counting, (API, WORKER), STABLE, (10_010, 0, 1))))
+    past, first = looks.buckets(seen)
+    assert (past.percent, past.stable.warm.requests, past.canary.warm.requests) == (0, 110, 0)
+    assert (first.start_s, first.step, first.percent) == (10_010, 0, 1)
+    assert (first.stable.warm.requests, first.stable.warm.server_errors) == (30, 2)
+    assert (first.canary.warm.requests, first.canary.warm.server_errors) == (10, 4)
+    assert (
+        looks.buckets(looks.again(seen, counting, (API, WORKER), STABLE, (10_020, 0, 1)))[-1].canary.warm.requests == 0
+    )
+
+
+def verdict(outcome, then=None, elapsed_s=300.0):
+    finding = Finding("errors", 3.0, 200.0, 1.0, 20.0, Interval(0.1, 0.05, 0.2), None)
+    return Verdict(outcome, 0, elapsed_s, ("Because.",), (finding,), counts(9).warm, counts(90).warm, then, 40)
+
+
+def following(told, step=0, **attributes):
+    document = {"step": step, "percent": 1, "topped_up": attributes.pop("topped_up", 0)}
+    return watching._next(document, ordered(), attributes, told)
+
+
+def test_a_verdict_survives_being_kept():
+    told = verdict("inconclusive", "hold")
+    assert verdict_of(json.loads(json.dumps(verdict_document(told)))) == told
+
+
+def test_what_follows_from_a_verdict():
+    assert following(None) == {"outcome": "watch"}
+    assert following(verdict("pass")) == {"step": 1, "outcome": "shift"}
+    assert following(verdict("pass"), step=1) == {"step": 2, "outcome": "promote"}
+    assert following(verdict("fail")) == {"outcome": "roll_back", "reason": "At 1 %: Because."}
+
+
+def test_a_person_s_word_goes_before_the_judge_s():
+    assert following(verdict("pass"), abort=True)["outcome"] == "roll_back"
+    assert following(verdict("inconclusive", "hold"), step=1, go_on=True) == {"step": 2, "outcome": "promote"}
+    assert following(verdict("fail"), go_on=True)["outcome"] == "roll_back"
+
+
+def test_without_proof_the_plan_decides():
+    assert following(verdict("inconclusive", "advance")) == {"step": 1, "outcome": "shift"}
+    assert following(verdict("inconclusive", "top_up")) == {"outcome": "top_up"}
+    assert following(verdict("inconclusive", "top_up"), topped_up=5) == {"step": 1, "outcome": "shift"}
+    assert following(verdict("inconclusive", "wait")) == {"outcome": "watch"}
+    assert following(verdict("inconclusive", "wait", 601)) == {"step": 1, "outcome": "shift"}
+    assert following(verdict("inconclusive", "hold"), step=1) == {"outcome": "hold"}
+    waited = following(verdict("inconclusive", "hold", 901), step=1)
+    assert waited == {"outcome": "roll_back", "reason": "Nobody decided in time. Because."}
