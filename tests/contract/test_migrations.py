@@ -180,3 +180,33 @@ def test_what_is_computed_from_an_item_is_computed_again_if_it_changed(dynamo):
         here.run("expand", "r1")
         doubles = {name: item.get("doubled", {}).get("N") for name, item in here.items().items()}
     assert doubles == {"order-0": "0", "order-1": "1000", "order-2": "4"}
+
+
+def test_an_item_that_traffic_has_changed_meanwhile_is_not_written_over(dynamo):
+    def overtaken(item):
+        here.client.update_item(
+            TableName=here.orders,
+            Key={"id": item["id"]},
+            UpdateExpression="SET total_minor = :t",
+            ExpressionAttributeValues={":t": {"N": "500"}},
+        )
+        return {":new": {"N": "0"}}
+
+    expand = Backfill("orders", "attribute_not_exists(total_minor)", "SET total_minor = :new", computed=overtaken)
+    with site(dynamo, renaming(expand=expand)) as here:
+        here.put(*map(order, range(3)))
+        here.run("expand", "r1")
+        assert {item["total_minor"]["N"] for item in here.items().values()} == {"500"}
+        assert here.run("status")["progress"]["migrations"][0]["written"] == 0
+
+
+def test_an_item_that_has_gone_meanwhile_is_not_made_again(dynamo):
+    def sold_out(item):
+        here.client.delete_item(TableName=here.orders, Key={"id": item["id"]})
+        return {":new": {"N": "0"}}
+
+    expand = Backfill("orders", "attribute_not_exists(total_minor)", "SET total_minor = :new", computed=sold_out)
+    with site(dynamo, renaming(expand=expand)) as here:
+        here.put(*map(order, range(3)))
+        assert here.run("expand", "r1")["status"] == "done"
+        assert not here.items()

@@ -19,6 +19,7 @@ class Runners(RuleBasedStateMachine):
         self.left = []  # ledgers that hold the lock, or did, and never left it
         self.tokens = [0]
         self.downs = 0
+        self.leased_until_s = 0.0
 
     def teardown(self) -> None:
         self.site.close()
@@ -52,7 +53,11 @@ class Runners(RuleBasedStateMachine):
     @rule()
     def somebody_takes_the_lock_and_is_gone(self) -> None:
         ledger = Ledger(self.site.client, self.site.library, "test", self.site.clock)
-        if (held := ledger.take()) is not None:
+        held = ledger.take()
+        if self.site.clock.now_s < self.leased_until_s:
+            assert held is None, "the lock is somebody's until its lease ends"
+        if held is not None:
+            self.leased_until_s = self.site.clock.now_s + LEASE_S
             assert held.token > self.tokens[-1]
             self.tokens.append(held.token)
             self.left.append((ledger, held))
