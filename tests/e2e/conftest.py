@@ -37,11 +37,14 @@ class Cloud:
         return self.http.get(self.state["api_url"] + path, headers={**(self.key(tier) if tier else {}), **headers})
 
     def order(self, key: str, items: list[dict[str, Any]], tier: str = "internal") -> httpx.Response:
-        """Order as a well-behaved client: after a change of store a limit may ask it to come again."""
-        headers = {**self.key(tier), "idempotency-key": key}
+        """Order under an idempotency key."""
+        return self.post("/v1/orders", tier, {"idempotency-key": key}, json={"items": items})
+
+    def post(self, path: str, tier: str, headers: dict[str, str], **body: Any) -> httpx.Response:
+        """Post as a well-behaved client: after a change of store a limit may ask it to come again."""
         deadline = time.monotonic() + 30
         while True:
-            answer = self.http.post(self.state["api_url"] + "/v1/orders", headers=headers, json={"items": items})
+            answer = self.http.post(self.state["api_url"] + path, headers={**self.key(tier), **headers}, **body)
             if answer.status_code != 429 or time.monotonic() > deadline:
                 return answer
 

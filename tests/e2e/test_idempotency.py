@@ -38,11 +38,10 @@ def test_another_payload_under_the_same_key_is_refused(cloud, product):
 
 
 def test_no_key_too_long_a_key_and_a_body_that_is_no_json_are_400(cloud):
-    url, headers = cloud.state["api_url"] + "/v1/orders", cloud.key("internal")
-    missing = cloud.http.post(url, headers=headers, json={})
-    too_long = cloud.http.post(url, headers={**headers, "idempotency-key": "k" * 256}, json={})
+    missing = cloud.post("/v1/orders", "internal", {}, json={})
+    too_long = cloud.post("/v1/orders", "internal", {"idempotency-key": "k" * 256}, json={})
     as_json = {"content-type": "application/json", "idempotency-key": str(uuid.uuid4())}
-    no_json = cloud.http.post(url, headers={**headers, **as_json}, content=b"{")
+    no_json = cloud.post("/v1/orders", "internal", as_json, content=b"{")
     for answer in (missing, too_long, no_json):
         assert answer.status_code == 400
         assert answer.headers["content-type"] == "application/problem+json"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.harness.queues import EventSource, Queues, client
-from tests.http.deadlines import eventually
+from tests.http.deadlines import all_made, eventually
 from tests.http.exports import Exports
 from tests.http.faces import Function, Server
 from tidegate import ProblemError, StoreUnavailableError, TokenBucket
@@ -205,6 +205,7 @@ def test_a_retry_that_the_limit_admits_runs_at_once_and_the_queue_gives_its_answ
 
 def test_to_accept_is_three_calls_more_and_to_read_two(api, stores):
     export(api, 1)
+    all_made()
     stores.to_redis.reset_counts()
     stores.to_dynamo.reset_counts()
     accepted = export(api, 2)
