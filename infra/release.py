@@ -119,17 +119,32 @@ class Release(Construct):
         role = iam.Role(self, "MachineRole", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         called = sorted({self.rollout.function_arn, self.judge.function_arn})
         role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called))
+        alarms = self._alarms()
+        if alarms:
+            role.add_to_policy(
+                iam.PolicyStatement(actions=["cloudwatch:DescribeAlarms"], resources=[*map(self._alarm_arn, alarms)])
+            )
         machine = sfn.CfnStateMachine(
             self,
             "Machine",
             state_machine_name=self._machine_name,
             role_arn=role.role_arn,
             definition_string=Stack.of(self).to_json_string(
-                definition(self.rollout.function_arn, self.judge.function_arn)
+                definition(self.rollout.function_arn, self.judge.function_arn, alarms)
             ),
         )
         machine.node.add_dependency(role)
         return machine
+
+    def _alarms(self) -> list[str]:
+        """Name the alarms that fail a release; they may be made after it, so that it doesn't refer to them."""
+        watched = self._stage.release.alarms if self._stage.alarms else ()
+        return [f"{Stack.of(self).stack_name}-{name}" for name in watched]
+
+    def _alarm_arn(self, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="cloudwatch", resource="alarm", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
 
     def _machine_arn(self) -> str:
         """Name it without referring to it: it refers to the function that this is granted to."""

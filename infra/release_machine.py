@@ -5,6 +5,7 @@ Lock - Expand (until it is done) - Ready - Warm - Past - { Shift - { Watch - Jud
 After Promote come the contract migrations that are due; after RollBack what was expanded is taken back, if it may be.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 States = dict[str, dict[str, Any]]
@@ -15,8 +16,12 @@ _RETRIES = [
 ]
 
 
-def definition(rollout: str, judge: str) -> dict[str, Any]:
-    """Return the machine; `rollout` and `judge` are the functions' ARNs (the judge sits where the counts are)."""
+def definition(rollout: str, judge: str, alarms: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the machine.
+
+    `rollout` and `judge` are the functions' ARNs (the judge sits where the counts are); any of the `alarms`, by their
+    names, fails the release when it rings.
+    """
     return {
         "Comment": "One release: from the lock to the answer that CloudFormation waits for",
         "StartAt": "Lock",
@@ -32,7 +37,8 @@ def definition(rollout: str, judge: str) -> dict[str, Any]:
             "IsWarm": _choice({"promote": "Promote"}, "Past"),
             "Past": _task(judge, "past", "Shift"),
             "Shift": _task(rollout, "shift", "Watch"),
-            "Watch": {"Type": "Wait", "SecondsPath": "$.look_s", "Next": "Judge"},
+            "Watch": {"Type": "Wait", "SecondsPath": "$.look_s", "Next": "Alarms" if alarms else "Judge"},
+            **({"Alarms": _alarms(alarms)} if alarms else {}),
             "Judge": _task(judge, "judge", "Judged"),
             "Judged": _choice(
                 {"roll_back": "RollBack", "shift": "Shift", "promote": "Promote", "top_up": "TopUp"}, "Watch"
@@ -62,6 +68,19 @@ def _call(function: str, action: str) -> dict[str, Any]:
         "Parameters": {"action": action, "document.$": "$"},
         "TimeoutSeconds": 130,
         "Retry": _RETRIES,
+    }
+
+
+def _alarms(names: Sequence[str]) -> dict[str, Any]:
+    """Ask which alarms ring; a CloudWatch that doesn't answer is no verdict."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:cloudwatch:describeAlarms",
+        "Parameters": {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm"], "StateValue": "ALARM"},
+        "ResultSelector": {"ringing.$": "$.MetricAlarms[*].AlarmName"},
+        "ResultPath": "$.alarms",
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.alarms", "Next": "Judge"}],
+        "Next": "Judge",
     }
 
 

@@ -65,6 +65,7 @@ class Rollout:
     A step lasts `least_s` at least; at `most_s` without proof either way it does what `unproven` says: advance, top_up
     (send requests), wait, or hold for a person (for `hold_s` at most). The last step has limits of its own. The judge
     looks every `look_s`; `warm` environments are started before any weight; `keep` versions stay.
+    Any of the `alarms` fails a release, where the stage has them.
     CloudFormation waits for an hour, so that all steps together must take less.
     """
 
@@ -78,6 +79,7 @@ class Rollout:
     hold_s: int = 1200
     warm: int = 5
     keep: int = 5
+    alarms: tuple[str, ...] = ("ServerErrors", "Latency", "Throttles")
 
 
 @dataclass(frozen=True)

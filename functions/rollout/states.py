@@ -122,10 +122,11 @@ def promote(document: Document, order: Order, using: Parts) -> Document:
     """Give the new versions all of the traffic; ask them once more; delete versions that nobody needs."""
     versions = {target.name: target.version for target in order.targets}
     using.ledger.write(document["token"], phase="promoting", percent="100")
-    if document["stable"]:  # else CloudFormation is going to make the aliases
-        for target in order.moving(document["stable"]):
-            using.aliases.settle(target.name, target.version)
-    faults = [fault for target in order.targets for fault in using.smoke.faults(target)]
+    # Before the first promotion there are no aliases: CloudFormation is going to make them.
+    moving = order.moving(document["stable"]) if document["stable"] else ()
+    for target in moving:
+        using.aliases.settle(target.name, target.version)
+    faults = [fault for target in moving for fault in using.smoke.faults(target)]
     if faults:
         return {"outcome": "roll_back", "reason": "Not well after the promotion. " + " ".join(faults)}
     for target in order.targets:

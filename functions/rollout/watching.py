@@ -32,7 +32,7 @@ def judge(document: Document, order: Order, using: Parts) -> Document:
     seen = looks.again(attributes["looks"], using.counting, moving, document["stable"], at)
     buckets = looks.buckets(seen)
     elapsed_s = now - document["step_began"]
-    verdict = judging.judge(order.plan, buckets, step, elapsed_s, tuple(document.get("alarms", ())))
+    verdict = judging.judge(order.plan, buckets, step, elapsed_s, tuple(document.get("alarms", {}).get("ringing", ())))
     verdicts = attributes["verdicts"] if verdict is None else [*attributes["verdicts"], verdict_document(verdict)]
     live = _live(buckets, step)
     found = _next(document, order, attributes, verdict)

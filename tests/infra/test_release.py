@@ -106,6 +106,21 @@ def test_the_controller_moves_aliases_and_versions_of_these_functions_alone(synt
         assert all(any(name in json.dumps(resource) for name in functions) for resource in resources)
 
 
+def test_alarms_that_exist_are_a_further_input_on_aws(both):
+    machine = json.dumps(both["aws"].only("AWS::StepFunctions::StateMachine")["DefinitionString"])
+    watched = [f"Tidegate-aws-{name}" for name in both["aws"].stage.release.alarms]
+    made = {alarm["AlarmName"] for alarm in both["aws"].properties("AWS::CloudWatch::Alarm")}
+    assert set(watched) <= made
+    assert all(name in machine for name in watched)
+    assert "describeAlarms" not in json.dumps(both["local"].only("AWS::StepFunctions::StateMachine"))
+
+
+def test_a_cloudwatch_that_does_not_answer_is_no_verdict():
+    states = definition("rollout", "judge", ["Errors"])["States"]
+    assert states["Watch"]["Next"] == "Alarms"
+    assert follows(states["Alarms"]) == {"Judge"}
+
+
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
