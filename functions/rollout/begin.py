@@ -51,7 +51,9 @@ def goes_back(order: Order, in_force: Mapping[str, str]) -> bool:
 
 
 def _go_back(order: Order, using: Parts, in_force: Mapping[str, str]) -> str:
-    using.ledger.demand("abort")  # CloudFormation gave a release up that still runs
+    known = using.ledger.read()
+    if known and known.running:  # its machine is dead, or may write nothing any more from now on
+        using.ledger.end(known.token, "rolled-back", "CloudFormation gave the release up.")
     for target in order.targets:
         using.aliases.settle(target.name, target.version)
     moved = order.moving(in_force)

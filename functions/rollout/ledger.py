@@ -88,20 +88,6 @@ class Ledger:
         with suppress(SupersededError):
             self.write(token, doing=state, phase=state.replace("-", " "), ended=now_s(), reason=reason)
 
-    def demand(self, wish: str) -> bool:
-        """Set `abort` or `go_on` for the release that runs; False: none does."""
-        try:
-            self._table.update_item(
-                Key={"pk": self._key},
-                UpdateExpression="SET #wish = :yes",
-                ConditionExpression="#doing = :running",
-                ExpressionAttributeNames={"#wish": wish, "#doing": "doing"},
-                ExpressionAttributeValues={":yes": True, ":running": "running"},
-            )
-        except self._table.meta.client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
     def promoted(self, versions: Mapping[str, str]) -> list[dict[str, str]]:
         """Return the last promotions with this one at the end; for `write`."""
         known = self.read()

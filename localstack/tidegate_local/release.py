@@ -18,6 +18,8 @@ from tidegate_local.release_view import ReleaseView
 from tidegate_local.state import LocalState
 
 _LOOK_EVERY_S = 0.5
+# A state that calls cold versions takes longest.
+_ABORTED_WITHIN_S = 180.0
 Outputs = Mapping[str, str]
 
 
@@ -126,20 +128,31 @@ def roll_back(place: Place, version: str | None) -> dict[str, str]:
     now = functions.get_alias(FunctionName=api, Name=alias)["FunctionVersion"]
     past = [dict(versions) for versions in release.promotions] if release else []
     to = _chosen(past, api, now, version)
-    place.releases().demand("abort")
+    _move(functions, alias, to)
+    if place.releases().demand("abort"):
+        _await_end(place.releases())
+        _move(functions, alias, to)  # the release has gone back to where it came from
+    return to
+
+
+def _move(functions: Any, alias: str, to: Mapping[str, str]) -> None:
     try:
         for name, number in to.items():
             functions.get_function_configuration(FunctionName=name, Qualifier=number)
-        for name, number in to.items():
-            functions.update_alias(
-                FunctionName=name,
-                Name=alias,
-                FunctionVersion=number,
-                RoutingConfig={"AdditionalVersionWeights": {}},
-            )
     except functions.exceptions.ResourceNotFoundException as error:
-        raise ReleaseError(f"There is no such version any more: {to}") from error
-    return to
+        raise ReleaseError(f"There is no such version any more: {dict(to)}") from error
+    for name, number in to.items():
+        functions.update_alias(
+            FunctionName=name, Name=alias, FunctionVersion=number, RoutingConfig={"AdditionalVersionWeights": {}}
+        )
+
+
+def _await_end(releases: Releases) -> None:
+    deadline = time.monotonic() + _ABORTED_WITHIN_S
+    while (release := releases.latest()) and release.state == "running":
+        if time.monotonic() > deadline:
+            raise ReleaseError("The release that runs didn't take notice of its abortion; the version is in force.")
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _chosen(past: list[dict[str, str]], api: str, now: str, version: str | None) -> dict[str, str]:

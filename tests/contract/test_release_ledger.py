@@ -97,9 +97,10 @@ def test_the_command_line_reads_it_and_says_what_is_wished(ledger, releases):
     assert not releases.demand("abort")
 
 
-def test_a_new_release_starts_without_the_former_s_wishes(ledger):
+def test_a_new_release_starts_without_the_former_s_wishes(ledger, releases):
     token = ledger.lock("first", ABOUT)
-    ledger.demand("abort")
+    releases.demand("abort")
+    assert ledger.read().attributes["abort"]
     ledger.end(token, "rolled-back", "Aborted by hand.")
     ledger.lock("second", ABOUT)
     assert not ledger.read().attributes["abort"]
