@@ -44,12 +44,14 @@ class Aliases:
         """Give one version all of the traffic."""
         self._update(function, version, {})
 
-    def prune(self, function: str, keep: int) -> list[str]:
-        """Delete old versions but for the last so many, and for those that any alias names; return them."""
+    def prune(self, function: str, keep: int, spared: Iterable[str]) -> list[str]:
+        """Delete old versions, but for the last so many, those that any alias names, and `spared`; return them."""
         pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
         versions = sorted(int(v["Version"]) for p in pages for v in p["Versions"] if v["Version"].isdigit())
         named = self._named(function)
-        pruned = [str(version) for version in versions[:-keep] if str(version) not in named]
+        pruned = [
+            str(version) for version in versions[:-keep] if str(version) not in named and str(version) not in spared
+        ]
         for version in pruned:
             self._client.delete_function(FunctionName=function, Qualifier=version)
         return pruned

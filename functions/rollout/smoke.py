@@ -95,7 +95,7 @@ class Smoke:
         for path, expected in _SMOKE:
             answer = self._invoke(target, request(path))
             if answer.status != expected:
-                got = answer.error or f"answers {answer.status}: {json.dumps(answer.body)[:400]}"
+                got = answer.error or f"answers {answer.status}: {_told(answer.body)}"
                 yield f"{target.name} version {target.version}, GET {path}: {got}."
                 return
 
@@ -114,6 +114,12 @@ class Smoke:
         if not isinstance(document, dict) or "statusCode" not in document:
             return Answer(None, document, None)
         return Answer(document["statusCode"], _body(document.get("body")), None)
+
+
+def _told(body: Any) -> str:
+    """Shorten a body: of a problem its detail says what there is to know (RFC 9457)."""
+    detail = body.get("detail") if isinstance(body, dict) else None
+    return (detail if isinstance(detail, str) else json.dumps(body))[:400].rstrip(".")
 
 
 def _crash(document: Any) -> str:

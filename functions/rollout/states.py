@@ -129,10 +129,13 @@ def promote(document: Document, order: Order, using: Parts) -> Document:
     faults = [fault for target in moving for fault in using.smoke.faults(target)]
     if faults:
         return {"outcome": "roll_back", "reason": "Not well after the promotion. " + " ".join(faults)}
+    promotions = using.ledger.promoted(versions)
     for target in order.targets:
-        using.aliases.prune(target.name, order.keep)
+        # However many releases failed in between: what was in force before stays within reach.
+        spared = {past[target.name] for past in promotions[-order.keep :] if target.name in past}
+        using.aliases.prune(target.name, order.keep, spared)
     file_report(using.ledger, document, order)
-    using.ledger.write(document["token"], promotions=using.ledger.promoted(versions))
+    using.ledger.write(document["token"], promotions=promotions)
     said = "Promoted: " + ", ".join(f"{name} version {version}" for name, version in versions.items()) + "."
     return {"outcome": "SUCCESS", "reason": said}
 

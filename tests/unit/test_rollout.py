@@ -7,6 +7,7 @@ import json
 import pytest
 
 from functions.rollout import counted, looks, watching
+from functions.rollout.aliases import Aliases
 from functions.rollout.begin import goes_back
 from functions.rollout.judge import Counts, VersionCounts
 from functions.rollout.judge.verdict import Finding, Interval, Verdict
@@ -138,3 +139,35 @@ def test_without_proof_the_plan_decides():
     assert following(verdict("inconclusive", "hold"), step=1) == {"outcome": "hold"}
     waited = following(verdict("inconclusive", "hold", 901), step=1)
     assert waited == {"outcome": "roll_back", "reason": "Nobody decided in time. Because."}
+
+
+class Functions:
+    """Lambda, as far as pruning goes."""
+
+    def __init__(self, versions, aliases):
+        self.versions, self.aliases = versions, aliases
+
+    def get_paginator(self, name):
+        assert name == "list_versions_by_function"
+        return self
+
+    def paginate(self, FunctionName):  # noqa: N803  # boto's name
+        middle = len(self.versions) // 2
+        for page in (["$LATEST", *self.versions[:middle]], self.versions[middle:]):
+            yield {"Versions": [{"Version": version} for version in page]}
+
+    def list_aliases(self, FunctionName):  # noqa: N803  # boto's name
+        return {"Aliases": self.aliases}
+
+    def delete_function(self, FunctionName, Qualifier):  # noqa: N803  # boto's names
+        self.versions.remove(Qualifier)
+
+
+def test_pruning_keeps_the_last_the_named_and_the_promoted():
+    aliases = [
+        {"FunctionVersion": "12"},
+        {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}},
+    ]
+    functions = Functions([str(number) for number in range(1, 13)], aliases)
+    assert Aliases(functions, "live").prune("shop-api", 3, {"5"}) == ["1", "4", "6", "7", "8", "9"]
+    assert functions.versions == ["2", "3", "5", "10", "11", "12"]
