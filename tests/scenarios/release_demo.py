@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,14 +108,22 @@ def edited(text: str = "# a release", file: str = CHECKOUT) -> Callable[[Clone],
 def kill_cli(cloud: Cloud, cli: subprocess.Popen[str]) -> None:
     """Kill the command and the CDK CLI that it runs."""
     cloud.await_release(lambda release: release.percent > 0)
-    os.killpg(cli.pid, signal.SIGKILL)
+    for process in (*descendants(cli.pid), cli.pid):
+        os.kill(process, signal.SIGKILL)
 
 
 def kill_workers(cloud: Cloud, _cli: subprocess.Popen[str]) -> None:
     """Kill all processes of functions: the controller's own, and the API's."""
     cloud.await_release(lambda release: release.percent > 0)
-    for child in subprocess.check_output(["pgrep", "-P", str(cloud.state["pids"]["engine"])], text=True).split():
-        os.kill(int(child), signal.SIGKILL)
+    for process in descendants(cloud.state["pids"]["engine"]):
+        os.kill(process, signal.SIGKILL)
+
+
+def descendants(process: int) -> list[int]:
+    """List a process's children, and theirs."""
+    found = subprocess.run(["pgrep", "-P", str(process)], stdout=subprocess.PIPE, text=True, check=False)  # to look
+    children = [int(child) for child in found.stdout.split()]
+    return [*children, *(below for child in children for below in descendants(child))]
 
 
 def kill_redis(cloud: Cloud, _cli: subprocess.Popen[str]) -> None:
@@ -154,7 +162,8 @@ def play(cloud: Cloud, scenario: Scenario) -> Row:
     scenario.change(cloud.clone)
     with traffic(cloud.state, per_s=20) as noted:
         cli = cloud.clone.start("release", *scenario.options)
-        cloud.await_release(lambda release: release.token > last)
+        cloud.await_release(lambda release: release.token > last or cli.poll() is not None)
+        assert cloud.latest().token > last, cli.communicate()
         if scenario.disturb:
             scenario.disturb(cloud, cli)
         release = cloud.await_release(lambda found: found.token > last and found.state != "running")
@@ -182,10 +191,11 @@ def cloud_up() -> Iterator[Cloud]:
             clone.tidegate("down")
 
 
-def lines(rows: list[Row]) -> list[str]:
-    """Make the table."""
+def lines(told: Mapping[str, str]) -> list[str]:
+    """Make the table of each release's line, by its name."""
     columns = ("release", "ended", "rightly", "seconds", "canary's requests, last step", "clients' requests", "failed")
-    return [f"| {' | '.join(columns)} | said |", "|---|---|---|---:|---:|---:|---:|---|", *[_line(row) for row in rows]]
+    rows = [told[scenario.name] for scenario in SCENARIOS if scenario.name in told]
+    return [f"| {' | '.join(columns)} | said |", "|---|---|---|---:|---:|---:|---:|---|", *rows]
 
 
 def _line(row: Row) -> str:
@@ -205,11 +215,13 @@ def _line(row: Row) -> str:
 
 
 def write(rows: list[Row]) -> None:
-    """Put the table into the document, between its marks."""
+    """Put the lines into the document's table; those of other releases stay."""
     text = _DOCUMENT.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
-    _DOCUMENT.write_text("\n".join([f"{before}{_BEGIN}", "", *lines(rows), "", f"{_END}{after}"]), encoding="utf-8")
+    table, after = rest.split(_END)
+    told = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines() if line.startswith("| ")}
+    told |= {row.scenario.name: _line(row) for row in rows}
+    _DOCUMENT.write_text("\n".join([f"{before}{_BEGIN}", "", *lines(told), "", f"{_END}{after}"]), encoding="utf-8")
 
 
 def main(names: list[str]) -> int:
@@ -222,8 +234,7 @@ def main(names: list[str]) -> int:
             rows.append(play(cloud, scenario))
             sys.stdout.write(f"{_line(rows[-1])}\n")
             sys.stdout.flush()
-            if not names:
-                write(rows)
+            write(rows)
     return 0 if all(row.well for row in rows) else 1
 
 
