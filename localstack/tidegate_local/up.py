@@ -54,7 +54,7 @@ def bring_up(
             serving = engine.attach(endpoint, registry) if endpoint else engine.ensure(folder, registry)
             step.note = _engine_note(serving)
         deployer = Deployer(tools, folder, serving.url)
-        stack, sources = _deploy(deployer, redis, _former(folder), steps, way or {})
+        stack, sources = _deploy(deployer, redis, _former(folder), steps, way)
         with steps.step("Seed") as step:
             added = seed.seed_products(serving.url, stack.outputs["ProductsTable"])
             step.note = f"{added} products added" if added else "products are there"
@@ -105,7 +105,11 @@ def _nothing_half_started(folder: StateFolder, registry: ProcessRegistry) -> Ite
 
 
 def _deploy(
-    deployer: Deployer, redis: RedisServer, former: LocalState | None, steps: Steps, way: Mapping[str, str]
+    deployer: Deployer,
+    redis: RedisServer,
+    former: LocalState | None,
+    steps: Steps,
+    way: Mapping[str, str] | None = None,
 ) -> tuple[Stack, str]:
     """Deploy what changed; returns the stack and the fingerprint of its sources."""
     with steps.step("Bootstrap") as step:
@@ -121,7 +125,7 @@ def _deploy(
         if stack and former and stack.version == former.stack_version:
             step.note = "nothing changed"
         else:
-            stack = deployer.deploy({**context, **way})
+            stack = deployer.deploy({**context, **(way or {})})
             step.note = deployment.STACK
     return stack, sources
 

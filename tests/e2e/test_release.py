@@ -56,7 +56,7 @@ def test_a_bad_release_is_rolled_back_and_the_next_good_one_goes_through(cloud, 
     before = aliases()
     clone.append(CHECKOUT, FAILING_ORDERS.format(share=1))
     with traffic(cloud.state, orders=0.5) as bad:
-        status, printed = clone.tidegate("release", "--step-s", "60")
+        status, printed = clone.tidegate("release", "--strategy", "50", "--step-s", "60")
     assert status == 1, printed
     assert "Rolled back. At " in printed, printed
     assert "errors are worse than tolerated" in printed, printed
