@@ -31,7 +31,6 @@ SECTIONS = (
     "restarted-empty",
     "hung",
     "hung-under-load",
-    "over-admission",
     "stampede",
     "expiry",
 )
