@@ -15,7 +15,7 @@ def main() -> None:
     """Compose the stack of the stage that the context names, and write the cloud assembly."""
     app = App()
     node = app.node
-    stage = select(*(node.try_get_context(name) for name in ("stage", "redis_url", "strategy", "step_s")))
+    stage = select(*(node.try_get_context(name) for name in ("stage", "redis_url", "strategy", "step_s", "rollout")))
     workspace = Workspace.at(Path(__file__).parent)
     TidegateStack(app, f"Tidegate-{stage.name}", stage=stage, workspace=workspace)
     app.synth()

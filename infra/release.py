@@ -59,14 +59,6 @@ class Release(Construct):
         """Have these functions' aliases wait for the release; each is served by "http" or "queue"."""
         live = [function for _, function in functions.items()]
         self._grant(live, table_arn, migrate)
-        targets = [
-            {
-                "Name": function.function.function_name,
-                "Version": function.function.current_version.version,
-                "Serves": serves,
-            }
-            for serves, function in functions.items()
-        ]
         resource = CustomResource(
             self,
             "Resource",
@@ -75,11 +67,7 @@ class Release(Construct):
             service_timeout=_AN_HOUR,
             properties={
                 "Machine": self.machine.attr_arn,
-                "Namespace": self._stage.name,
-                "Alias": ALIAS,
-                "Targets": targets,
-                "Way": json.dumps(way(self._stage)),
-                **({"Migrate": migrate.function_name} if migrate else {}),
+                **order(self._stage, functions, migrate),
             },
         )
         for role in [self.rollout.role, self.judge.role, *[function.role for function in live]]:
@@ -171,6 +159,25 @@ class Release(Construct):
         for actions, resources in allowed:
             _allow(self.rollout, actions, resources)
         _allow(self.judge, _LOOK_ACTIONS, [table_arn])
+
+
+def order(stage: Stage, functions: Mapping[str, LiveFunction], migrate: lambda_.Function | None) -> dict[str, Any]:
+    """Write down which versions are to be released, as functions/rollout/order.py reads it."""
+    targets = [
+        {
+            "Name": function.function.function_name,
+            "Version": function.function.current_version.version,
+            "Serves": serves,
+        }
+        for serves, function in functions.items()
+    ]
+    return {
+        "Namespace": stage.name,
+        "Alias": ALIAS,
+        "Targets": targets,
+        "Way": json.dumps(way(stage)),
+        **({"Migrate": migrate.function_name} if migrate else {}),
+    }
 
 
 def way(stage: Stage) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.artefacts import function_code
 from infra.assets import Workspace
 from infra.cache import Cache
+from infra.codedeploy import Deployment
 from infra.function import LiveFunction
 from infra.gateway import STAGE_NAME, Gateway
 from infra.layers import Layers
@@ -75,7 +76,9 @@ class TidegateStack(Stack):
         self.overflow.accept_from(self.api)
         self.overflow.feed(self.worker)
         self.migration = self._migration(workspace, layers)
-        self.release = self._release(workspace, layers)
+        codedeploy = stage.release.by == "codedeploy"
+        self.release = None if codedeploy else self._release(workspace, layers)
+        self.deployment = self._deployment(workspace, layers) if codedeploy else None
         self.gateway = Gateway(self, "Gateway", stage=stage, target=self.api.alias)
         self.observability = self._observability()
         self._outputs()
@@ -97,6 +100,17 @@ class TidegateStack(Stack):
         migrate = self.migration.function
         release.govern({"http": self.api, "queue": self.worker}, self.tables.tidegate.table_arn, migrate)
         return release
+
+    def _deployment(self, workspace: Workspace, layers: Layers) -> Deployment:
+        deployment = Deployment(
+            self,
+            "Deployment",
+            stage=self._stage,
+            code=function_code(workspace, "rollout", self._stage.target),
+            layers=layers,
+        )
+        deployment.govern({"http": self.api, "queue": self.worker}, self.migration.function)
+        return deployment
 
     def _migration(self, workspace: Workspace, layers: Layers) -> Migration:
         migration = Migration(
@@ -174,7 +188,7 @@ class TidegateStack(Stack):
             "QueueUrl": self.overflow.queue.queue_url,
             "DeadLetterUrl": self.overflow.dead_letters.queue_url,
             "LogGroupName": self.api.log_group.log_group_name,
-            "ReleaseMachine": self.release.machine.attr_arn,
+            **({"ReleaseMachine": self.release.machine.attr_arn} if self.release else {}),
             "TidegateTable": self.tables.tidegate.table_name,
             "ProductsTable": self.tables.products.table_name,
             "OrdersTable": self.tables.orders.table_name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
-from infra.strategy import STRATEGIES, StrategyError, weights
+from infra.strategy import CODEDEPLOY_CANARY, STRATEGIES, StrategyError, shift, weights
 from infra.targets import HOST, LAMBDA_ARM64, Target
 
 
@@ -67,6 +67,8 @@ class Rollout:
     looks every `look_s`; `warm` environments are started before any weight; `keep` versions stay.
     Any of the `alarms` fails a release, where the stage has them.
     CloudFormation waits for an hour, so that all steps together must take less.
+    `by` "codedeploy" has CodeDeploy shift the traffic instead, each step lasting `most_s`; of the other settings it
+    knows only the `alarms`.
     """
 
     weights: tuple[float, ...] = STRATEGIES["canary"]
@@ -80,6 +82,7 @@ class Rollout:
     warm: int = 5
     keep: int = 5
     alarms: tuple[str, ...] = ("ServerErrors", "Latency", "Throttles")
+    by: Literal["tidegate", "codedeploy"] = "tidegate"
 
 
 @dataclass(frozen=True)
@@ -214,10 +217,13 @@ AWS = Stage(
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 
 
-def select(name: object, redis_url: object = None, strategy: object = None, step_s: object = None) -> Stage:
+def select(
+    name: object, redis_url: object = None, strategy: object = None, step_s: object = None, rollout: object = None
+) -> Stage:
     """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead.
 
-    `strategy` is a name or a list of weights; `step_s` is for how many seconds a step may last without proof.
+    `strategy` is a name or a list of weights; `step_s` is for how many seconds a step may last without proof;
+    `rollout` says who shifts the traffic: tidegate, or codedeploy.
     """
     stage = STAGES.get(str(name))
     if stage is None:
@@ -226,6 +232,8 @@ def select(name: object, redis_url: object = None, strategy: object = None, step
         stage = _released_by(stage, str(strategy))
     if step_s:
         stage = _paced(stage, str(step_s))
+    if rollout:
+        stage = _rolled_out_by(stage, str(rollout), str(strategy or "canary"))
     if not redis_url:
         return stage
     if stage.redis_url is None:
@@ -241,6 +249,23 @@ def _released_by(stage: Stage, strategy: str) -> Stage:
     except StrategyError as error:
         raise StageError(str(error)) from error
     return replace(stage, release=replace(stage.release, weights=chosen))
+
+
+def _rolled_out_by(stage: Stage, rollout: str, strategy: str) -> Stage:
+    if rollout == "tidegate":
+        return stage
+    if rollout != "codedeploy":
+        raise StageError(f"rollout is {rollout!r}: it takes tidegate or codedeploy")
+    if stage.name == LOCAL.name:
+        raise StageError(f"stage {stage.name} takes no rollout=codedeploy: its engine has no CodeDeploy")
+    release = replace(stage.release, by="codedeploy")
+    if strategy == "canary":
+        release = replace(release, weights=CODEDEPLOY_CANARY)
+    try:
+        shift(release.weights)
+    except StrategyError as error:
+        raise StageError(str(error)) from error
+    return replace(stage, release=release)
 
 
 def _paced(stage: Stage, step_s: str) -> Stage:

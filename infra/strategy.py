@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 # The canary's weights in percent, up to and without 100.
 STRATEGIES: Mapping[str, tuple[float, ...]] = MappingProxyType(
@@ -13,8 +14,19 @@ STRATEGIES: Mapping[str, tuple[float, ...]] = MappingProxyType(
 )
 
 
+# CodeDeploy's canary has two steps: one of these, then all.
+CODEDEPLOY_CANARY: tuple[float, ...] = (10,)
+
+
 class StrategyError(ValueError):
-    """It is no strategy's name, and no list of weights."""
+    """It is no strategy's name, and no list of weights; or it is none that CodeDeploy can follow."""
+
+
+class Shift(NamedTuple):
+    """What CodeDeploy knows: `percent` once and then all (canary), or as much again with each step (linear)."""
+
+    kind: Literal["canary", "linear"]
+    percent: int
 
 
 def weights(strategy: str) -> tuple[float, ...]:
@@ -31,3 +43,18 @@ def weights(strategy: str) -> tuple[float, ...]:
             f"strategy is {strategy!r}: it takes {', '.join(STRATEGIES)}, or rising percentages such as 1,10,50"
         )
     return tuple(steps)
+
+
+def shift(weights: tuple[float, ...]) -> Shift | None:
+    """Return how CodeDeploy gives these weights; None: everything at once. Raises StrategyError if it can't."""
+    if not weights:
+        return None
+    percent = int(weights[0])
+    if len(weights) == 1 and weights[0] == percent:
+        return Shift("canary", percent)
+    if percent and weights == tuple(range(percent, 100, percent)):
+        return Shift("linear", percent)
+    raise StrategyError(
+        f"CodeDeploy can't shift by {', '.join(f'{weight:g}' for weight in weights)}: it takes canary (one whole "
+        "percentage, such as 10, then all), linear (equal steps, such as 20,40,60,80), or all-at-once"
+    )

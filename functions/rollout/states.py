@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from functions.rollout import cloudformation, looks
+from functions.rollout import cloudformation, looks, readiness
 from functions.rollout.clock import now_s
 from functions.rollout.ledger import SupersededError
 from functions.rollout.migration import Migration, MigrationError
@@ -64,28 +64,10 @@ def expand(document: Document, order: Order, using: Parts) -> Document:
 def ready(document: Document, order: Order, using: Parts) -> Document:
     """Ask the new versions, by their numbers, and the old ones on the expanded schema."""
     using.ledger.write(document["token"], phase="asking the new version")
-    moving = order.moving(document["stable"])
-    faults = [fault for target in moving for fault in using.smoke.faults(target)]
-    faults += _schema_faults(document, order, using)
-    if not faults:
-        old = [target._replace(version=document["stable"][target.name]) for target in moving if document["stable"]]
-        faults = [f"The version in force isn't well: {fault}" for target in old for fault in using.smoke.faults(target)]
+    faults = readiness.faults(order, document["stable"], document.get("schema"), using.smoke)
     if faults:
         return {"outcome": "roll_back", "reason": "Not ready. " + " ".join(faults)}
     return {"outcome": "ready"}
-
-
-def _schema_faults(document: Document, order: Order, using: Parts) -> list[str]:
-    """Compare the schema that the new API was written for with the one in force."""
-    in_force = document.get("schema")
-    if in_force is None:
-        return []
-    asked = [(target, using.smoke.schema_needed(target)) for target in order.targets if target.serves == "http"]
-    return [
-        f"{target.name} version {target.version} needs schema {needed}, and {in_force} is in force."
-        for target, needed in asked
-        if needed is not None and needed > in_force
-    ]
 
 
 def warm(document: Document, order: Order, using: Parts) -> Document:

@@ -1,0 +1,142 @@
+"""CodeDeploy instead of the release: it shifts the aliases' traffic by itself, and alarms turn it back.
+
+It is a policy of the alias: CloudFormation hands each update of one to CodeDeploy, and waits.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.assets import Asset
+from infra.function import ALIAS, LiveFunction
+from infra.layers import Layers, architecture
+from infra.release import order
+from infra.stages import Rollout, Stage
+from infra.strategy import shift
+
+# The most that Lambda takes: an expansion and the questions have to be over by then.
+_HOOK_TIMEOUT = Duration.minutes(15)
+_ROLLBACK = codedeploy.AutoRollbackConfig(failed_deployment=True, stopped_deployment=True, deployment_in_alarm=True)
+_SHIFT_ACTIONS = ("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias")
+
+
+class Deployment(Construct):
+    """CodeDeploy's application, a group for each function, and the function `hook` that is asked before any traffic."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        code: Asset,
+        layers: Layers,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._stage, self._code, self._layers = stage, code, layers
+        self._alarms = list(self._watched())
+
+    def govern(self, functions: Mapping[str, LiveFunction], migrate: lambda_.Function) -> None:
+        """Have CodeDeploy update these functions' aliases; each is served by "http" or "queue"."""
+        live = [function for _, function in functions.items()]
+        hook = self._hook(Stack.of(self).to_json_string(order(self._stage, functions, migrate)))
+        _allow_questions(hook, live, migrate)
+        role = self._role(live, hook)
+        application = codedeploy.LambdaApplication(self, "Application")
+        config = codedeploy.LambdaDeploymentConfig(self, "Config", traffic_routing=routing(self._stage.release))
+        for function in live:
+            codedeploy.LambdaDeploymentGroup(
+                self,
+                function.node.id,
+                application=application,
+                alias=function.alias,
+                deployment_config=config,
+                alarms=self._alarms,
+                auto_rollback=_ROLLBACK,
+                pre_hook=hook,
+                # What CDK would add is for all functions and alarms of the account.
+                role=role.without_policy_updates(),
+            )
+            for needed in (hook, role, function.role):
+                function.alias.node.add_dependency(needed)  # roles with their policies
+
+    def _watched(self) -> Iterator[cloudwatch.IAlarm]:
+        """Name the alarms that turn a deployment back, without a reference: they measure what the aliases serve."""
+        for name in self._stage.release.alarms if self._stage.alarms else ():
+            yield cloudwatch.Alarm.from_alarm_name(self, name, f"{Stack.of(self).stack_name}-{name}")
+
+    def _hook(self, ordered: str) -> lambda_.Function:
+        stage = self._stage
+        log_group = logs.LogGroup(
+            self,
+            "HookLogs",
+            retention=logs.RetentionDays[stage.log_retention],
+            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(self, "HookRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        return lambda_.Function(
+            self,
+            "Hook",
+            function_name=f"{Stack.of(self).stack_name}-hook",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=architecture(stage.target),
+            handler="functions.rollout.codedeploy.handler",
+            code=lambda_.Code.from_asset(str(self._code.path), asset_hash=self._code.digest),
+            layers=list(self._layers.versions),
+            memory_size=512,
+            timeout=_HOOK_TIMEOUT,
+            environment={"TIDEGATE_ORDER": ordered},
+            role=role,
+            log_group=log_group,
+        )
+
+    def _role(self, live: Sequence[LiveFunction], hook: lambda_.Function) -> iam.Role:
+        """Let CodeDeploy move these aliases, call the hook, and look at these alarms."""
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"))
+        _allow(role, _SHIFT_ACTIONS, _named(live))
+        _allow(role, ["lambda:InvokeFunction"], [hook.function_arn])
+        if self._alarms:
+            _allow(role, ["cloudwatch:DescribeAlarms"], [alarm.alarm_arn for alarm in self._alarms])
+        return role
+
+
+def routing(release: Rollout) -> codedeploy.TrafficRouting:
+    """Say a release's weights in CodeDeploy's words."""
+    shifted = shift(release.weights)
+    if shifted is None:
+        return codedeploy.TrafficRouting.all_at_once()
+    interval = Duration.minutes(interval_minutes(release))
+    if shifted.kind == "canary":
+        return codedeploy.TrafficRouting.time_based_canary(interval=interval, percentage=shifted.percent)
+    return codedeploy.TrafficRouting.time_based_linear(interval=interval, percentage=shifted.percent)
+
+
+def interval_minutes(release: Rollout) -> int:
+    """Return how long a step lasts: CodeDeploy takes no seconds."""
+    return math.ceil(release.most_s / 60)
+
+
+def _allow_questions(hook: lambda_.Function, live: Sequence[LiveFunction], migrate: lambda_.Function) -> None:
+    versions = [f"{function.function.function_arn}:*" for function in live]
+    _allow(hook, ["lambda:GetAlias"], _named(live))
+    _allow(hook, ["lambda:InvokeFunction"], [*versions, migrate.function_arn])
+
+
+def _named(live: Sequence[LiveFunction]) -> list[str]:
+    """List the functions and their aliases, without a reference to the latter, which wait for whom this is for."""
+    functions = [function.function.function_arn for function in live]
+    return [*functions, *[f"{arn}:{ALIAS}" for arn in functions]]
+
+
+def _allow(grantee: iam.IGrantable, actions: Sequence[str], resources: Sequence[str]) -> None:
+    grantee.grant_principal.add_to_principal_policy(
+        iam.PolicyStatement(actions=list(actions), resources=list(resources))
+    )
