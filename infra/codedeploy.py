@@ -6,16 +6,15 @@ It is a policy of the alias: CloudFormation hands each update of one to CodeDepl
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.function import ALIAS, LiveFunction
+from infra.function import ALIAS, LiveFunction, log_and_role
 from infra.layers import Layers, architecture
 from infra.release import order
 from infra.stages import Rollout, Stage
@@ -74,14 +73,7 @@ class Deployment(Construct):
 
     def _hook(self, ordered: str) -> lambda_.Function:
         stage = self._stage
-        log_group = logs.LogGroup(
-            self,
-            "HookLogs",
-            retention=logs.RetentionDays[stage.log_retention],
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
-        role = iam.Role(self, "HookRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(role)
+        log_group, role = log_and_role(self, stage, "Hook")
         return lambda_.Function(
             self,
             "Hook",

@@ -48,8 +48,7 @@ class LiveFunction(Construct):
     ) -> None:
         super().__init__(scope, name)
         function_name = f"{Stack.of(self).stack_name}-{name}"
-        self.log_group = _log_group(self, stage)
-        self.role = _role(self, self.log_group)
+        self.log_group, self.role = log_and_role(self, stage)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -97,19 +96,17 @@ def _fleet(stage: Stage) -> Mapping[str, str]:
     return dict.fromkeys(("TIDEGATE_FLEET_SIZE", "TIDEGATE_CAPACITY"), str(stage.reserved_concurrency))
 
 
-def _log_group(scope: Construct, stage: Stage) -> logs.LogGroup:
-    return logs.LogGroup(
+def log_and_role(scope: Construct, stage: Stage, prefix: str = "") -> tuple[logs.LogGroup, iam.Role]:
+    """Make what a function writes its log to, and the role that lets it do so and nothing else."""
+    log_group = logs.LogGroup(
         scope,
-        "Logs",
+        f"{prefix}Logs",
         retention=logs.RetentionDays[stage.log_retention],
         removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
     )
-
-
-def _role(scope: Construct, log_group: logs.LogGroup) -> iam.Role:
-    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(scope, f"{prefix}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
-    return role
+    return log_group, role
 
 
 def _allow_interfaces(role: iam.Role, function_name: str) -> None:

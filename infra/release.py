@@ -8,15 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.function import ALIAS, LiveFunction, attach
+from infra.function import ALIAS, LiveFunction, attach, log_and_role
 from infra.layers import Layers, architecture
 from infra.network import Network
 from infra.release_machine import definition
@@ -77,15 +76,8 @@ class Release(Construct):
 
     def _function(self, name: str, network: Network | None) -> lambda_.Function:
         stage = self._stage
-        log_group = logs.LogGroup(
-            self,
-            f"{name}Logs",
-            retention=logs.RetentionDays[stage.log_retention],
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
+        log_group, role = log_and_role(self, stage, name)
         function_name = f"{Stack.of(self).stack_name}-{name.lower()}"
-        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(role)
         return lambda_.Function(
             self,
             name,
