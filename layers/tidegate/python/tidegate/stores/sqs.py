@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any, NamedTuple
 
 from tidegate.errors import StoreUnavailableError
 from tidegate.identity import digest
 from tidegate.stores.aws import session, unavailable
+from tidegate.stores.deferred import Deferred
 
 _CONNECT_S = 0.5
 _READ_S = 2.0
@@ -60,8 +60,7 @@ class SqsQueue:
     def __init__(self, url: str, region: str | None = None) -> None:
         self._url = url
         self._region = region
-        self._client: Any = None
-        self._lock = Lock()
+        self._client = Deferred(self._make)
 
     def send(self, message: Message, group: str) -> None:
         """Send a message; sending it again within five minutes adds none.
@@ -98,21 +97,14 @@ class SqsQueue:
 
     def warm(self) -> None:
         """Make the client now, so that no request has to wait for it."""
-        self._made()
+        self._client()
 
     def _call(self, operation: str, **arguments: Any) -> None:
         try:
-            self._made()._make_api_call(operation, {"QueueUrl": self._url, **arguments})  # noqa: SLF001  every public method ends here
+            self._client()._make_api_call(operation, {"QueueUrl": self._url, **arguments})  # noqa: SLF001  every public method ends here
         except Exception as error:
             fault = unavailable(error)
             raise StoreUnavailableError("sqs", fault.kind, fault.detail) from error
-
-    def _made(self) -> Any:
-        if self._client is None:
-            with self._lock:
-                if self._client is None:
-                    self._client = self._make()
-        return self._client
 
     def _make(self) -> Any:
         from botocore.config import Config  # noqa: PLC0415  as in `stores.aws`
