@@ -7,8 +7,8 @@ from contextlib import closing
 import boto3
 import pytest
 
-from tests.harness.release_clone import CHECKOUT, FAILING_ORDERS, Clone
 from tests.harness.release_traffic import traffic
+from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS, Clone
 
 pytestmark = pytest.mark.e2e
 

@@ -21,11 +21,12 @@ from typing import Any
 import boto3
 
 from tests.harness.redis_server import RedisServer
-from tests.harness.release_clone import CHECKOUT, FAILING_ORDERS, ROOT, SLOW_ORDERS, Clone
 from tests.harness.release_traffic import Traffic, traffic
+from tidegate_local.layout import REPOSITORY
 from tidegate_local.release_item import ReleaseItem, Releases
+from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS, SLOW_ORDERS, Clone
 
-_DOCUMENT = ROOT / "docs" / "releases.md"
+_DOCUMENT = REPOSITORY / "docs" / "releases.md"
 _BEGIN, _END = "<!-- release-demo: begin -->", "<!-- release-demo: end -->"
 _DEADLINE_S = 900
 

@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tidegate_local.layout import REPOSITORY
+
 _SOURCES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "functions", "infra", "layers", "localstack")
 _UNREAD = shutil.ignore_patterns("__pycache__", "node_modules")
 
@@ -25,7 +26,7 @@ class Clone:
     def at(cls, root: Path, environ: dict[str, str]) -> Clone:
         """Copy the repository; tools and built assets stay where they are."""
         root.mkdir(parents=True)
-        (root / ".tidegate").symlink_to(ROOT / ".tidegate")
+        (root / ".tidegate").symlink_to(REPOSITORY / ".tidegate")
         clone = cls(root, {**os.environ, **environ, "PYTHONPATH": str(root / "localstack")})
         clone.restore()
         return clone
@@ -33,7 +34,7 @@ class Clone:
     def restore(self) -> None:
         """Undo all changes."""
         for name in _SOURCES:
-            source, copy = ROOT / name, self.root / name
+            source, copy = REPOSITORY / name, self.root / name
             if source.is_dir():
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(source, copy, ignore=_UNREAD)
@@ -47,7 +48,7 @@ class Clone:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Run a `tidegate` command of the copy."""
-        return subprocess.Popen(  # our own program
+        return subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "tidegate_local", *words],
             cwd=self.root,
             env=self.environ,
