@@ -6,6 +6,7 @@ LocalCloudError
 ├── EndpointError         nothing that speaks LocalStack's API answers at the given endpoint
 ├── DeploymentError       CDK failed, or what it deployed does not answer
 ├── ReleaseError          a release was rolled back, or there is nothing to abort or to return to
+├── ScenarioError         a scenario can't be played on this cloud as it is
 ├── StateError            .tidegate/state.json is absent where one is needed, or is not ours
 └── BusyError             another `tidegate up` or `down` is at work on the same state folder
 """
@@ -35,6 +36,10 @@ class DeploymentError(LocalCloudError):
 
 class ReleaseError(LocalCloudError):
     """A release ended badly, or there is none."""
+
+
+class ScenarioError(LocalCloudError):
+    """A scenario can't be played, or a fault can't be made, on this cloud."""
 
 
 class StateError(LocalCloudError):

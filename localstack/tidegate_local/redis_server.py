@@ -48,6 +48,16 @@ def ensure(folder: StateFolder, registry: ProcessRegistry) -> RedisServer:
     found = _version(running.url) if running else None
     if running and found:
         return RedisServer(running.url, found, running)
+    return restart(folder, registry)
+
+
+def restart(folder: StateFolder, registry: ProcessRegistry) -> RedisServer:
+    """Start one of our own anew, empty, on its former port if that is free.
+
+    Raises:
+        StartError: it doesn't start; the message has the end of its log.
+        ToolMissingError: there is no server on PATH and none can be built.
+    """
     before = registry.find(NAME)
     registry.stop(NAME)
     return _start(folder, registry, before)
