@@ -25,7 +25,7 @@ from tidegate_local.state import LocalState
 from tidegate_local.up import bring_up
 
 app = typer.Typer(
-    help="A local cloud with the API on it: API Gateway, Lambda, DynamoDB and Redis, without Docker.",
+    help="A local cloud with the API on it: API Gateway, Lambda, DynamoDB and Redis, with or without Docker.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,6 +35,10 @@ _EXIT_INTERRUPTED = 130
 
 @app.command()
 def up(
+    engine: Annotated[
+        str | None,
+        typer.Option(help="embedded (MiniStack), localstack-host or localstack (Docker); default: the one that is up."),
+    ] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="A LocalStack-compatible endpoint that runs already, to deploy to.")
     ] = None,
@@ -43,7 +47,7 @@ def up(
     console = Console()
     with _clear_errors():
         steps = Steps(console)
-        state = bring_up(StateFolder.from_environ(), endpoint=endpoint or None, steps=steps)
+        state = bring_up(StateFolder.from_environ(), engine=engine or None, endpoint=endpoint or None, steps=steps)
         console.print(f"Up after {sum(steps.seconds.values()):.1f} s.\n", highlight=False)
         _show_access(console, state)
 

@@ -31,7 +31,12 @@ def environment(state: LocalState) -> dict[str, str]:
         raise LocalCloudError(f"The engine does not know {function}:{alias} ({error}). Run `make up`.") from error
     deployed: dict[str, str] = found.get("Environment", {}).get("Variables", {})
     # No API Gateway stands before it, so only the header can tell who asks.
-    here = {"TIDEGATE_TRUST_API_KEY_HEADER": "1", "TIDEGATE_RELEASE": "dev"}
+    here = {
+        "TIDEGATE_TRUST_API_KEY_HEADER": "1",
+        "TIDEGATE_RELEASE": "dev",
+        # Functions in containers know Redis by another address.
+        "TIDEGATE_REDIS_URL": state.redis_url,
+    }
     return {**cloud.environment(os.environ, state.endpoint_url), **deployed, **here}
 
 

@@ -2,21 +2,25 @@
 
 import shutil
 
+from tidegate_local.engines import containers
 from tidegate_local.layout import StateFolder, exclusive
 from tidegate_local.registry import ProcessRegistry
 
 
 def take_down(folder: StateFolder) -> tuple[str, ...]:
-    """Stop the processes of a state folder and forget the cloud; returns the names of those that ran.
+    """Stop the processes and containers of a state folder and forget the cloud; returns the names of what ran.
 
     Logs, tools and built assets stay.
 
     Raises:
         BusyError: an `up` is at work on it.
+        LocalCloudError: Docker, which runs its containers, is gone or refuses.
     """
     registry = ProcessRegistry(folder.processes_file)
     with exclusive(folder.path / "lock", "at work on this cloud"):
         stopped = tuple(process.name for process in registry.all() if registry.stop(process.name))
+        if containers.stop(folder):
+            stopped += ("containers",)
         clear(folder)
     return stopped
 

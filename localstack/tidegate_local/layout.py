@@ -14,6 +14,9 @@ from tidegate_local.errors import BusyError
 # The package is always installed editable (a workspace member), so its own place tells the repository's.
 REPOSITORY = Path(__file__).resolve().parents[2]
 CDK_CLI_PROJECT = REPOSITORY / "localstack" / "cdk-cli"
+COMPOSE_FILE = REPOSITORY / "localstack" / "compose.yaml"
+# What LocalStack runs inside itself when it starts, in a container or not.
+INIT_SCRIPTS = REPOSITORY / "localstack" / "init"
 # Shared by every state folder: what is downloaded and built here depends on the locks alone.
 TOOLCHAIN = REPOSITORY / ".tidegate" / "toolchain"
 
@@ -39,6 +42,11 @@ class StateFolder:
     def processes_file(self) -> Path:
         """What this cloud has started, written the moment that it is."""
         return self.path / "processes.json"
+
+    @property
+    def containers_file(self) -> Path:
+        """The containers that this cloud has started, if its engine is one."""
+        return self.path / "containers.json"
 
     @property
     def logs(self) -> Path:

@@ -25,11 +25,15 @@ _ON_PATH = ("redis-server", "valkey-server")
 
 @dataclass(frozen=True)
 class RedisServer:
-    """A Redis that answers; `version` is like "redis 7.0.15", `process` is None if it isn't ours."""
+    """A Redis that answers; `version` is like "redis 7.0.15", `process` is None if it is no process of ours.
+
+    `inner_url` is where functions that run in containers reach it, None if that is where everybody does.
+    """
 
     url: str
     version: str
     process: ManagedProcess | None
+    inner_url: str | None = None
 
 
 def ensure(folder: StateFolder, registry: ProcessRegistry) -> RedisServer:
@@ -41,11 +45,11 @@ def ensure(folder: StateFolder, registry: ProcessRegistry) -> RedisServer:
     """
     given = os.environ.get("REDIS_URL")
     if given:
-        version = _given_version(given)
+        given_version = _given_version(given)
         registry.stop(NAME)
-        return RedisServer(given, version, None)
+        return RedisServer(given, given_version, None)
     running = registry.running(NAME)
-    found = _version(running.url) if running else None
+    found = version(running.url) if running else None
     if running and found:
         return RedisServer(running.url, found, running)
     return restart(folder, registry)
@@ -75,6 +79,15 @@ def find_binary() -> Path:
         ToolMissingError: neither is possible; the message names what to install.
     """
     return _on_path() or redis_build.ensure()
+
+
+def version(url: str) -> str | None:
+    """Return what answers at a URL, such as "redis 7.0.15"; None: no Redis does."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S) as client:
+            return _described(client)
+    except redis.RedisError:
+        return None
 
 
 def _on_path() -> Path | None:
@@ -117,12 +130,12 @@ def _start_on(port: int, binary: Path, log: Path, folder: StateFolder, registry:
         deadline = time.monotonic() + _START_DEADLINE_S
         while time.monotonic() < deadline:
             # Alive is asked after the answer: another server that has the port would answer for a dead one.
-            version = _version(url)
+            found = version(url)
             if not is_running(identity):
                 registry.stop(NAME)
                 return None
-            if version:
-                return RedisServer(url, version, process)
+            if found:
+                return RedisServer(url, found, process)
             time.sleep(0.02)
     except BaseException:
         stop(identity)
@@ -141,14 +154,6 @@ def _given_version(url: str) -> str:
         raise StartError(
             f"REDIS_URL is set, but no Redis answers there ({error}). Correct it, or unset it to have one started."
         ) from error
-
-
-def _version(url: str) -> str | None:
-    try:
-        with redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S) as client:
-            return _described(client)
-    except redis.RedisError:
-        return None
 
 
 def _described(client: redis.Redis) -> str:

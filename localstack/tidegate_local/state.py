@@ -13,10 +13,10 @@ from tidegate_local.files import write_atomically
 class LocalState:
     """A cloud that is up.
 
-    `api_url` has no trailing slash; `engine` is "ministack" (ours) or "external"; `api_keys` maps a tier to its
-    key's value; `pids` maps "redis" and "engine" to the processes that we run; `outputs` are the stack's;
-    `deployed` is the fingerprint of the deployed sources and `stack_version` what the engine showed of the stack
-    right after; `started_at` is ISO 8601.
+    `api_url` has no trailing slash; `engine` is "embedded", "localstack-host", "localstack" or "external", and
+    `software` what it is: "ministack" or "localstack"; `api_keys` maps a tier to its key's value; `pids` maps "redis"
+    and "engine" to the processes that we run; `outputs` are the stack's; `deployed` is the fingerprint of the deployed
+    sources and `stack_version` what the engine showed of the stack right after; `started_at` is ISO 8601.
     """
 
     api_url: str
@@ -30,6 +30,7 @@ class LocalState:
     deployed: str
     stack_version: str
     versions: Mapping[str, str] = field(default_factory=dict)
+    software: str = "ministack"
 
     def write(self, file: Path) -> None:
         """Replace the state file in one step."""

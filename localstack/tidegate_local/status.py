@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate_local import cloud
+from tidegate_local.engines import health
 from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
 from tidegate_local.state import LocalState
+
+_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,23 @@ def inspect(folder: StateFolder, state: LocalState) -> tuple[Part, ...]:
     registry = ProcessRegistry(folder.processes_file)
     return (
         _process(registry, "redis", state.redis_url),
-        _process(registry, "engine", state.endpoint_url)
-        if state.engine == "ministack"
-        else Part("engine", well=True, state="external", where=state.endpoint_url),
+        _engine(registry, state),
         _alias(state),
         _api(state),
+    )
+
+
+def _engine(registry: ProcessRegistry, state: LocalState) -> Part:
+    if state.engine in {"embedded", "localstack-host"}:
+        process = _process(registry, "engine", state.endpoint_url)
+        return replace(process, state=f"{state.engine}, {process.state}")
+    found = health.ask(state.endpoint_url, _PATIENCE_S)
+    answers = isinstance(found, health.Health)
+    return Part(
+        "engine",
+        well=answers,
+        state=state.engine if answers else f"{state.engine}, no answer",
+        where=state.endpoint_url,
     )
 
 

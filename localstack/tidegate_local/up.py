@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 
 import httpx
 
-from tidegate_local import cloud, deployment, engine, fingerprint, redis_server, seed, toolchain
+from tidegate_local import cloud, deployment, fingerprint, redis_server, seed, toolchain
 from tidegate_local.deployment import Deployer, Stack
 from tidegate_local.down import clear
-from tidegate_local.engine import Engine
-from tidegate_local.errors import DeploymentError, StateError
+from tidegate_local.engines import choice, containers
+from tidegate_local.engines.engine import PORT, PROCESS, Engine, EngineKind
+from tidegate_local.errors import DeploymentError, LocalCloudError, StateError
 from tidegate_local.layout import StateFolder, exclusive
 from tidegate_local.progress import Steps
 from tidegate_local.redis_server import RedisServer
@@ -26,15 +27,16 @@ _KEY_OUTPUTS = {"free": "FreeKeyId", "pro": "ProKeyId", "internal": "InternalKey
 def bring_up(
     folder: StateFolder,
     *,
+    engine: str | None = None,
     endpoint: str | None = None,
     steps: Steps | None = None,
     way: Mapping[str, str] | None = None,
 ) -> LocalState:
     """Bring up the cloud of a state folder and return when its API answers; what runs already is reused.
 
-    `endpoint` is a LocalStack-compatible endpoint to use instead of an engine of our own. `way` is how a release shifts
-    its traffic (`strategy`, `step_s`) where that isn't the stage's. Whatever this call has started it stops again if
-    it fails or is interrupted.
+    `engine` is one by its name, `endpoint` a LocalStack-compatible one that runs already; by default it is the engine
+    of the cloud that is up, else MiniStack. `way` is how a release shifts its traffic (`strategy`, `step_s`) where that
+    isn't the stage's. Whatever this call has started it stops again if it fails or is interrupted.
 
     Raises:
         LocalCloudError: the message says what to do.
@@ -45,16 +47,10 @@ def bring_up(
         with steps.step("Tools") as step:
             tools = toolchain.ensure()
             step.note = "Node and the CDK CLI"
-        with steps.step("Redis") as step:
-            if redis_server.must_be_built():
-                steps.say("No redis-server on PATH: building one from source, about a minute, once.")
-            redis = redis_server.ensure(folder, registry)
-            step.note = f"{redis.version} at {redis.process.url if redis.process else 'REDIS_URL'}"
-        with steps.step("Engine") as step:
-            serving = engine.attach(endpoint, registry) if endpoint else engine.ensure(folder, registry)
-            step.note = _engine_note(serving)
+        former = _former(folder)
+        serving, redis = _start(folder, registry, choice.choose(engine, endpoint, former), steps)
         deployer = Deployer(tools, folder, serving.url)
-        stack, sources = _deploy(deployer, redis, _former(folder), steps, way)
+        stack, sources = _deploy(deployer, _context(serving, redis), former, steps, way)
         with steps.step("Seed") as step:
             added = seed.seed_products(serving.url, stack.outputs["ProductsTable"])
             step.note = f"{added} products added" if added else "products are there"
@@ -64,6 +60,36 @@ def bring_up(
             await_ready(state)
             step.note = f"GET {state.api_url}/health/ready"
     return state
+
+
+def _start(
+    folder: StateFolder, registry: ProcessRegistry, kind: EngineKind, steps: Steps
+) -> tuple[Engine, RedisServer]:
+    with steps.step("Engine") as step:
+        if kind.preparing:
+            steps.say(kind.preparing)
+        if kind.name != "localstack":
+            containers.stop(folder)
+        serving = kind.ensure(folder, registry)
+        step.note = _engine_note(serving)
+    with steps.step("Redis") as step:
+        if serving.redis:
+            registry.stop(redis_server.NAME)
+        elif redis_server.must_be_built():
+            steps.say("No redis-server on PATH: building one from source, about a minute, once.")
+        redis = serving.redis or redis_server.ensure(folder, registry)
+        step.note = f"{redis.version} at {_redis_place(serving, redis)}"
+    return serving, redis
+
+
+def _redis_place(serving: Engine, redis: RedisServer) -> str:
+    return redis.url if redis.process or serving.redis else "REDIS_URL"
+
+
+def _context(serving: Engine, redis: RedisServer) -> dict[str, str]:
+    """What the templates depend on: the stage, its Redis as functions reach it, and what LocalStack can't do."""
+    context = {"stage": "local", "redis_url": redis.inner_url or redis.url}
+    return context | ({"engine": "localstack"} if serving.software == "localstack" else {})
 
 
 def await_ready(state: LocalState, within_s: float = _READY_DEADLINE_S) -> None:
@@ -93,20 +119,24 @@ def await_ready(state: LocalState, within_s: float = _READY_DEADLINE_S) -> None:
 @contextmanager
 def _nothing_half_started(folder: StateFolder, registry: ProcessRegistry) -> Iterator[None]:
     """Stop, if the block fails, what wasn't running before it."""
-    before = {name for name in (redis_server.NAME, engine.NAME) if registry.running(name)}
+    before = {name for name in (redis_server.NAME, PROCESS) if registry.running(name)}
+    had_containers = containers.recorded(folder) is not None
     try:
         yield
     except BaseException:
-        for name in {redis_server.NAME, engine.NAME} - before:
+        for name in {redis_server.NAME, PROCESS} - before:
             registry.stop(name)
-        if not registry.running(engine.NAME):
+        if not had_containers:
+            with suppress(LocalCloudError):  # what went wrong first is what is to be told
+                containers.stop(folder)
+        if not registry.running(PROCESS) and containers.recorded(folder) is None:
             clear(folder)
         raise
 
 
 def _deploy(
     deployer: Deployer,
-    redis: RedisServer,
+    context: Mapping[str, str],
     former: LocalState | None,
     steps: Steps,
     way: Mapping[str, str] | None = None,
@@ -118,7 +148,6 @@ def _deploy(
         else:
             deployer.bootstrap()
     with steps.step("Deploy") as step:
-        context = {"stage": "local", "redis_url": redis.url}
         # How it comes to be in force is no part of what is deployed.
         sources = fingerprint.of_deployment(deployer.endpoint_url, context)
         stack = deployer.current() if former and former.deployed == sources else None
@@ -144,7 +173,8 @@ def _state(serving: Engine, redis: RedisServer, stack: Stack, sources: str) -> L
         api_url=f"{serving.url}/_aws/execute-api/{outputs['ApiId']}/{outputs['StageName']}",
         endpoint_url=serving.url,
         redis_url=redis.url,
-        engine=serving.kind,
+        engine=serving.name,
+        software=serving.software,
         api_keys=_api_keys(serving.url, outputs),
         pids={name: process.identity.pid for name, process in processes.items() if process},
         outputs=outputs,
@@ -164,8 +194,9 @@ def _api_keys(endpoint_url: str, outputs: Mapping[str, str]) -> dict[str, str]:
 
 
 def _engine_note(serving: Engine) -> str:
-    name = "MiniStack" if serving.kind == "ministack" else "given endpoint, version"
-    note = f"{name} {serving.version} at {serving.url}"
-    if serving.process and not serving.url.endswith(f":{engine.PORT}"):
-        note += f" (port {engine.PORT} was taken)"
+    note = f"{serving.title} at {serving.url}"
+    if serving.name == "external":
+        note += ", as given"
+    elif not serving.url.endswith(f":{PORT}"):
+        note += f" (port {PORT} was taken)"
     return note

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.local.deployed_function import deploy_function
-from tidegate_local import cloud, engine
-from tidegate_local.engine import Engine
+from tidegate_local import cloud
+from tidegate_local.engines.embedded import Embedded
+from tidegate_local.engines.engine import PROCESS, Engine
 from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
 
@@ -36,9 +37,9 @@ def running_engine(tmp_path_factory) -> Iterator[Engine]:
     folder = StateFolder(tmp_path_factory.mktemp("engine"))
     registry = ProcessRegistry(folder.processes_file)
     try:
-        yield engine.ensure(folder, registry)
+        yield Embedded().ensure(folder, registry)
     finally:
-        registry.stop(engine.NAME)
+        registry.stop(PROCESS)
 
 
 @pytest.fixture

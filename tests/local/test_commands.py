@@ -40,7 +40,7 @@ def state(folder, running_engine, redis_url) -> LocalState:
         api_url=f"{running_engine.url}/_aws/execute-api/absent/api",
         endpoint_url=running_engine.url,
         redis_url=redis_url,
-        engine="ministack",
+        engine="embedded",
         api_keys={"free": "f", "pro": "p", "internal": "i"},
         pids={},
         outputs={
@@ -123,7 +123,7 @@ def test_status_shows_how_the_alias_splits_and_what_is_not_well(folder, state, r
         ManagedProcess("engine", running_engine.process.identity, running_engine.url, "any")
     )
     parts = {part.name: part for part in status.inspect(folder, state)}
-    assert parts["engine"].state == f"running, pid {running_engine.process.identity.pid}"
+    assert parts["engine"].state == f"embedded, running, pid {running_engine.process.identity.pid}"
     assert parts["redis"].state == "not ours"
     assert parts["shop:live"].state == "version 1 (70%), version 2 (30%)"
     assert not parts["api"].well

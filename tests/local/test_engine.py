@@ -10,7 +10,11 @@ import httpx
 import pytest
 
 from tests.local.deployed_function import deploy_function
-from tidegate_local import cloud, engine, ports
+from tidegate_local import cloud, ports
+from tidegate_local.engines import process
+from tidegate_local.engines.embedded import Embedded
+from tidegate_local.engines.engine import PROCESS
+from tidegate_local.engines.external import External
 from tidegate_local.errors import EndpointError, StartError
 from tidegate_local.processes import is_running
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
@@ -23,33 +27,33 @@ def test_it_answers_on_loopback_only(running_engine):
 
 
 def test_a_second_call_finds_it_running(folder, registry):
-    first = engine.ensure(folder, registry)
-    assert engine.ensure(folder, registry) == first
+    first = Embedded().ensure(folder, registry)
+    assert Embedded().ensure(folder, registry) == first
 
 
 def test_an_engine_of_another_make_is_replaced_at_its_port(folder, registry, monkeypatch):
-    first = engine.ensure(folder, registry)
-    monkeypatch.setattr(engine, "build", lambda: "another")
-    second = engine.ensure(folder, registry)
+    first = Embedded().ensure(folder, registry)
+    monkeypatch.setattr(Embedded, "build", lambda _: "another")
+    second = Embedded().ensure(folder, registry)
     assert second.url == first.url
     assert second.process.identity != first.process.identity
     assert not is_running(first.process.identity)
 
 
 def test_a_hung_engine_is_replaced(folder, registry, monkeypatch):
-    first = engine.ensure(folder, registry)
+    first = Embedded().ensure(folder, registry)
     os.kill(first.process.identity.pid, signal.SIGSTOP)
-    monkeypatch.setattr(engine, "_PATIENCE_S", 0.5)
-    second = engine.ensure(folder, registry)
+    monkeypatch.setattr(process, "_PATIENCE_S", 0.5)
+    second = Embedded().ensure(folder, registry)
     assert second.process.identity != first.process.identity
     assert not is_running(first.process.identity)
 
 
 def test_the_next_free_port_is_taken_if_the_first_is_not_free(folder, registry, monkeypatch):
     with socket.create_server((ports.LOOPBACK, 0)) as taken:
-        monkeypatch.setattr(engine, "PORT", taken.getsockname()[1])
-        started = engine.ensure(folder, registry)
-    assert engine.PORT < httpx.URL(started.url).port <= engine.PORT + 50
+        monkeypatch.setattr(process, "PORT", taken.getsockname()[1])
+        started = Embedded().ensure(folder, registry)
+    assert process.PORT < httpx.URL(started.url).port <= process.PORT + 50
 
 
 def test_an_engine_that_dies_while_starting_shows_its_last_words(folder, registry, tmp_path, monkeypatch):
@@ -58,7 +62,7 @@ def test_an_engine_that_dies_while_starting_shows_its_last_words(folder, registr
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(StartError, match=r"died while starting(.|\n)*no such module"):
-        engine.ensure(folder, registry)
+        Embedded().ensure(folder, registry)
     assert registry.all() == ()
 
 
@@ -67,10 +71,10 @@ def test_an_engine_that_stays_silent_is_stopped(folder, registry, tmp_path, monk
     silent.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 60\n".replace("pid", str(tmp_path / "pid")))
     silent.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(silent))
-    monkeypatch.setattr(engine, "_START_DEADLINE_S", 0.5)
-    monkeypatch.setattr(engine, "_POLL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(Embedded, "start_deadline_s", 0.5)
+    monkeypatch.setattr(process, "_POLL_TIMEOUT_S", 0.2)
     with pytest.raises(StartError, match="did not answer within"):
-        engine.ensure(folder, registry)
+        Embedded().ensure(folder, registry)
     assert registry.all() == ()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
@@ -107,45 +111,45 @@ def test_what_a_handler_logs_is_kept(functions, make_function):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_function_processes_end_with_the_engine(folder, registry):
-    started = engine.ensure(folder, registry)
+    started = Embedded().ensure(folder, registry)
     group = started.process.identity.pid
     with contextlib.closing(cloud.client("lambda", started.url)) as functions:
         deploy_function(functions, "any", "def handler(event, context):\n    return 1\n")
         functions.invoke(FunctionName="any")
     assert len(members(group)) > 1
-    registry.stop(engine.NAME)
+    registry.stop(PROCESS)
     assert members(group) == []
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:4566", "ftp://127.0.0.1", "http://", "nonsense", "http://[::1"])
-def test_what_is_no_url_is_no_endpoint(url, registry):
+def test_what_is_no_url_is_no_endpoint(url, folder, registry):
     with pytest.raises(EndpointError, match="is no endpoint"):
-        engine.attach(url, registry)
+        External(url).ensure(folder, registry)
 
 
-def test_an_unreachable_endpoint_is_named(registry):
+def test_an_unreachable_endpoint_is_named(folder, registry):
     port = ports.free_port()
     with pytest.raises(EndpointError, match=rf"answers at http://127\.0\.0\.1:{port} \(.*refused"):
-        engine.attach(f"http://127.0.0.1:{port}/", registry)
+        External(f"http://127.0.0.1:{port}/").ensure(folder, registry)
 
 
-def test_an_endpoint_of_something_else_is_refused(registry, redis_server):
+def test_an_endpoint_of_something_else_is_refused(folder, registry, redis_server):
     with pytest.raises(EndpointError, match="No LocalStack-compatible endpoint"):
-        engine.attach(redis_server.url.replace("redis://", "http://"), registry)
+        External(redis_server.url.replace("redis://", "http://")).ensure(folder, registry)
 
 
-def test_a_running_endpoint_is_attached_to_and_never_stopped(running_engine, registry):
-    attached = engine.attach(f"{running_engine.url}/", registry)
-    assert (attached.kind, attached.url, attached.process) == ("external", running_engine.url, None)
-    registry.stop(engine.NAME)
+def test_a_running_endpoint_is_attached_to_and_never_stopped(running_engine, folder, registry):
+    attached = External(f"{running_engine.url}/").ensure(folder, registry)
+    assert (attached.name, attached.url, attached.process) == ("external", running_engine.url, None)
+    registry.stop(PROCESS)
     assert is_running(running_engine.process.identity)
 
 
 def test_our_own_engine_given_as_endpoint_stays_ours(running_engine, folder):
     # Not the `registry` fixture: that would stop what is on record, and the engine is the module's.
     registry = ProcessRegistry(folder.processes_file)
-    registry.record(ManagedProcess(engine.NAME, running_engine.process.identity, running_engine.url, "any"))
-    assert engine.attach(running_engine.url, registry).kind == "ministack"
+    registry.record(ManagedProcess(PROCESS, running_engine.process.identity, running_engine.url, "any"))
+    assert External(running_engine.url).ensure(folder, registry).name == "embedded"
 
 
 def members(group: int) -> list[int]:

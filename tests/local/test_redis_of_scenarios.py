@@ -17,7 +17,7 @@ def server(folder, registry, monkeypatch):
         monkeypatch.setattr(redis_server, "_ON_PATH", (named,))
     started = redis_server.ensure(folder, registry)
     pids = {"redis": started.process.identity.pid, "engine": 1}
-    LocalState("", "", started.url, "ministack", {}, pids, {}, "", "", "").write(folder.state_file)
+    LocalState("", "", started.url, "embedded", {}, pids, {}, "", "", "").write(folder.state_file)
     return started
 
 

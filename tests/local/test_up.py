@@ -11,10 +11,12 @@ import httpx
 import pytest
 from rich.console import Console
 
-from tidegate_local import deployment, engine, redis_server
+from tidegate_local import deployment, redis_server
 from tidegate_local import up as bringing_up
 from tidegate_local.deployment import Deployer, Stack
 from tidegate_local.down import take_down
+from tidegate_local.engines.embedded import Embedded
+from tidegate_local.engines.engine import Engine
 from tidegate_local.errors import BusyError, DeploymentError, EndpointError
 from tidegate_local.layout import exclusive
 from tidegate_local.processes import ProcessIdentity, is_running
@@ -99,7 +101,7 @@ def await_both(registry):
 
 def test_down_stops_both_and_forgets_the_cloud(folder, registry):
     redis = redis_server.ensure(folder, registry).process
-    serving = engine.ensure(folder, registry).process
+    serving = Embedded().ensure(folder, registry).process
     folder.state_file.write_text("{}")
     assert set(take_down(folder)) == {"redis", "engine"}
     assert not is_running(redis.identity)
@@ -141,13 +143,15 @@ def deploys(folder, monkeypatch):
 def deploy(folder, registry, deploys, monkeypatch):
     """Deploys as `up` does, and remembers it as `up` would."""
     redis = redis_server.ensure(folder, registry)
-    serving = engine.Engine("external", "http://127.0.0.1:4566", "1", None)
+    serving = Engine("external", "ministack", "http://127.0.0.1:4566", "1")
     monkeypatch.setattr(bringing_up, "_api_keys", lambda *_: {})
 
     def deploy():
         steps = Steps(quiet=True)
         former = bringing_up._former(folder)
-        stack, sources = bringing_up._deploy(Deployer(None, folder, serving.url), redis, former, steps)
+        stack, sources = bringing_up._deploy(
+            Deployer(None, folder, serving.url), bringing_up._context(serving, redis), former, steps
+        )
         bringing_up._state(serving, redis, stack, sources).write(folder.state_file)
 
     return deploy

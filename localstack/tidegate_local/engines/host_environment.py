@@ -1,0 +1,78 @@
+"""The Python environment of LocalStack in host mode: made once for each lock, of packages that nothing else gets."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tidegate_local import toolchain
+from tidegate_local.errors import ToolMissingError, log_tail
+from tidegate_local.layout import REPOSITORY, TOOLCHAIN, exclusive
+from tidegate_local.processes import CommandError, run_logged
+
+_EXECUTOR = REPOSITORY / "localstack" / "process_executor"
+_HOST_MODE = REPOSITORY / "localstack" / "host_mode"
+_LOCK = _HOST_MODE / "requirements.txt"
+_UNREAD = {"__pycache__", "tests"}
+
+
+def ensure() -> Path:
+    """Return its Python, made first if need be.
+
+    Raises:
+        ToolMissingError: uv is missing or failed; the message has the end of its log.
+    """
+    with exclusive(TOOLCHAIN / "localstack.lock", "installing LocalStack", wait_s=900):
+        if not python().exists():
+            _make(home())
+    return python()
+
+
+def python() -> Path:
+    """Return where its Python is, or would be."""
+    return home() / "bin" / "python"
+
+
+@cache
+def home() -> Path:
+    """Return its folder, which is named by everything that it is made of."""
+    digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
+    for file in _sources():
+        digest.update(f"{file.relative_to(REPOSITORY)}\0".encode() + file.read_bytes())
+    return TOOLCHAIN / f"localstack-4.14.0-{digest.hexdigest()[:16]}"
+
+
+def _sources() -> Iterator[Path]:
+    for folder in (_EXECUTOR, _HOST_MODE):
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and not _UNREAD & set(file.parts) and file.suffix != ".pyc":
+                yield file
+
+
+def _make(home: Path) -> None:
+    draft, log = home.with_suffix(".draft"), TOOLCHAIN / "localstack.log"
+    shutil.rmtree(draft, ignore_errors=True)
+    into = ["--python", str(draft / "bin" / "python"), "--compile-bytecode"]
+    uv = str(toolchain.find_uv())
+    steps = (
+        # Functions run on this interpreter, too: their packages are built for the version that runs this.
+        [uv, "venv", "--no-project", "--relocatable", "--python", sys.executable, str(draft)],
+        [uv, "pip", "install", *into, "--require-hashes", "--requirement", str(_LOCK)],
+        [uv, "pip", "install", *into, "--no-deps", str(_EXECUTOR), str(_HOST_MODE)],
+    )
+    try:
+        for number, words in enumerate(steps):
+            run_logged(words, env=_environment(), log=log, cwd=TOOLCHAIN, append=number > 0)
+    except CommandError as error:
+        raise ToolMissingError(
+            f"LocalStack could not be installed. The end of the log, {log_tail(log)}\n"
+            "Without it: make up ENGINE=embedded"
+        ) from error
+    draft.rename(home)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PYTHON")}

@@ -1,0 +1,44 @@
+"""LocalStack and Redis as containers, by localstack/compose.yaml."""
+
+from tidegate_local import ports, redis_server
+from tidegate_local.engines import containers, health
+from tidegate_local.engines.containers import Containers
+from tidegate_local.engines.engine import PORT, PROCESS, Engine, EngineName
+from tidegate_local.errors import StartError
+from tidegate_local.layout import StateFolder
+from tidegate_local.redis_server import RedisServer
+from tidegate_local.registry import ProcessRegistry
+
+_PATIENCE_S = 5.0
+# Where the functions, which are containers of the same network, reach Redis.
+_INNER_REDIS = "redis://redis:6379/0"
+
+
+class LocalStack:
+    """LocalStack's image, 4.14.0 or what LOCALSTACK_IMAGE and LOCALSTACK_AUTH_TOKEN say."""
+
+    name: EngineName = "localstack"
+    preparing: str | None = "Docker fetches LocalStack's image if it isn't there: a gigabyte, once."
+
+    def ensure(self, folder: StateFolder, registry: ProcessRegistry) -> Engine:
+        """Return it running, with its Redis.
+
+        Raises:
+            ToolMissingError: there is no Docker, or it doesn't run.
+            StartError: the containers didn't come up, or the init scripts failed.
+        """
+        containers.require_docker()
+        registry.stop(PROCESS)
+        run = containers.recorded(folder) or Containers.fresh(folder, ports.free_port(PORT), ports.free_port())
+        run.up(folder)
+        found = health.ready(run.engine_url, _PATIENCE_S)
+        if isinstance(found, str):
+            raise StartError(f"LocalStack's container runs, but is not ready: {found}. Look at it: docker ps -a")
+        return Engine(self.name, found.software, run.engine_url, found.version, redis=_redis(run))
+
+
+def _redis(run: Containers) -> RedisServer:
+    version = redis_server.version(run.redis_url)
+    if version is None:
+        raise StartError(f"Redis' container runs, but does not answer at {run.redis_url}. Look at it: docker ps -a")
+    return RedisServer(run.redis_url, version, None, inner_url=_INNER_REDIS)
