@@ -9,7 +9,7 @@ nobody can take the port between its choice and its use; GATEWAY_LISTEN must nam
 import os
 import socket
 
-from localstack import config
+from localstack.config import HostAndPort
 from localstack.runtime.server.core import RuntimeServer, RuntimeServerPlugin
 from localstack.runtime.server.twisted import TwistedRuntimeServer
 from rolo.gateway import Gateway
@@ -21,7 +21,10 @@ class LoopbackRuntimeServer(TwistedRuntimeServer):
     """Listens where it was told to, by plain HTTP: TLS has no use on a loopback interface."""
 
     def register(
-        self, gateway: Gateway, listen: list[config.HostAndPort], ssl_creds: tuple[str, str] | None = None
+        self,
+        gateway: Gateway,
+        listen: list[HostAndPort],
+        ssl_creds: tuple[str, str] | None = None,  # noqa: ARG002 - LocalStack hands them to every server
     ) -> None:
         """Listen on each address."""
         site = TwistedGateway(gateway)

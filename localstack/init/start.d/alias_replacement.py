@@ -19,6 +19,6 @@ if LambdaAliasProvider.SCHEMA.get("createOnlyProperties") == EXPECTED:
     LOG.info("Aliases survive a change of their function now.")
 else:
     LOG.error(
-        "THIS IS NOT THE LOCALSTACK THAT alias_replacement.py WAS WRITTEN FOR (4.14.0): AWS::Lambda::Alias was left as it "
-        "is. If aliases survive a change of their function there, remove the script; else adapt it."
+        "THIS IS NOT THE LOCALSTACK THAT alias_replacement.py WAS WRITTEN FOR (4.14.0): AWS::Lambda::Alias was left "
+        "as it is. If aliases survive a change of their function there, remove the script; else adapt it."
     )

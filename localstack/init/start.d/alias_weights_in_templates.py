@@ -19,7 +19,9 @@ LOG = logging.getLogger("tidegate.init.alias_weights_in_templates")
 def routing_of(model: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Return the API's RoutingConfig for a template's; empty weights send all to the alias's version."""
     weights = (model.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or []
-    return {"AdditionalVersionWeights": {str(each["FunctionVersion"]): float(each["FunctionWeight"]) for each in weights}}
+    return {
+        "AdditionalVersionWeights": {str(each["FunctionVersion"]): float(each["FunctionWeight"]) for each in weights}
+    }
 
 
 def mend() -> None:
@@ -54,13 +56,14 @@ def mend() -> None:
     LambdaAliasProvider.update = update
 
 
-if "raise NotImplementedError" in inspect.getsource(LambdaAliasProvider.update) and "RoutingConfig" in inspect.getsource(
-    LambdaAliasProvider.create
-):
+defective = "RoutingConfig" in inspect.getsource(LambdaAliasProvider.create) and (
+    "raise NotImplementedError" in inspect.getsource(LambdaAliasProvider.update)
+)
+if defective:
     mend()
     LOG.info("CloudFormation's aliases have weights now.")
 else:
     LOG.error(
-        "THIS IS NOT THE LOCALSTACK THAT alias_weights_in_templates.py WAS WRITTEN FOR (4.14.0): AWS::Lambda::Alias was "
-        "left as it is. If templates' weights work there, remove the script; else adapt it."
+        "THIS IS NOT THE LOCALSTACK THAT alias_weights_in_templates.py WAS WRITTEN FOR (4.14.0): AWS::Lambda::Alias "
+        "was left as it is. If templates' weights work there, remove the script; else adapt it."
     )

@@ -38,7 +38,7 @@ def die_with_parent(lifeline: int) -> None:
     On Linux the kernel does it, even if a handler holds the interpreter's lock for ever. PR_SET_PDEATHSIG wouldn't
     do: it acts when the *thread* ends that started the process, and LocalStack's threads come and go.
     """
-    os.set_inheritable(lifeline, False)
+    os.set_inheritable(lifeline, False)  # noqa: FBT003 - it takes no names
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from localstack import config
+from localstack.config import GATEWAY_LISTEN
 from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InitializationType, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import LambdaRuntimeException, RuntimeExecutor
@@ -79,7 +79,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     def get_runtime_endpoint(self) -> str:
         """Return a URL for the variable of LocalStack's own init program, which isn't used here."""
-        return f"http://{_LOOPBACK}:{config.GATEWAY_LISTEN[0].port}/_localstack_lambda/{self.id}"
+        return f"http://{_LOOPBACK}:{GATEWAY_LISTEN[0].port}/_localstack_lambda/{self.id}"
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:

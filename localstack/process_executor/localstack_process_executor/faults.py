@@ -16,7 +16,7 @@ def timed_out(request_id: str, timeout_s: float) -> bytes:
 
 
 def ended(request_id: str, status: int) -> bytes:
-    """Return the error of a process that ended in the midst; `status` is the exit status, or minus a signal's number."""
+    """Return the error of a process that ended in the midst, by an exit status or minus a signal's number."""
     return _error("Runtime.ExitError", f"RequestId: {request_id} Error: {_reason(status)}")
 
 
@@ -24,7 +24,8 @@ def too_large(size_bytes: int) -> bytes:
     """Return the error of an answer above Lambda's limit."""
     return _error(
         "Function.ResponseSizeTooLarge",
-        f"Response payload size ({size_bytes} bytes) exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes).",
+        f"Response payload size ({size_bytes} bytes) exceeded maximum allowed payload size "
+        f"({MAX_PAYLOAD_BYTES} bytes).",
     )
 
 
