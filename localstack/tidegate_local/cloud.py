@@ -1,11 +1,14 @@
 """Clients of a local engine, with credentials that work nowhere else."""
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from localstack_client.config import get_service_endpoints
+from localstack_client.session import Session
 
 REGION = "us-east-1"
 # Also in the environment of CDK: a developer's real account must not be reachable from here by mistake.
@@ -22,23 +25,34 @@ CREDENTIALS = {
 
 # boto3 makes its clients' methods at run time.
 Client = Any
+# localstack-client makes its clients of boto3's default session, which isn't for several threads at once.
+_making = Lock()
 
 
-def client(service: Any, endpoint_url: str) -> Client:
+class EngineSession(Session):  # type: ignore[misc] # localstack-client has no types
+    """localstack-client's session, of one engine; the environment's AWS_ENDPOINT_URL is another matter."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        super().__init__(
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=None,
+            region_name=REGION,
+        )
+        self._service_endpoint_mapping = dict.fromkeys(get_service_endpoints(), endpoint_url)
+
+
+def client(service: str, endpoint_url: str) -> Client:
     """Return a boto3 client of a service at an engine; close it with contextlib.closing."""
-    return boto3.Session(botocore_session=_without_profile()).client(
-        service,
-        endpoint_url=endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=Config(
-            connect_timeout=2,
-            read_timeout=30,
-            retries={"total_max_attempts": 2},
-            proxies={},  # not those of the environment: the engine is on loopback
-        ),
+    settings = Config(
+        connect_timeout=2,
+        read_timeout=30,
+        retries={"total_max_attempts": 2},
+        proxies={},  # not those of the environment: the engine is on loopback
     )
+    with _making:
+        boto3.setup_default_session(botocore_session=_without_profile())
+        return EngineSession(endpoint_url).client(service, config=settings)
 
 
 def _without_profile() -> botocore.session.Session:

@@ -19,7 +19,7 @@ class Providers(AwsCatalogRuntimePlugin):
     """Knows the types of this very LocalStack."""
 
     def get_cloudformation_resource_status(
-        self, resource_name: str, _service_name: str, _is_pro_resource: bool = False
+        self, resource_name: str, *_: object
     ) -> CloudFormationResourcesSupportAtRuntime:
         """Tell whether a type has a provider."""
         if resource_name in self._get_cfn_resources_available_at_runtime():

@@ -40,8 +40,9 @@ _LOCALSTACK = (
         "The library's own limits hold. Tests of the edge's throttles are skipped, with this reason.",
     ),
     Gap(
-        "CloudFormation's custom resources are ignored: the stack is complete, and nothing has run.",
-        "The template has none there; `tidegate release` runs the same state machine around two deploys.",
+        "CloudFormation's custom resources, and types that it doesn't know, are taken for made; nothing has run.",
+        "An init script makes them errors. The template has none there; `tidegate release` runs the same state machine "
+        "around two deploys.",
     ),
     Gap(
         "Layers are recorded and not loaded.",

@@ -61,7 +61,7 @@ def _make(home: Path) -> None:
         # Functions run on this interpreter, too: their packages are built for the version that runs this.
         [uv, "venv", "--no-project", "--relocatable", "--python", sys.executable, str(draft)],
         [uv, "pip", "install", *into, "--require-hashes", "--requirement", str(_LOCK)],
-        [uv, "pip", "install", *into, "--no-deps", str(_EXECUTOR), str(_HOST_MODE)],
+        [uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", str(_EXECUTOR), str(_HOST_MODE)],
     )
     try:
         for number, words in enumerate(steps):
