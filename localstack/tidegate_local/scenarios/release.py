@@ -1,0 +1,127 @@
+"""What happens during a release? A good one and a bad one, of changed copies of the repository, under traffic."""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidegate_local import release as releases
+from tidegate_local.errors import ScenarioError
+from tidegate_local.layout import StateFolder
+from tidegate_local.release import Place
+from tidegate_local.release_item import ReleaseItem
+from tidegate_local.scenarios import flows
+from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS, Clone
+from tidegate_local.scenarios.play import Play
+from tidegate_local.scenarios.traffic import Flow
+
+Sort = Literal["good", "bad"]
+FAILING_SHARE = 0.05
+_CHANGES = {"good": "# a good release", "bad": FAILING_ORDERS.format(share=FAILING_SHARE)}
+# Long steps: the judge is to be sure, not to run out of time.
+_WAYS = {"good": (), "bad": ("--strategy", "25", "--step-s", "180")}
+_WITHIN_S = 600.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a release ended: its last state, the API's versions in force before and after, what it said."""
+
+    release: ReleaseItem
+    before: str
+    after: str
+    printed: str
+
+
+def traffic(run: str) -> list[Flow]:
+    """Return the shop's clients: most of them order, which is where the bad release is bad."""
+    return [
+        flows.orders("internal", 8, f"{run}-internal", most=4),
+        flows.orders("pro", 8, f"{run}-pro", most=4),
+        flows.pages("free", 4, most=2),
+        flows.health(2),
+    ]
+
+
+def bad_release(folder: StateFolder, play: Play) -> Ending:
+    """Release a copy that fails 5 % of its orders, under traffic; what was in force before is so afterwards.
+
+    Raises:
+        LocalCloudError: it couldn't be released, or the scenario was stopped.
+    """
+    with play.traffic(traffic(flows.new_run())):
+        return released(folder, "bad", play)
+
+
+def released(folder: StateFolder, sort: Sort, play: Play, seen: Callable[[ReleaseItem], None] | None = None) -> Ending:
+    """Release a changed copy of the repository to a cloud that is up, and wait for its end.
+
+    `seen` is told of the release a few times a second.
+
+    Raises:
+        ScenarioError: nothing was released, or the scenario was stopped.
+    """
+    with tempfile.TemporaryDirectory() as scratch, releases.local_place(play.state) as place:
+        clone = Clone.at(Path(scratch, "copy"), {"TIDEGATE_STATE_DIR": str(folder.path)})
+        clone.append(CHECKOUT, f"{_CHANGES[sort]}\n# {time.time_ns()}")
+        before, last = in_force(place), _latest(place)
+        with clone.start("release", *_WAYS[sort]) as cli:
+            try:
+                found = _follow(place, last, cli, play, seen)
+                printed, _ = cli.communicate(timeout=_WITHIN_S)
+            finally:
+                _end(place, cli)
+        if found is None:
+            raise ScenarioError(f"Nothing was released. `tidegate release` of the copy said:\n{printed}")
+        return Ending(_latest(place) or found, before, in_force(place), printed)
+
+
+def in_force(place: Place) -> str:
+    """Return the API's version that its alias names."""
+    api, alias = place.outputs["FunctionName"], place.outputs["AliasName"]
+    return str(place.client("lambda").get_alias(FunctionName=api, Name=alias)["FunctionVersion"])
+
+
+def _follow(
+    place: Place,
+    last: ReleaseItem | None,
+    cli: subprocess.Popen[str],
+    play: Play,
+    seen: Callable[[ReleaseItem], None] | None,
+) -> ReleaseItem | None:
+    """Show the release until its command has ended; returns what was seen of it at last."""
+    found: ReleaseItem | None = None
+
+    def ended() -> bool:
+        nonlocal found
+        now = _latest(place)
+        if now and (last is None or now.token != last.token):
+            found = now
+            if seen:
+                seen(now)
+        return cli.poll() is not None
+
+    if not play.until(ended, _WITHIN_S):
+        raise ScenarioError(f"The release didn't end within {_WITHIN_S:.0f} s. Abort it: `tidegate release --abort`.")
+    return found
+
+
+def _end(place: Place, cli: subprocess.Popen[str]) -> None:
+    """Let no release run on after an interruption."""
+    if cli.poll() is None:
+        place.releases().demand("abort")
+        with suppress(subprocess.TimeoutExpired):
+            cli.wait(120)
+        cli.kill()
+
+
+def _latest(place: Place) -> ReleaseItem | None:
+    with suppress(BotoCoreError, ClientError):  # it is asked again in a moment
+        return place.releases().latest()
+    return None
