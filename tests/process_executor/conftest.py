@@ -1,0 +1,54 @@
+"""Execution environments of real processes; each test's are stopped at its end."""
+
+import os
+import sys
+import textwrap
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from localstack_process_executor.environment import FunctionEnvironment
+from localstack_process_executor.function import Function, Invocation
+
+RUNTIME = f"python3.{sys.version_info.minor}"
+
+MakeEnvironment = Callable[..., FunctionEnvironment]
+
+
+@pytest.fixture
+def make_environment(tmp_path: Path) -> Iterator[MakeEnvironment]:
+    """Make an environment of the code of `app.py`; FOLDER in its variables is the test's own folder."""
+    pytest.importorskip("awslambdaric")
+    made: list[FunctionEnvironment] = []
+
+    def make(code: str, *, timeout_s: float = 60.0, runtime: str = RUNTIME, layers: Path | None = None):
+        root = tmp_path / f"task-{len(made)}"
+        root.mkdir()
+        (root / "app.py").write_text(textwrap.dedent(code))
+        function = Function("app.handler", runtime, sys.executable, root, layers, timeout_s, memory_mb=256)
+        variables = {
+            "PATH": os.environ["PATH"],
+            "FOLDER": str(tmp_path),
+            "LAMBDA_TASK_ROOT": str(root),
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
+            **({} if layers is None else {"LAMBDA_LAYERS_ROOT": str(layers)}),
+        }
+        environment = FunctionEnvironment(function, "7", variables)
+        made.append(environment)
+        return environment
+
+    yield make
+    for environment in made:
+        environment.stop(grace_s=0.0, at_once=True)
+
+
+@pytest.fixture
+def invocation() -> Callable[..., Invocation]:
+    """Make an invocation of its own id."""
+
+    def make(payload: str = "{}", trace_id: str | None = None) -> Invocation:
+        arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        return Invocation(str(uuid.uuid4()), arn, payload.encode(), trace_id)
+
+    return make
