@@ -49,6 +49,7 @@ class Release(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._stage, self._code, self._layers, self._environment = stage, code, layers, environment
+        self._machine_role = iam.Role(self, "MachineRole", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         self._machine_name = f"{Stack.of(self).stack_name}-release"
         self.rollout = self._function("Rollout", None)
         self.judge = self._function("Judge", network) if network else self.rollout
@@ -96,7 +97,7 @@ class Release(Construct):
         )
 
     def _machine(self) -> sfn.CfnStateMachine:
-        role = iam.Role(self, "MachineRole", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        role = self._machine_role
         called = sorted({self.rollout.function_arn, self.judge.function_arn})
         role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called))
         alarms = self._alarms()
@@ -151,6 +152,8 @@ class Release(Construct):
         for actions, resources in allowed:
             _allow(self.rollout, actions, resources)
         _allow(self.judge, _LOOK_ACTIONS, [table_arn])
+        for action, resources in (("dynamodb:UpdateItem", [table_arn]), ("lambda:UpdateAlias", [*functions, *aliases])):
+            self._machine_role.add_to_policy(iam.PolicyStatement(actions=[action], resources=resources))
 
 
 def order(stage: Stage, functions: Mapping[str, LiveFunction], migrate: lambda_.Function | None) -> dict[str, Any]:

@@ -1,14 +1,19 @@
 """The state machine of a release, in the Amazon States Language; functions/rollout/states.py does the work.
 
-Lock - Expand (until it is done) - Ready - Warm - Past - { Shift - { Watch - Judge } } - Promote | RollBack - Answer
+Lock - Expand (until it is done) - Ready - Warm - Past - { Shift - { Watch - Judge } } - Promote | Fence - Answer
 
-After Promote come the contract migrations that are due; after RollBack what was expanded is taken back, if it may be.
+After Promote come the contract migrations that are due. Fence - Unshift - Unshifted takes all weight away by the
+machine's own calls, so that no cold start stands between a verdict and its effect; then comes RollBack, which does the
+same once more if need be, and what was expanded is taken back, if it may be.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 States = dict[str, dict[str, Any]]
+
+# So long a migration that isn't through rests between two calls: another runner may have its lock.
+_REST_S = 1
 
 _RETRIES = [
     # A call that was lost: an environment that died, a throttle, a network that hiccups. Every state may be repeated.
@@ -30,9 +35,10 @@ def definition(rollout: str, judge: str, alarms: Sequence[str] = ()) -> dict[str
             "Lock": _task(rollout, "lock", "Locked", catch="Answer"),
             "Locked": _choice({"refused": "Answer"}, "Expand"),
             "Expand": _task(rollout, "expand", "Expanded"),
-            "Expanded": _choice({"more": "Expand", "roll_back": "RollBack"}, "Ready"),
+            "Expanded": _choice({"more": "ExpandMore", "roll_back": "Fence"}, "Ready"),
+            "ExpandMore": _rest("Expand"),
             "Ready": _task(rollout, "ready", "IsReady"),
-            "IsReady": _choice({"roll_back": "RollBack"}, "Warm"),
+            "IsReady": _choice({"roll_back": "Fence"}, "Warm"),
             "Warm": _task(rollout, "warm", "IsWarm"),
             "IsWarm": _choice({"promote": "Promote"}, "Past"),
             "Past": _task(judge, "past", "Shift"),
@@ -41,24 +47,37 @@ def definition(rollout: str, judge: str, alarms: Sequence[str] = ()) -> dict[str
             **({"Alarms": _alarms(alarms)} if alarms else {}),
             "Judge": _task(judge, "judge", "Judged"),
             "Judged": _choice(
-                {"roll_back": "RollBack", "shift": "Shift", "promote": "Promote", "top_up": "TopUp"}, "Watch"
+                {"roll_back": "Fence", "shift": "Shift", "promote": "Promote", "top_up": "TopUp"}, "Watch"
             ),
             "TopUp": _task(rollout, "top_up", "Watch"),
             "Promote": _task(rollout, "promote", "Promoted"),
-            "Promoted": _choice({"roll_back": "RollBack"}, "Contract"),
+            "Promoted": _choice({"roll_back": "Fence"}, "Contract"),
             "Contract": _task(rollout, "contract", "Contracted", catch="Answer"),
-            "Contracted": _choice({"more": "Contract"}, "Answer", "$.contracting"),
+            "Contracted": _choice({"more": "ContractMore"}, "Answer", "$.contracting"),
+            "ContractMore": _rest("Contract"),
+            "Fence": _fence("Unshift"),
+            "Unshift": _unshift("Unshifted"),
+            "Unshifted": {
+                "Type": "Pass",
+                "Parameters": {"at.$": "$$.State.EnteredTime"},
+                "ResultPath": "$.unshifted",
+                "Next": "RollBack",
+            },
             "RollBack": _task(rollout, "roll_back", "RolledBack", catch="Answer"),
-            "RolledBack": _choice({"more": "Undo"}, "Answer", "$.undoing"),
+            "RolledBack": _choice({"more": "UndoMore"}, "Answer", "$.undoing"),
+            "UndoMore": _rest("Undo"),
             "Undo": _task(rollout, "undo", "RolledBack", catch="Answer"),
             "Answer": {**_call(rollout, "answer"), "End": True},
         },
     }
 
 
-def _task(function: str, action: str, following: str, catch: str = "RollBack") -> dict[str, Any]:
-    caught = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": catch}
-    return {**_call(function, action), "Catch": [caught], "Next": following}
+def _task(function: str, action: str, following: str, catch: str = "Fence") -> dict[str, Any]:
+    return {**_call(function, action), "Catch": [_caught(catch)], "Next": following}
+
+
+def _caught(following: str, result: str | None = "$.error") -> dict[str, Any]:
+    return {"ErrorEquals": ["States.ALL"], "ResultPath": result, "Next": following}
 
 
 def _call(function: str, action: str) -> dict[str, Any]:
@@ -68,6 +87,56 @@ def _call(function: str, action: str) -> dict[str, Any]:
         "Parameters": {"action": action, "document.$": "$"},
         "TimeoutSeconds": 130,
         "Retry": _RETRIES,
+    }
+
+
+def _rest(following: str) -> dict[str, Any]:
+    return {"Type": "Wait", "Seconds": _REST_S, "Next": following}
+
+
+def _fence(following: str) -> dict[str, Any]:
+    """Write that it rolls back, if the release is this machine's still; RollBack finds out if it isn't."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::dynamodb:updateItem",
+        "Parameters": {
+            "TableName.$": "$.fence.table",
+            "Key": {"pk": {"S.$": "$.fence.pk"}},
+            "UpdateExpression": "SET #phase = :phase, #percent = :percent",
+            "ConditionExpression": "#token = :token AND #doing = :running",
+            "ExpressionAttributeNames": {name: name[1:] for name in ("#phase", "#percent", "#token", "#doing")},
+            "ExpressionAttributeValues": {
+                ":phase": {"S": "rolling back"},
+                ":percent": {"S": "0"},
+                ":token": {"N.$": "$.fence.token"},
+                ":running": {"S": "running"},
+            },
+        },
+        "ResultPath": None,
+        "Catch": [_caught("RollBack", None)],
+        "Next": following,
+    }
+
+
+def _unshift(following: str) -> dict[str, Any]:
+    """Give the versions that were in force all of the traffic."""
+    update = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:lambda:updateAlias",
+        "Parameters": {
+            **{f"{name}.$": f"$.{name}" for name in ("FunctionName", "Name", "FunctionVersion")},
+            "RoutingConfig": {"AdditionalVersionWeights": {}},
+        },
+        "Retry": _RETRIES,
+        "End": True,
+    }
+    return {
+        "Type": "Map",
+        "ItemsPath": "$.back",
+        "ItemProcessor": {"StartAt": "UpdateAlias", "States": {"UpdateAlias": update}},
+        "ResultPath": None,
+        "Catch": [_caught("RollBack", None)],
+        "Next": following,
     }
 
 

@@ -31,6 +31,10 @@ class Aliases:
         weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         return Split(found["FunctionVersion"], {version: float(weight) for version, weight in weights.items()})
 
+    def named(self, function: str, version: str) -> dict[str, str]:
+        """Name a function's alias and what it is to say, as the machine's own UpdateAlias takes it."""
+        return {"FunctionName": function, "Name": self._name, "FunctionVersion": version}
+
     def in_force(self, targets: Iterable[Target]) -> dict[str, str]:
         """Return the version in force of each function that has one."""
         splits = {target.name: self.read(target.name) for target in targets}

@@ -3,6 +3,11 @@
 import time
 
 
+def now_ms() -> int:
+    """Return the epoch in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 def now_s() -> int:
     """Return the epoch in whole seconds."""
     return int(time.time())

@@ -12,14 +12,30 @@ from tidegate.algorithms.histogram import Histogram
 class Counting(Protocol):
     """Reads what environments have sent about the requests that they served."""
 
-    def since(self, function: str, versions: Sequence[str], start_s: int) -> Mapping[str, VersionCounts]:
-        """Return each version's requests since a time (epoch seconds), whole minutes; none counted: left out."""
+    def by_minute(self, function: str, version: str, start_s: int) -> Mapping[int, VersionCounts]:
+        """Return a version's requests by the epoch's minute, since that of a time (epoch seconds)."""
         ...
 
 
 def less(now: VersionCounts, before: VersionCounts) -> VersionCounts:
     """Return what was counted since; a store that has lost counts gives less than nothing, which is nothing."""
     return VersionCounts(_less(now.warm, before.warm), _less(now.cold, before.cold))
+
+
+def most(now: VersionCounts, before: VersionCounts) -> VersionCounts:
+    """Return what was counted at most: counters only grow, and a store that has less has lost some."""
+    return VersionCounts(_most(now.warm, before.warm), _most(now.cold, before.cold))
+
+
+def _most(now: Counts, before: Counts) -> Counts:
+    bins = now.latency.counts.keys() | before.latency.counts.keys()
+    latency = {at: max(now.latency.counts.get(at, 0), before.latency.counts.get(at, 0)) for at in sorted(bins)}
+    return Counts(
+        max(now.requests, before.requests),
+        max(now.server_errors, before.server_errors),
+        max(now.timeouts, before.timeouts),
+        Histogram(latency),
+    )
 
 
 def _less(now: Counts, before: Counts) -> Counts:

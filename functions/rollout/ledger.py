@@ -45,6 +45,7 @@ class Ledger:
         now = now_s()
         values = {"doing": "running", "id": release_id, "lease_until": now + LEASE_S, "began": now, "abort": False}
         cleared = {"ended": 0, "reason": "", "step": 0, "percent": 0, "looks": b"", "live": "", "verdicts": "[]"}
+        cleared["unshifted"] = "{}"
         names, assigned, placed = _assignments({**cleared, **values, **_stored(about)})
         try:
             told = self._table.update_item(
@@ -83,6 +84,15 @@ class Ledger:
         except self._table.meta.client.exceptions.ConditionalCheckFailedException as error:
             raise SupersededError(f"release {token} is over, or another one has the lock") from error
 
+    def fence(self, token: int) -> dict[str, str]:
+        """Name the item and its token, as the machine's own condition takes them (infra/release_machine.py)."""
+        return {"table": self._table.name, "pk": self._key, "token": str(token)}
+
+    def aborted(self) -> bool:
+        """Whether somebody wants the release that runs to roll back."""
+        known = self.read()
+        return bool(known and known.attributes.get("abort"))
+
     def end(self, token: int, state: str, reason: str) -> None:
         """Say how a release ended, which frees the lock; whoever was superseded has nothing to say."""
         with suppress(SupersededError):
@@ -109,7 +119,7 @@ def _named(report_json: str, report_html: str) -> tuple[tuple[str, str], ...]:
     return ("json", report_json), ("html", report_html)
 
 
-_DOCUMENTS = ("targets", "stable", "live", "verdicts", "promotions", "steps")
+_DOCUMENTS = ("targets", "stable", "live", "verdicts", "promotions", "steps", "unshifted")
 
 
 def _stored(attributes: Mapping[str, Any]) -> dict[str, Any]:

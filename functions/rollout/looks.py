@@ -1,11 +1,14 @@
 """The judge's looks: each takes what was counted since the last one as a time bucket, and keeps all of them.
 
-The state of a look is a document: `seen`, each function's versions with all that was counted so far, and `buckets`.
+The state of a look is a document: `buckets`, and `seen`, what each function's versions counted in each minute. What
+was seen once stays seen: a reader that is new while Redis is away, or a Redis that is back and empty, takes nothing
+back, so that nothing counts twice when it is there again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from functions.rollout import counted
@@ -17,12 +20,15 @@ from functions.rollout.order import Target
 PAST_S = 600
 _NOTHING = VersionCounts()
 Looks = dict[str, Any]
+# By function and version: what was counted in each of the epoch's minutes, and in all of them.
+Seen = Mapping[tuple[str, str], Mapping[int, VersionCounts]]
+Totals = Mapping[tuple[str, str], VersionCounts]
 
 
 def first(counting: Counting, moving: Sequence[Target], stable: Mapping[str, str], now_s: int) -> Looks:
     """Look before any weight: the past of the stable version."""
     seen = _seen(counting, moving, stable, now_s - PAST_S)
-    past = _sum(seen, stable)
+    past = _sum(_totals(seen), stable)
     bucket = TimeBucket(now_s - PAST_S, 0, 0.0, past, _NOTHING)
     return {
         "since": now_s - PAST_S,
@@ -35,17 +41,9 @@ def again(
     looks: Looks, counting: Counting, moving: Sequence[Target], stable: Mapping[str, str], at: tuple[int, int, float]
 ) -> Looks:
     """Look now; `at`: when the bucket began (epoch seconds), the step and the canary's weight."""
-    seen = _seen(counting, moving, stable, looks["since"])
-    before = {
-        name: {version: counted.of_document(counts) for version, counts in versions.items()}
-        for name, versions in looks["seen"].items()
-    }
-    fresh = {
-        name: {
-            version: counted.less(counts, before.get(name, {}).get(version, _NOTHING)) for version, counts in v.items()
-        }
-        for name, v in seen.items()
-    }
+    before = _seen_of(looks["seen"])
+    seen = _most(_seen(counting, moving, stable, looks["since"]), before)
+    fresh = _less(_totals(seen), _totals(before))
     canary = {target.name: target.version for target in moving}
     bucket = TimeBucket(*at, _sum(fresh, stable), _sum(fresh, canary))
     return {**looks, "seen": _seen_document(seen), "buckets": [*looks["buckets"], counted.bucket_document(bucket)]}
@@ -56,26 +54,47 @@ def buckets(looks: Mapping[str, Any]) -> tuple[TimeBucket, ...]:
     return tuple([counted.bucket_of(document) for document in looks.get("buckets", [])])
 
 
-def _seen(
-    counting: Counting, moving: Sequence[Target], stable: Mapping[str, str], since_s: int
-) -> dict[str, dict[str, VersionCounts]]:
+def _seen(counting: Counting, moving: Sequence[Target], stable: Mapping[str, str], since_s: int) -> Seen:
     return {
-        target.name: dict(counting.since(target.name, (stable[target.name], target.version), since_s))
+        (target.name, version): dict(counting.by_minute(target.name, version, since_s))
         for target in moving
+        for version in (stable[target.name], target.version)
     }
 
 
-def _less(now: Mapping[str, VersionCounts], before: Mapping[str, VersionCounts]) -> dict[str, VersionCounts]:
-    return {version: counted.less(counts, before.get(version, _NOTHING)) for version, counts in now.items()}
+def _most(now: Seen, before: Seen) -> Seen:
+    """Keep the most that was seen of each minute."""
+    return {
+        of: {
+            minute: counted.most(now.get(of, {}).get(minute, _NOTHING), before.get(of, {}).get(minute, _NOTHING))
+            for minute in sorted(now.get(of, {}).keys() | before.get(of, {}).keys())
+        }
+        for of in now.keys() | before.keys()
+    }
 
 
-def _seen_document(seen: Mapping[str, Mapping[str, VersionCounts]]) -> dict[str, dict[str, Any]]:
-    return {name: {v: counted.as_document(counts) for v, counts in versions.items()} for name, versions in seen.items()}
+def _totals(seen: Seen) -> Totals:
+    return {of: reduce(VersionCounts.plus, minutes.values(), _NOTHING) for of, minutes in seen.items()}
 
 
-def _sum(seen: Mapping[str, Mapping[str, VersionCounts]], versions: Mapping[str, str]) -> VersionCounts:
+def _less(now: Totals, before: Totals) -> Totals:
+    return {of: counted.less(counts, before.get(of, _NOTHING)) for of, counts in now.items()}
+
+
+def _sum(totals: Totals, versions: Mapping[str, str]) -> VersionCounts:
     """Add the functions up, each in one version."""
-    total = _NOTHING
-    for name, counts in seen.items():
-        total = total.plus(counts.get(versions[name], _NOTHING))
-    return total
+    return reduce(VersionCounts.plus, [totals.get(of, _NOTHING) for of in versions.items()], _NOTHING)
+
+
+def _seen_document(seen: Seen) -> list[Any]:
+    return [
+        [*of, [[minute, counted.as_document(counts)] for minute, counts in minutes.items()]]
+        for of, minutes in sorted(seen.items())
+    ]
+
+
+def _seen_of(document: Sequence[Any]) -> Seen:
+    return {
+        (function, version): {minute: counted.of_document(counts) for minute, counts in minutes}
+        for function, version, minutes in document
+    }

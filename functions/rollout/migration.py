@@ -13,6 +13,10 @@ class MigrationError(Exception):
     """A migration failed; the message is the runner's."""
 
 
+class MigrationCrashedError(Exception):
+    """The runner ended without an answer: killed, out of time, or by an error of its own. It may be called again."""
+
+
 class Told(NamedTuple):
     """What the runner says: whether it is `done`, the schema in force, the one before the release, and its progress."""
 
@@ -34,13 +38,15 @@ class Migration:
 
         Raises:
             MigrationError: a migration failed.
+            MigrationCrashedError: there is no answer; whoever calls again goes on at the last checkpoint.
         """
         event = json.dumps({"action": action, "release": release})
         told = self._invoke(FunctionName=self._function, Payload=event.encode())
         document = json.loads(told["Payload"].read() or b"null")
         if "FunctionError" in told:
             about = document if isinstance(document, dict) else {}
-            raise MigrationError(f"{about.get('errorType', 'Error')}: {about.get('errorMessage', document)}")
+            why = f"{about.get('errorType', 'Error')}: {about.get('errorMessage', document)}"
+            raise MigrationCrashedError(f"{self._function} didn't answer ({why})")
         if document["status"] == "failed":
             raise MigrationError(document.get("reason") or str(document))
         schema = int(document["schema"])

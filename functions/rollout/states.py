@@ -1,7 +1,8 @@
 """What the machine's states do: each takes the execution's document and returns it with what it found out.
 
 The document: `answer` (where CloudFormation waits), `order`, `id`; then `token`, `stable` (versions in force by
-function), `step`, `percent`, `step_began`, and `outcome`, which the machine chooses its next state by.
+function), `fence` and `back` (what the machine needs to take all weight away by itself), `step`, `percent`,
+`step_began`, and `outcome`, which the machine chooses its next state by.
 Every state may be repeated: a machine whose call was lost calls again.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from functions.rollout import cloudformation, looks, readiness
@@ -18,7 +20,7 @@ from functions.rollout.migration import Migration, MigrationError
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts, parts
 from functions.rollout.reporting import file_report
-from functions.rollout.watching import judge, top_up
+from functions.rollout.watching import ABORTED, judge, top_up
 
 Document = dict[str, Any]
 State = Callable[[Document, Order, Parts], Document]
@@ -45,7 +47,9 @@ def lock(document: Document, order: Order, using: Parts) -> Document:
         return {"outcome": "refused", "reason": "Another release is under way: wait for its end, or abort it."}
     for name, version in stable.items():
         using.aliases.settle(name, version)
-    return {"token": token, "stable": stable, "step": 0, "percent": 0, "outcome": "locked", "look_s": order.look_s}
+    ways_back = {"fence": using.ledger.fence(token), "back": [using.aliases.named(*of) for of in stable.items()]}
+    began = {"step": 0, "percent": 0, "outcome": "locked", "look_s": order.look_s}
+    return {"token": token, "stable": stable, **ways_back, **began}
 
 
 def expand(document: Document, order: Order, using: Parts) -> Document:
@@ -58,6 +62,8 @@ def expand(document: Document, order: Order, using: Parts) -> Document:
     except MigrationError as error:
         return {"outcome": "roll_back", "reason": f"The migration failed. {error}"}
     using.ledger.write(document["token"], migration=json.dumps(told.progress))
+    if using.ledger.aborted():
+        return {"outcome": "roll_back", "reason": ABORTED}
     return {"outcome": told.status, "schema": told.schema, "schema_before": told.schema_before}
 
 
@@ -130,17 +136,18 @@ def contract(document: Document, order: Order, using: Parts) -> Document:
 
 
 def roll_back(document: Document, order: Order, using: Parts) -> Document:
-    """Take all weight from the new versions, at once."""
+    """See to it that the new versions have no weight, though the machine may have taken it already; file the report."""
     reason = document.get("reason") or _error(document)
     try:
-        using.ledger.write(document["token"], phase="rolling back", percent="0")
+        using.ledger.write(document["token"], phase="rolling back", percent="0", unshifted=_unshifted(document))
     except SupersededError as error:
         return {"outcome": "FAILED", "reason": f"{reason} ({error})", "undoing": "done"}
     for name, version in document["stable"].items():
         using.aliases.settle(name, version)
     file_report(using.ledger, document, order)
-    expanded = document.get("schema") != document.get("schema_before")
-    return {"outcome": "FAILED", "reason": reason, "undoing": "more" if expanded and order.migrate else "done"}
+    # A runner that never answered may have expanded something, too.
+    untouched = "schema" in document and document["schema"] == document["schema_before"]
+    return {"outcome": "FAILED", "reason": reason, "undoing": "more" if order.migrate and not untouched else "done"}
 
 
 def undo(document: Document, order: Order, using: Parts) -> Document:
@@ -155,7 +162,15 @@ def undo(document: Document, order: Order, using: Parts) -> Document:
 
 def _error(document: Mapping[str, Any]) -> str:
     error = document.get("error") or {}
-    return f"The controller failed: {error.get('Error', 'unknown')}: {str(error.get('Cause', ''))[:800]}"
+    cause = str(error.get("Cause", ""))
+    with suppress(ValueError, TypeError, KeyError):  # of a function's error Lambda makes a document
+        cause = json.loads(cause)["errorMessage"]
+    return f"The controller failed: {error.get('Error', 'unknown')}: {cause[:800]}"
+
+
+def _unshifted(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Say when the verdict was known, and when the machine had taken all weight away (ISO 8601)."""
+    return {"judged_ms": document.get("judged_ms"), "at": (document.get("unshifted") or {}).get("at")}
 
 
 def answer(document: Document, order: Order, using: Parts) -> Document:  # noqa: ARG001  # a state's signature

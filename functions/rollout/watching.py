@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 from typing import Any
 
 from functions.rollout import judge as judging
 from functions.rollout import looks
-from functions.rollout.clock import now_s
+from functions.rollout.clock import now_ms, now_s
 from functions.rollout.judge import TimeBucket, Verdict
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts
@@ -16,9 +17,12 @@ from functions.rollout.reporting import verdict_document
 
 Document = dict[str, Any]
 
-# Synthetic requests of one top-up, divided between both versions; and how often a step is topped up.
+ABORTED = "Aborted by hand."
+# Synthetic requests of one top-up to each version, at most; how often a step is topped up; and how fast: what is beyond
+# the limit of their route is refused, and a refusal proves nothing.
 _TOP_UP = 200
-_MOST_TOP_UPS = 5
+_MOST_TOP_UPS = 10
+_TOP_UP_PER_S = 40
 _AT_ONCE = 4
 
 
@@ -33,18 +37,19 @@ def judge(document: Document, order: Order, using: Parts) -> Document:
     buckets = looks.buckets(seen)
     elapsed_s = now - document["step_began"]
     verdict = judging.judge(order.plan, buckets, step, elapsed_s, tuple(document.get("alarms", {}).get("ringing", ())))
+    judged_ms = now_ms()
     verdicts = attributes["verdicts"] if verdict is None else [*attributes["verdicts"], verdict_document(verdict)]
     live = _live(buckets, step)
     found = _next(document, order, attributes, verdict)
     phase = "holding for a person" if found["outcome"] == "hold" else "watching"
     using.ledger.write(document["token"], phase=phase, looks=seen, verdicts=verdicts, live=live)
-    return {"looked": now, **found}
+    return {"looked": now, "judged_ms": judged_ms, **found}
 
 
 def _next(document: Document, order: Order, attributes: Mapping[str, Any], verdict: Verdict | None) -> Document:
     """Choose: look again, go on to the next step, promote, top up, hold, or roll back."""
     if attributes.get("abort"):
-        return {"outcome": "roll_back", "reason": "Aborted by hand."}
+        return {"outcome": "roll_back", "reason": ABORTED}
     if verdict is None:
         return {"outcome": "watch"}
     if verdict.outcome == "fail":
@@ -64,7 +69,7 @@ def _unproven(document: Document, order: Order, verdict: Verdict) -> Document:
     limits = order.plan.steps[document["step"]]
     then = verdict.then
     if then == "top_up" and document["topped_up"] < _MOST_TOP_UPS:
-        return {"outcome": "top_up"}
+        return {"outcome": "top_up", "wanted": min(verdict.requests_wanted or _TOP_UP, _TOP_UP)}
     if then == "wait" and verdict.elapsed_s < 2 * limits.most_s:
         return {"outcome": "watch"}
     if then == "hold":
@@ -75,11 +80,16 @@ def _unproven(document: Document, order: Order, verdict: Verdict) -> Document:
 
 
 def top_up(document: Document, order: Order, using: Parts) -> Document:
-    """Send requests to both versions, so that the judge has something to see."""
+    """Send each version as many requests as the judge wants, so that it has something to see."""
     http = [target for target in order.moving(document["stable"]) if target.serves == "http"]
     versions = [each for t in http for each in (t, t._replace(version=document["stable"][t.name]))]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(using.smoke.read_once, versions * (_TOP_UP // max(1, len(versions)))))
+        sent = []
+        for version in versions * document["wanted"]:
+            sent.append(pool.submit(using.smoke.read_once, version))
+            sleep(1 / _TOP_UP_PER_S)
+    for each in sent:
+        each.result()
     return {"topped_up": document["topped_up"] + 1, "outcome": "watch"}
 
 

@@ -51,8 +51,9 @@ def test_every_state_leads_to_the_answer():
         assert "Answer" in reached(states, name)
 
 
-# Without the lock there is nothing to take back; after these there is nothing left to.
-WITHOUT_WEIGHTS = {"Lock", "RollBack", "Undo", "Contract"}
+# Without the lock there is nothing to take back; after these there is nothing left to. What the machine can't do by
+# itself, RollBack does.
+WITHOUT_WEIGHTS = dict.fromkeys(("Lock", "RollBack", "Undo", "Contract"), "Answer") | {"Fence": "RollBack"}
 
 
 def test_every_failure_rolls_back_or_is_answered():
@@ -61,7 +62,29 @@ def test_every_failure_rolls_back_or_is_answered():
     for name, task in tasks.items():
         ((caught),) = task["Catch"]
         assert caught["ErrorEquals"] == ["States.ALL"]
-        assert caught["Next"] == ("RollBack" if name not in WITHOUT_WEIGHTS else "Answer")
+        assert caught["Next"] == (WITHOUT_WEIGHTS.get(name, "Fence"))
+        assert caught["ResultPath"] in {"$.error", None}
+
+
+def test_no_function_is_called_between_a_verdict_and_its_effect():
+    states = definition("rollout", "judge")["States"]
+    assert states["Judged"]["Choices"][0] == {"Variable": "$.outcome", "StringEquals": "roll_back", "Next": "Fence"}
+    fence, unshift = states["Fence"], states["Unshift"]
+    (update,) = unshift["ItemProcessor"]["States"].values()
+    assert [task["Resource"].split(":::")[1] for task in (fence, update)] == [
+        "dynamodb:updateItem",
+        "aws-sdk:lambda:updateAlias",
+    ]
+    assert (fence["Next"], unshift["Catch"][0]["Next"]) == ("Unshift", "RollBack")
+    assert update["Parameters"]["RoutingConfig"] == {"AdditionalVersionWeights": {}}
+
+
+def test_a_migration_that_is_not_through_rests_before_it_goes_on():
+    states = definition("rollout", "judge")["States"]
+    for name in ("Expand", "Contract", "Undo"):
+        rest = states[f"{name}More"]
+        assert (rest["Type"], rest["Next"]) == ("Wait", name)
+        assert f"{name}More" in follows(states[states[name]["Next"]])
 
 
 def follows(state):

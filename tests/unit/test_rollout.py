@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from functions.rollout import counted, looks, watching
+from functions.rollout import counted, looks, states, watching
 from functions.rollout.aliases import Aliases
 from functions.rollout.begin import goes_back
 from functions.rollout.judge import Counts, VersionCounts
 from functions.rollout.judge.verdict import Finding, Interval, Verdict
+from functions.rollout.migration import MigrationCrashedError
 from functions.rollout.order import Order, Target
 from functions.rollout.reporting import verdict_document, verdict_of
 from tidegate.algorithms.histogram import Histogram
@@ -73,13 +76,14 @@ def test_a_store_that_lost_its_counts_takes_none_back():
 
 
 class Counting:
-    """Tells what it was told to."""
+    """Tells what it was told to, all of it in one minute or by the minute."""
 
     def __init__(self):
         self.told = {}
 
-    def since(self, function, versions, start_s):
-        return {version: self.told[function, version] for version in versions if (function, version) in self.told}
+    def by_minute(self, function, version, start_s):
+        told = self.told.get((function, version), {})
+        return told if isinstance(told, dict) else {start_s // 60: told}
 
 
 def test_each_look_is_a_bucket_of_both_functions():
@@ -100,6 +104,26 @@ def test_each_look_is_a_bucket_of_both_functions():
     assert (
         looks.buckets(looks.again(seen, counting, (API, WORKER), STABLE, (10_020, 0, 1)))[-1].canary.warm.requests == 0
     )
+
+
+def test_what_was_seen_once_stays_seen_and_never_counts_twice():
+    def look(seen, of_api):
+        counting.told = {("shop-api", "6"): of_api}
+        seen = json.loads(json.dumps(looks.again(seen, counting, (API,), {"shop-api": "6"}, (10_010, 0, 1))))
+        return seen, looks.buckets(seen)[-1].stable.warm
+
+    counting = Counting()
+    seen = looks.first(counting, (API,), {"shop-api": "6"}, 10_000)
+    seen, fresh = look(seen, {166: counts(100, 2), 167: counts(10)})
+    assert (fresh.requests, fresh.server_errors) == (110, 2)
+    seen, fresh = look(seen, {})  # a reader that is new while Redis is away
+    assert fresh.requests == 0
+    seen, fresh = look(seen, {166: counts(100, 2), 167: counts(15)})
+    assert (fresh.requests, fresh.server_errors) == (5, 0)
+    # It comes back empty: of the minute under way what it had is missing, and the next ones are counted in full.
+    seen, fresh = look(seen, {167: counts(3), 168: counts(7, 1)})
+    assert (fresh.requests, fresh.server_errors) == (7, 1)
+    assert looks.buckets(seen)[-1].stable.warm.latency == counts(7, 1).warm.latency
 
 
 def verdict(outcome, then=None, elapsed_s=300.0):
@@ -132,8 +156,8 @@ def test_a_person_s_word_goes_before_the_judge_s():
 
 def test_without_proof_the_plan_decides():
     assert following(verdict("inconclusive", "advance")) == {"step": 1, "outcome": "shift"}
-    assert following(verdict("inconclusive", "top_up")) == {"outcome": "top_up"}
-    assert following(verdict("inconclusive", "top_up"), topped_up=5) == {"step": 1, "outcome": "shift"}
+    assert following(verdict("inconclusive", "top_up")) == {"outcome": "top_up", "wanted": 40}
+    assert following(verdict("inconclusive", "top_up"), topped_up=10) == {"step": 1, "outcome": "shift"}
     assert following(verdict("inconclusive", "wait")) == {"outcome": "watch"}
     assert following(verdict("inconclusive", "wait", 601)) == {"step": 1, "outcome": "shift"}
     assert following(verdict("inconclusive", "hold"), step=1) == {"outcome": "hold"}
@@ -171,3 +195,56 @@ def test_pruning_keeps_the_last_the_named_and_the_promoted():
     functions = Functions([str(number) for number in range(1, 13)], aliases)
     assert Aliases(functions, "live").prune("shop-api", 3, {"5"}) == ["1", "4", "6", "7", "8", "9"]
     assert functions.versions == ["2", "3", "5", "10", "11", "12"]
+
+
+class Runner:
+    """The function `migrate`, which answers one after the other; None: it is killed."""
+
+    def __init__(self, *answers):
+        self._answers = list(answers)
+
+    def invoke(self, FunctionName, Payload):  # noqa: N803  # boto's names
+        answer = self._answers.pop(0)
+        if answer is None:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "it was killed"}')}
+        return {"Payload": io.BytesIO(json.dumps({"progress": {}, **answer}).encode())}
+
+
+class Item:
+    """The ledger, as far as a migration needs it."""
+
+    def __init__(self, aborted=False):
+        self._aborted = aborted
+
+    def write(self, token, **attributes):
+        pass
+
+    def aborted(self):
+        return self._aborted
+
+
+def expanded(*answers, aborted=False):
+    using = SimpleNamespace(ledger=Item(aborted), invoke=Runner(*answers).invoke)
+    return states.expand({"token": 1, "id": "r"}, ordered()._replace(migrate="migrate"), using)
+
+
+def test_a_migration_that_fails_rolls_back_and_one_that_crashes_is_called_again():
+    assert expanded({"status": "done", "schema": 2, "before": 1}) == {
+        "outcome": "done",
+        "schema": 2,
+        "schema_before": 1,
+    }
+    failed = expanded({"status": "failed", "schema": 1, "reason": "0002_wrong: ValidationException"})
+    assert failed == {"outcome": "roll_back", "reason": "The migration failed. 0002_wrong: ValidationException"}
+    with pytest.raises(MigrationCrashedError, match=r"migrate didn't answer .*it was killed"):
+        expanded(None)  # the machine repeats the state, and goes on where the runner was
+
+
+def test_a_migration_that_goes_on_is_aborted_too():
+    assert expanded({"status": "more", "schema": 1}, aborted=True)["reason"] == "Aborted by hand."
+
+
+def test_the_reason_of_a_controller_that_failed_is_the_function_s():
+    error = {"Error": "MigrationCrashedError", "Cause": json.dumps({"errorMessage": "it was killed", "stackTrace": []})}
+    assert states._error({"error": error}) == "The controller failed: MigrationCrashedError: it was killed"
+    assert states._error({"error": {"Error": "States.Timeout"}}) == "The controller failed: States.Timeout: "
