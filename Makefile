@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 ENDPOINT ?=
+ENGINE ?=
 ARGS ?=
 
 BIN := .venv/bin
@@ -17,8 +18,8 @@ help: ## Show the targets
 setup: ## Make .venv ready: uv, a Python, the locked packages (every target does it by itself)
 	@cd localstack && $(PYTHON) -m tidegate_bootstrap
 
-up: setup ## Start the local cloud and deploy to it; ENDPOINT=http://... takes one that runs already
-	@$(BIN)/tidegate up $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(ARGS)
+up: setup ## Start the local cloud and deploy to it; ENGINE=localstack-host, or ENDPOINT=http://... of one that runs
+	@$(BIN)/tidegate up $(if $(ENGINE),--engine "$(ENGINE)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(ARGS)
 
 down: setup ## Stop it
 	@$(BIN)/tidegate down $(ARGS)
@@ -35,8 +36,12 @@ cdk: setup ## Run the pinned CDK CLI: ARGS="synth -c stage=aws"
 dev: setup ## Serve the app under uvicorn with reload, against the cloud that is up
 	@$(BIN)/tidegate dev $(ARGS)
 
-test: setup ## Run all tests; ARGS="tests/unit -k gcra" runs some
-	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+# With ENGINE: those that need a cloud, on that engine; a whole run writes its table into docs/engines.md.
+ON_ENGINE = -m e2e tests/e2e tests/scenarios $(if $(ARGS),,-p tests.harness.engine_report)
+
+test: setup ## Run all tests; ARGS="tests/unit -k gcra" runs some; ENGINE=localstack-host those of the deployed API there
+	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" TIDEGATE_TEST_ENGINE="$(ENGINE)" \
+		$(BIN)/python -m pytest $(if $(ENGINE),$(ON_ENGINE),-n 2 --dist loadgroup) $(ARGS)
 
 lint: setup ## Check style, formatting and types
 	@$(BIN)/ruff check

@@ -9,14 +9,22 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from localstack_client.session import Session
 
+from tests.harness import engine_report
+from tests.harness.engine_choice import CHOICE
+from tests.harness.process_tree import below, still_alive
 from tests.harness.redis_server import RedisServer
+from tidegate_local.engines import gaps
+from tidegate_local.layout import StateFolder
+from tidegate_local.registry import ProcessRegistry
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +37,17 @@ class Cloud:
     redis: RedisServer
     http: httpx.Client
     environ: dict[str, str]
+
+    @property
+    def engine(self) -> str:
+        """Its title, with the version."""
+        software = {"ministack": "MiniStack", "localstack": "LocalStack"}[self.state["software"]]
+        return f"{software} {self.state['versions']['engine']}"
+
+    def aws(self, service: str) -> AbstractContextManager[Any]:
+        """A client of one of the engine's services, closed at the end of the block."""
+        engine = Session(localstack_host=httpx.URL(self.state["endpoint_url"]).netloc.decode())
+        return closing(engine.client(service))
 
     def key(self, tier: str) -> dict[str, str]:
         return {"x-api-key": self.state["api_keys"][tier]}
@@ -71,28 +90,46 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with RedisServer() as redis:
         environ = {**os.environ, "TIDEGATE_STATE_DIR": str(folder), "REDIS_URL": redis.url}
         try:
-            _tidegate("up", environ)
+            _tidegate("up", environ, *CHOICE)
             state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             with httpx.Client(timeout=60) as http:
                 yield Cloud(state, redis, http, environ)
         finally:
-            _tidegate("down", environ)
+            _take_down(folder, environ)
+
+
+def _take_down(folder: Path, environ: dict[str, str]) -> None:
+    """Stop it, and see that nothing outlives it: functions are processes of the engine's, in sessions of their own."""
+    registry = ProcessRegistry(StateFolder(folder).processes_file)
+    started = {known for process in registry.all() for known in below(process.identity.pid)}
+    _tidegate("down", environ)
+    left = still_alive(started)
+    assert not left, f"outlive their engine: {left}"
 
 
 @pytest.fixture(autouse=True)
-def _a_redis_that_is_up(cloud: Cloud) -> None:
+def _a_redis_that_is_up(cloud: Cloud, request: pytest.FixtureRequest) -> None:
     cloud.redis.heal()
+    request.node.user_properties.append((engine_report.PROPERTY, cloud.engine))
 
 
-def _tidegate(verb: str, environ: dict[str, str]) -> None:
+@pytest.fixture
+def edge_throttles(cloud: Cloud) -> None:
+    """For tests of API Gateway's throttles, which not every engine enforces."""
+    for gap in gaps.of(cloud.state["engine"], cloud.state["software"]):
+        if gap.name == gaps.EDGE_THROTTLES:
+            pytest.skip(f"{cloud.engine}: {gap.what}")
+
+
+def _tidegate(verb: str, environ: dict[str, str], *words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tidegate_local", verb],
+        [sys.executable, "-m", "tidegate_local", verb, *words],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     if done.returncode:

@@ -24,7 +24,7 @@ def test_health_needs_no_key(cloud):
     assert cloud.get("/health/live", tier=None).status_code == 200
 
 
-def test_the_free_plan_is_throttled_at_the_edge_with_a_problem_and_retry_after(cloud):
+def test_the_free_plan_is_throttled_at_the_edge_with_a_problem_and_retry_after(cloud, edge_throttles):
     cloud.warm()
     answers = cloud.at_once(300, lambda: cloud.get("/v1/orders/none", tier="free"))
     refused = [a for a in answers if a.status_code == 429 and "ratelimit" not in a.headers]
@@ -35,7 +35,7 @@ def test_the_free_plan_is_throttled_at_the_edge_with_a_problem_and_retry_after(c
         assert answer.json()["type"].endswith("#quota-exceeded")
 
 
-def test_the_expensive_method_has_a_throttle_of_its_own(cloud):
+def test_the_expensive_method_has_a_throttle_of_its_own(cloud, edge_throttles):
     cloud.warm()
     answers = cloud.at_once(60, lambda: cloud.get("/v1/reports/sales"))
     assert {a.status_code for a in answers} <= {200, 429}

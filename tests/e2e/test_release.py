@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
-import boto3
 import pytest
 
 from tests.harness.release_traffic import traffic
@@ -19,7 +16,7 @@ def aliases(cloud):
     outputs = cloud.state["outputs"]
 
     def read():
-        with closing(boto3.client("lambda", endpoint_url=cloud.state["endpoint_url"])) as client:
+        with cloud.aws("lambda") as client:
             found = [client.get_alias(FunctionName=outputs[f], Name="live") for f in ("FunctionName", "WorkerName")]
         weights = [(alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {} for alias in found]
         return [alias["FunctionVersion"] for alias in found], weights
@@ -32,7 +29,7 @@ def template_version(cloud):
     """The version that the stack's own resource is."""
 
     def read():
-        with closing(boto3.client("cloudformation", endpoint_url=cloud.state["endpoint_url"])) as client:
+        with cloud.aws("cloudformation") as client:
             stack = client.describe_stacks(StackName="Tidegate-local")["Stacks"][0]
             found = client.describe_stack_resources(StackName="Tidegate-local")["StackResources"]
         name = cloud.state["outputs"]["FunctionName"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
 
-import boto3
 import pytest
 
 pytestmark = pytest.mark.e2e
@@ -13,7 +11,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def lambda_client(cloud):
-    with closing(boto3.client("lambda", endpoint_url=cloud.state["endpoint_url"])) as client:
+    with cloud.aws("lambda") as client:
         yield client
 
 

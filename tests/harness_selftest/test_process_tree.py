@@ -1,0 +1,23 @@
+"""What is below a process is found, and seen to end."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness.process_tree import below, still_alive
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+
+
+def test_children_of_children_are_found_and_known_when_they_are_gone():
+    with subprocess.Popen(["sh", "-c", "sh -c 'echo up; cat'; true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout.readline() == b"up\n"
+        mine = below(os.getpid())
+        under_it = below(shell.pid)
+        assert under_it
+        assert under_it < mine
+        assert still_alive(mine) == mine
+        shell.stdin.close()
+    assert not still_alive(under_it)
