@@ -2,14 +2,14 @@
 
 import json
 import time
+import zlib
 from collections.abc import Mapping
 
 import httpx
 
+from tidegate_local.scenarios.goods import Goods
 from tidegate_local.scenarios.traffic import Asking, Flow
 
-# Enough of them are in stock, and orders that come at once don't wait for each other's product.
-ORDERED = ("tea-assam", "tea-earl-grey", "tea-rooibos", "tea-peppermint")
 # A retry comes so many keys after its first attempt: in another state of the stores.
 _RETRIED_AFTER = 4
 # The handler is asked for a part of its answer itself, past every copy.
@@ -26,21 +26,26 @@ def pages(tier: str, per_s: float, headers: Mapping[str, str] | None = None, mos
     return Flow(f"pages of {tier}", tier, per_s, asking, most=most)
 
 
-def orders(tier: str, per_s: float, run: str, most: int = 6) -> Flow:
-    """Orders, each under a key of its own and asked for twice: every other turn repeats an earlier key."""
+def orders(tier: str, per_s: float, goods: Goods, *, retried: bool = True, most: int = 6) -> Flow:
+    """Orders, each under a key of its own; `retried`: every other turn asks again for an earlier one."""
 
     def asking(turn: int) -> Asking:
-        retried = turn % 2 == 1 and turn // 2 >= _RETRIED_AFTER
-        return order(run, turn - 2 * _RETRIED_AFTER - 1 if retried else turn)
+        again = retried and turn % 2 == 1 and turn // 2 >= _RETRIED_AFTER
+        return order(goods, tier, turn - 2 * _RETRIED_AFTER - 1 if again else turn)
 
-    return Flow(f"orders of {tier}", tier, per_s, asking, _order_id, most)
+    return Flow(f"orders of {tier}", tier, per_s, asking, order_said, most)
 
 
-def order(run: str, number: int) -> Asking:
+def order(goods: Goods, tier: str, number: int) -> Asking:
     """The order of a number, always the same."""
-    key = f"{run}-{number}"
-    body = {"items": [{"product_id": ORDERED[number % len(ORDERED)], "quantity": 1}]}
-    return Asking("POST", "/v1/orders", {"Idempotency-Key": f'"{key}"'}, body, about=key)
+    key = f"{goods.name}-{tier}-{number}"
+    body = {"items": [{"product_id": goods.products[number % len(goods.products)], "quantity": 1}]}
+    return Asking("POST", "/v1/orders", {"Idempotency-Key": f'"{key}"'}, body, about=f"{tier} {number}")
+
+
+def order_said(answer: httpx.Response) -> str:
+    """Tell one order's answer from another's: its id, and a checksum of all its bytes."""
+    return f"{_member(answer, 'id')} {zlib.crc32(answer.content):08x}" if answer.status_code == 201 else ""
 
 
 def reports(tier: str, per_s: float, most: int = 6) -> Flow:
@@ -48,32 +53,28 @@ def reports(tier: str, per_s: float, most: int = 6) -> Flow:
     return Flow(f"reports of {tier}", tier, per_s, lambda _: Asking("GET", "/v1/reports/sales"), most=most)
 
 
-def exports(tier: str, per_s: float, run: str, most: int = 6) -> Flow:
+def exports(tier: str, per_s: float, goods: Goods, most: int = 6) -> Flow:
     """Exports of the products: what is beyond their limit waits in the queue."""
 
-    def asking(turn: int) -> Asking:
+    def asking(_: int) -> Asking:
         body = {"kind": "products", "format": "json"}
-        return Asking("POST", "/v1/exports", {"Idempotency-Key": f'"{run}-export-{turn}"'}, body)
+        return Asking("POST", "/v1/exports", {"Idempotency-Key": f'"{goods.name}-export-{time.time_ns()}"'}, body)
 
     return Flow(f"exports of {tier}", tier, per_s, asking, lambda answer: answer.headers.get("location", ""), most)
 
 
 def health(per_s: float) -> Flow:
     """Whatever environment answers says which store decides for it, and which release it is."""
-    return Flow("health", None, per_s, lambda _: Asking("GET", "/health"), _deciding_and_version, most=3)
+    return Flow("health", None, per_s, lambda _: Asking("GET", "/health"), _deciding, most=3)
 
 
-def new_run() -> str:
-    """Return a name that no other run's keys begin with."""
-    return f"scenario-{time.time_ns():x}"
-
-
-def _order_id(answer: httpx.Response) -> str:
-    return str(_member(answer, "id")) if answer.status_code == 201 else ""
-
-
-def _deciding_and_version(answer: httpx.Response) -> str:
-    return f"{_member(answer, 'deciding')} {_member(answer, 'version')}" if answer.status_code == 200 else ""
+def _deciding(answer: httpx.Response) -> str:
+    """Who decides for an environment, its breaker of Redis and its release: "redis closed 3"."""
+    if answer.status_code != 200:
+        return ""
+    told = answer.json()
+    breakers = [each["breaker"] for each in told["dependencies"] if each["name"] == "redis"]
+    return f"{told['deciding']} {breakers[0] if breakers else '-'} {told['version']}"
 
 
 def _member(answer: httpx.Response, name: str) -> object:

@@ -126,7 +126,11 @@ class Play:
 
     def look(self) -> None:
         """Show what clients have seen so far."""
-        self.view.look([*self.answers, *(self._traffic.answers if self._traffic else ())])
+        self.view.look(self.seen())
+
+    def seen(self) -> list[Answer]:
+        """Return all answers so far, those of the traffic that runs too."""
+        return [*self.answers, *(self._traffic.answers if self._traffic else ())]
 
     def since(self) -> float:
         """Return when the first phase began; epoch seconds."""

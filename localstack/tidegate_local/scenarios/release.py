@@ -18,6 +18,7 @@ from tidegate_local.release import Place
 from tidegate_local.release_item import ReleaseItem
 from tidegate_local.scenarios import flows
 from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS, Clone
+from tidegate_local.scenarios.goods import Goods
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.traffic import Flow
 
@@ -25,7 +26,7 @@ Sort = Literal["good", "bad"]
 FAILING_SHARE = 0.05
 _CHANGES = {"good": "# a good release", "bad": FAILING_ORDERS.format(share=FAILING_SHARE)}
 # Long steps: the judge is to be sure, not to run out of time.
-_WAYS = {"good": (), "bad": ("--strategy", "25", "--step-s", "180")}
+_WAYS = {"good": (), "bad": ("--strategy", "20,50", "--step-s", "120")}
 _WITHIN_S = 600.0
 
 
@@ -39,11 +40,14 @@ class Ending:
     printed: str
 
 
-def traffic(run: str) -> list[Flow]:
-    """Return the shop's clients: most of them order, which is where the bad release is bad."""
+def traffic(goods: Goods) -> list[Flow]:
+    """Return the shop's clients: most of them order, which is where the bad release is bad.
+
+    They ask once: a failure's replay would be counted as the version's that gives it.
+    """
     return [
-        flows.orders("internal", 8, f"{run}-internal", most=4),
-        flows.orders("pro", 8, f"{run}-pro", most=4),
+        flows.orders("internal", 8, goods, retried=False, most=4),
+        flows.orders("pro", 8, goods, retried=False, most=4),
         flows.pages("free", 4, most=2),
         flows.health(2),
     ]
@@ -55,7 +59,7 @@ def bad_release(folder: StateFolder, play: Play) -> Ending:
     Raises:
         LocalCloudError: it couldn't be released, or the scenario was stopped.
     """
-    with play.traffic(traffic(flows.new_run())):
+    with Goods.stocked(play.state) as goods, play.traffic(traffic(goods)):
         return released(folder, "bad", play)
 
 
