@@ -2,10 +2,8 @@
 
 import json
 import threading
-from pathlib import Path
 
 from localstack_process_executor import faults
-from tests.http.deadlines import eventually
 
 ECHO = """
     import os
@@ -114,7 +112,7 @@ def test_an_answer_of_six_megabytes_is_taken_and_a_larger_one_is_not(make_enviro
     assert not environment.invoke(invocation("10")).is_error
 
 
-def test_environments_run_at_the_same_time_in_a_process_each(make_environment, invocation, tmp_path: Path):
+def test_environments_run_at_the_same_time_in_a_process_each(make_environment, invocation):
     together = """
         import os, pathlib, time
 
@@ -125,15 +123,14 @@ def test_environments_run_at_the_same_time_in_a_process_each(make_environment, i
                 time.sleep(0.01)
             return os.getpid()
     """
+    environments = [make_environment(together) for _ in range(4)]
     answers = []
     threads = [
-        threading.Thread(target=lambda: answers.append(make_environment(together).invoke(invocation())), daemon=True)
-        for _ in range(4)
+        threading.Thread(target=lambda each=each: answers.append(each.invoke(invocation())), daemon=True)
+        for each in environments
     ]
     for thread in threads:
         thread.start()
-        # One after the other: the fixture numbers its folders.
-        eventually(lambda: len(list(tmp_path.glob("task-*"))) > threads.index(thread))  # noqa: B023 - called at once
     for thread in threads:
         thread.join()
     assert len({answer.payload for answer in answers if not answer.is_error}) == 4

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import localstack_process_executor
 import pytest
+
 from tests.http.deadlines import eventually
 
 PARENT = """

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from localstack_process_executor.environment import StoppedError
+
 from tests.http.deadlines import eventually
 
 # So long that a stop which needed SIGKILL would be no pass but a hanging test.
