@@ -62,6 +62,8 @@ def _make(home: Path) -> None:
         [uv, "venv", "--no-project", "--relocatable", "--python", sys.executable, str(draft)],
         [uv, "pip", "install", *into, "--require-hashes", "--requirement", str(_LOCK)],
         [uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", str(_EXECUTOR), str(_HOST_MODE)],
+        # It is written for Python 3.13; on that this does nothing.
+        [str(draft / "bin" / "python"), "-m", "tidegate_localstack.older_python"],
     )
     try:
         for number, words in enumerate(steps):
