@@ -1,10 +1,14 @@
 """What an environment counts, and how long it keeps what no store has answered for."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from tidegate.algorithms.histogram import bin_of
+from tidegate.outcomes.counter import OutcomeCounter
+from tidegate.outcomes.in_flight import InFlight
 from tidegate.outcomes.overdue import MARGIN_S, Overdue
 from tidegate.outcomes.tally import AGAIN_AFTER_S, BATCH_EVERY_S, Source, Tally
 from tidegate.testing import FakeClock
@@ -121,3 +125,69 @@ def test_a_request_whose_time_is_over_is_told_once_and_not_counted_again():
     assert overdue.ended()
     overdue.close()
     assert not told.acquire(blocking=False)
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from tidegate.outcomes.in_flight import InFlight
+from tidegate.outcomes.tally import Source
+mark = InFlight(Path(sys.argv[1]), Source("default", "api", "7"))
+for _ in range(int(sys.argv[2])):
+    mark.began()
+    mark.ended()
+if sys.argv[3] == "in the middle":
+    mark.began()
+os._exit(1)
+"""
+
+
+def die(folder, served=0, when="in the middle"):
+    subprocess.run([sys.executable, "-c", DYING, str(folder), str(served), when], check=False)
+
+
+def test_who_dies_in_the_middle_of_a_request_is_told_once_by_the_next(tmp_path):
+    die(tmp_path, served=0)
+    die(tmp_path, served=3)
+    die(tmp_path, served=3, when="between two requests")
+    living = InFlight(tmp_path, SOURCE)
+    living.began()
+    assert sorted(InFlight(tmp_path, SOURCE).died()) == ["cold", "warm"]
+    assert InFlight(tmp_path, SOURCE).died() == []
+    assert InFlight(tmp_path, SOURCE._replace(version="8")).died() == []
+
+
+def test_who_ends_in_order_leaves_nothing(tmp_path):
+    mark = InFlight(tmp_path, SOURCE)
+    mark.began()
+    mark.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+class Context:
+    """Lambda's, with ample time."""
+
+    def get_remaining_time_in_millis(self):
+        return 60_000
+
+
+def test_a_crash_is_a_server_error_of_its_version(tmp_path, tally, clock):
+    die(tmp_path, served=0)
+    die(tmp_path, served=1)
+    counter = OutcomeCounter(tally, clock, None, None, None, str(tmp_path))
+    scope = {"aws.context": Context()}
+    counter.began(scope)
+    counter.ended(scope, 200, 0.01)
+    counter.began(scope)
+    assert tally.due().fields == {"cr": 2, "ce": 1, f"cl{latency(10)}": 1, "wr": 1, "we": 1}
+    counter.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_place_to_write_the_rest_is_counted(tmp_path, tally, clock):
+    counter = OutcomeCounter(tally, clock, None, None, None, str(tmp_path / "nowhere"))
+    scope = {"aws.context": Context()}
+    counter.began(scope)
+    counter.ended(scope, 200, 0.01)
+    assert tally.due().fields == {"cr": 1, f"cl{latency(10)}": 1}
+    counter.close()

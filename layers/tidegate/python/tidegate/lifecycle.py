@@ -285,7 +285,7 @@ def _outcomes(
 ) -> OutcomeCounter:
     from tidegate.outcomes.counter import OutcomeCounter  # noqa: PLC0415  as above
 
-    return OutcomeCounter(tally, clock, redis, settings.table, table)
+    return OutcomeCounter(tally, clock, redis, settings.table, table, settings.scratch)
 
 
 def _redis(settings: Settings, url: str, timeout_s: float, clock: Clock, riders: _Riders) -> RedisStore:

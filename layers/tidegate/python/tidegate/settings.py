@@ -55,6 +55,7 @@ class Settings:
         counted_as: TIDEGATE_COUNT_OUTCOMES, on by default in a published version of a function: the function's name and
             the version under which what becomes of requests is counted; None: it isn't.
         on_lambda: whether one request at a time runs here, and nothing between requests.
+        scratch: the folder that a sandbox's next process finds as this one left it; None outside of Lambda.
     """
 
     redis_url: str | None = None
@@ -86,6 +87,7 @@ class Settings:
     release: str = "local"
     counted_as: tuple[str, str] | None = None
     on_lambda: bool = False
+    scratch: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -124,6 +126,7 @@ class Settings:
             release=environ.get("TIDEGATE_RELEASE") or environ.get("AWS_LAMBDA_FUNCTION_VERSION") or "local",
             counted_as=_counted_as(environ),
             on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
+            scratch=_scratch(environ),
         )
         settings._check_stores()
         return settings
@@ -155,6 +158,12 @@ def _read(environ: Mapping[str, str], name: str, parse: Callable[[str], Value], 
         return parse(text)
     except ValueError as error:
         raise ConfigurationError(name, str(error)) from error
+
+
+def _scratch(environ: Mapping[str, str]) -> str | None:
+    if "AWS_LAMBDA_FUNCTION_NAME" not in environ:
+        return None
+    return environ.get("TMPDIR") or "/tmp"  # noqa: S108  on Lambda it is the sandbox's alone
 
 
 def _counted_as(environ: Mapping[str, str]) -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ from tidegate.outcomes.tally import Tally
 
 if TYPE_CHECKING:
     from tidegate.identity import Scope
+    from tidegate.outcomes.in_flight import InFlight
     from tidegate.stores.background import Background
     from tidegate.stores.deferred import Deferred
     from tidegate.stores.redis import RedisStore
@@ -35,6 +36,7 @@ class OutcomeCounter:
         clock: where the time comes from.
         redis: the preferred store; None: there is none.
         table, parts: DynamoDB's table and what it is used for; None: there is none.
+        marks: the folder where a process that dies leaves its mark; None: outside of Lambda.
     """
 
     def __init__(
@@ -44,22 +46,32 @@ class OutcomeCounter:
         redis: RedisStore | None,
         table: str | None,
         parts: Deferred[TableParts] | None,
+        marks: str | None = None,
     ) -> None:
         self.tally = tally
         self._redis = redis
         self._table = table
         self._parts = parts
+        self._marks = marks
+        self._in_flight: InFlight | None = None
         self._overdue = Overdue(clock, self._timed_out)
         self._background: Background | None = None
 
     def began(self, scope: Scope) -> None:
         """Note that a request runs, and, on Lambda, for how long it may."""
         remaining = getattr(scope.get("aws.context"), "get_remaining_time_in_millis", None)
-        if remaining is not None:
-            self._overdue.began(remaining() / 1000)
+        if remaining is None:
+            return
+        if self._marks is not None:
+            self._mark(self._marks)
+        if self._in_flight is not None:
+            self._in_flight.began()
+        self._overdue.began(remaining() / 1000)
 
     def ended(self, scope: Scope, status: int | None, seconds: float) -> None:
         """Count a request that has ended, unless it was told as timed out."""
+        if self._in_flight is not None:
+            self._in_flight.ended()
         if "aws.context" not in scope or not self._overdue.ended():
             self.tally.ended(status, seconds)
 
@@ -83,12 +95,29 @@ class OutcomeCounter:
     def close(self) -> None:
         """Hand over all that there is, and end what runs in the background."""
         self._overdue.close()
+        if self._in_flight is not None:
+            self._in_flight.close()
+            self._in_flight = None
         if self._background is not None:
             self._background.close()
         self.flush()
 
+    def _mark(self, folder: str) -> None:
+        """Leave a mark of this process, and count what former ones died of; not before a snapshot, so at a request."""
+        from pathlib import Path  # noqa: PLC0415  only on Lambda, once
+
+        from tidegate.outcomes.in_flight import InFlight  # noqa: PLC0415  as above
+
+        self._marks = None
+        with suppress(OSError):  # a sandbox without a place to write counts the rest as well
+            self._in_flight = InFlight(Path(folder), self.tally.source)
+            for died in self._in_flight.died():
+                self.tally.crashed(cold=died == "cold")
+
     def _timed_out(self) -> None:
         self.tally.timed_out()
+        if self._in_flight is not None:
+            self._in_flight.ended()  # Lambda is going to kill the process: that is this request, and counted
         self.flush()
 
     def _to_redis(self) -> None:

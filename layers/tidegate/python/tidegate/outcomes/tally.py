@@ -119,6 +119,15 @@ class Tally:
             counted.requests += 1
             counted.timeouts += 1
 
+    def crashed(self, *, cold: bool) -> None:
+        """Count a request in whose middle a former process died; of its clients' it is a server error."""
+        with self._lock:
+            if self._since is None:
+                self._since = self._clock.monotonic()
+            counted = self._cold if cold else self._warm
+            counted.requests += 1
+            counted.server_errors += 1
+
     def due(self) -> Batch | None:
         """Return what may ride along to Redis now, at most once a second; it is kept until `heard`."""
         now = self._clock.monotonic()
