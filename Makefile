@@ -37,7 +37,7 @@ dev: setup ## Serve the app under uvicorn with reload, against the cloud that is
 	@$(BIN)/tidegate dev $(ARGS)
 
 # With ENGINE: those that need a cloud, on that engine; a whole run writes its table into docs/engines.md.
-ON_ENGINE = -m e2e tests/e2e tests/scenarios $(if $(ARGS),,-p tests.harness.engine_report)
+ON_ENGINE = -m e2e $(if $(ARGS),,tests/e2e tests/scenarios -p tests.harness.engine_report)
 
 test: setup ## Run all tests; ARGS="tests/unit -k gcra" runs some; ENGINE=localstack-host those of the deployed API there
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" TIDEGATE_TEST_ENGINE="$(ENGINE)" \

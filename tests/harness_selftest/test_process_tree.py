@@ -12,7 +12,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc"
 
 
 def test_children_of_children_are_found_and_known_when_they_are_gone():
-    with subprocess.Popen(["sh", "-c", "sh -c 'echo up; cat'; true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
+    nested = ["sh", "-c", "sh -c 'echo up; cat'; true"]
+    with subprocess.Popen(nested, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
         assert shell.stdout.readline() == b"up\n"
         mine = below(os.getpid())
         under_it = below(shell.pid)
