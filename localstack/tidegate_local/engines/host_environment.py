@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tidegate_local.processes import CommandError, run_logged
 
 _EXECUTOR = REPOSITORY / "localstack" / "process_executor"
 _HOST_MODE = REPOSITORY / "localstack" / "host_mode"
-_LOCK = _HOST_MODE / "requirements.txt"
+LOCK = _HOST_MODE / "requirements.txt"
 _UNREAD = {"__pycache__", "tests"}
 
 
@@ -27,7 +27,7 @@ def ensure() -> Path:
     """
     with exclusive(TOOLCHAIN / "localstack.lock", "installing LocalStack", wait_s=900):
         if not python().exists():
-            _make(home())
+            make(home())
     return python()
 
 
@@ -39,31 +39,34 @@ def python() -> Path:
 @cache
 def home() -> Path:
     """Return its folder, which is named by everything that it is made of."""
+    return TOOLCHAIN / named((_EXECUTOR, _HOST_MODE))
+
+
+def named(sources: Iterable[Path]) -> str:
+    """Return the name of an environment of this interpreter and these folders: the lock is in one of them."""
     digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
-    for file in _sources():
-        digest.update(f"{file.relative_to(REPOSITORY)}\0".encode() + file.read_bytes())
-    return TOOLCHAIN / f"localstack-4.14.0-{digest.hexdigest()[:16]}"
-
-
-def _sources() -> Iterator[Path]:
-    for folder in (_EXECUTOR, _HOST_MODE):
+    for folder in sources:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and not _UNREAD & set(file.parts) and file.suffix != ".pyc":
-                yield file
+                digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
+    return f"localstack-4.14.0-{digest.hexdigest()[:16]}"
 
 
-def _make(home: Path) -> None:
-    draft, log = home.with_suffix(".draft"), TOOLCHAIN / "localstack.log"
+def make(home: Path) -> None:
+    """Make it in one step: a folder of that name is whole.
+
+    Raises:
+        ToolMissingError: uv is missing or failed; the message has the end of its log.
+    """
+    draft, log = home.with_name(f"{home.name}.draft"), TOOLCHAIN / "localstack.log"
     shutil.rmtree(draft, ignore_errors=True)
     into = ["--python", str(draft / "bin" / "python"), "--compile-bytecode"]
     uv = str(toolchain.find_uv())
     steps = (
         # Functions run on this interpreter, too: their packages are built for the version that runs this.
         [uv, "venv", "--no-project", "--relocatable", "--python", sys.executable, str(draft)],
-        [uv, "pip", "install", *into, "--require-hashes", "--requirement", str(_LOCK)],
+        [uv, "pip", "install", *into, "--require-hashes", "--requirement", str(LOCK)],
         [uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", str(_EXECUTOR), str(_HOST_MODE)],
-        # It is written for Python 3.13; on that this does nothing.
-        [str(draft / "bin" / "python"), "-m", "tidegate_localstack.older_python"],
     )
     try:
         for number, words in enumerate(steps):
@@ -73,6 +76,7 @@ def _make(home: Path) -> None:
             f"LocalStack could not be installed. The end of the log, {log_tail(log)}\n"
             "Without it: make up ENGINE=embedded"
         ) from error
+    shutil.rmtree(home, ignore_errors=True)
     draft.rename(home)
 
 

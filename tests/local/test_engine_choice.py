@@ -1,0 +1,248 @@
+"""Which engine a command means, and what a container's needs; that engines work is what tests/e2e show on each."""
+
+import dataclasses
+import json
+import re
+import stat
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import yaml
+
+from tests.local.test_state import STATE
+from tidegate_local.down import take_down
+from tidegate_local.engines import choice, containers, gaps, health, host_environment
+from tidegate_local.engines.containers import Containers
+from tidegate_local.engines.external import External
+from tidegate_local.engines.health import Health
+from tidegate_local.engines.localstack import LocalStack
+from tidegate_local.engines.localstack_host import LocalStackHost
+from tidegate_local.errors import EndpointError, StartError, ToolMissingError
+from tidegate_local.layout import COMPOSE_FILE, INIT_SCRIPTS
+
+
+def up_on(engine):
+    return dataclasses.replace(STATE, engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("asked", "former", "chosen"),
+    [
+        (None, None, "embedded"),
+        (None, "embedded", "embedded"),
+        (None, "localstack-host", "localstack-host"),
+        (None, "localstack", "localstack"),
+        (None, "an engine of another version", "embedded"),
+        ("embedded", "localstack-host", "embedded"),
+        ("localstack-host", "external", "localstack-host"),
+        ("localstack", None, "localstack"),
+    ],
+)
+def test_the_named_engine_is_meant_else_the_one_that_is_up_else_the_embedded_one(asked, former, chosen):
+    assert choice.choose(asked, None, former and up_on(former)).name == chosen
+
+
+def test_an_endpoint_is_taken_and_stays_the_engine():
+    assert choice.choose(None, "http://127.0.0.1:1", up_on("embedded")) == External("http://127.0.0.1:1")
+    assert choice.choose(None, None, up_on("external")) == External(STATE.endpoint_url)
+
+
+def test_an_unknown_engine_and_two_at_once_are_refused():
+    with pytest.raises(EndpointError, match="embedded, localstack-host, localstack"):
+        choice.choose("docker", None, None)
+    with pytest.raises(EndpointError, match="one of them"):
+        choice.choose("embedded", "http://127.0.0.1:1", None)
+
+
+def test_every_engine_tells_its_gaps_and_an_endpoint_those_of_its_software():
+    assert gaps.GAPS.keys() == choice.KINDS.keys()
+    names = {engine: {gap.name for gap in found} for engine, found in gaps.GAPS.items()}
+    assert gaps.EDGE_THROTTLES in names["localstack-host"] & names["localstack"]
+    assert gaps.EDGE_THROTTLES not in names["embedded"]
+    assert gaps.of("external", "ministack") == gaps.of("embedded", "ministack")
+    assert {gap.name for gap in gaps.of("external", "localstack")} < names["localstack-host"]
+
+
+@pytest.fixture
+def answering():
+    """`answering({path: object})` serves them as JSON and returns the URL."""
+    servers = []
+
+    def serve(answers):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if self.path in answers else 404)
+                self.end_headers()
+                self.wfile.write(json.dumps(answers.get(self.path)).encode())
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+HEALTH = {"/_localstack/health": {"edition": "community", "version": "4.14.0"}}
+
+
+def init(*, completed=True, state="SUCCESSFUL"):
+    scripts = [{"stage": "START", "name": "update_alias.py", "state": state}]
+    return {"/_localstack/init": {"completed": {"START": True, "READY": completed}, "scripts": scripts}}
+
+
+def test_localstack_is_ready_when_its_scripts_have_run(answering):
+    assert health.ready(answering(HEALTH | init()), 2) == Health("localstack", "4.14.0")
+    assert "at work" in health.ready(answering(HEALTH | init(completed=False)), 2)
+    assert "404" in health.ready(answering(HEALTH), 2)
+
+
+def test_a_script_that_failed_is_named(answering):
+    with pytest.raises(StartError, match=r"update_alias\.py failed"):
+        health.ready(answering(HEALTH | init(state="ERROR")), 2)
+
+
+def test_the_software_behind_an_endpoint_is_told(answering, folder, registry):
+    found = External(answering(HEALTH)).ensure(folder, registry)
+    assert (found.name, found.software, found.title) == ("external", "localstack", "LocalStack 4.14.0")
+    light = {"/_localstack/health": {"edition": "light", "version": "1.5.33"}}
+    assert External(answering(light)).ensure(folder, registry).software == "ministack"
+
+
+def test_the_host_engine_keeps_to_loopback_and_its_folder(folder):
+    environ = LocalStackHost().environment(folder, 4999)
+    assert environ["GATEWAY_LISTEN"] == environ["LOCALSTACK_HOST"] == "127.0.0.1:4999"
+    scripts = folder.engine_scratch / "localstack" / "etc" / "localstack" / "init"
+    assert scripts.resolve() == INIT_SCRIPTS
+    assert list(scripts.glob("start.d/*.py"))
+    assert all(environ[name].startswith(str(folder.path)) for name in ("FILESYSTEM_ROOT", "LOCALSTACK_VOLUME_DIR"))
+
+
+def test_the_host_engines_environment_is_locked_by_hashes_and_named_by_what_it_is_made_of(tmp_path):
+    lock = host_environment.LOCK.read_text(encoding="utf-8")
+    assert "localstack-core==4.14.0" in lock
+    assert "index-url" not in lock
+    pinned = re.findall(r"^[a-z0-9-]+(?:\[.*\])?==.*\\\n(?:.*\n)?", lock, re.MULTILINE)
+    assert pinned
+    assert all("--hash=sha256:" in entry for entry in pinned)
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "a.py").write_text("1")
+    before = host_environment.named([sources])
+    assert host_environment.named([sources]) == before
+    (sources / "a.py").write_text("2")
+    assert host_environment.named([sources]) != before
+
+
+def test_a_failed_install_is_quoted_and_names_another_engine(monkeypatch, tmp_path):
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\necho 'no such index' >&2\nexit 2\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("UV", str(uv))
+    monkeypatch.setattr(host_environment, "TOOLCHAIN", tmp_path)
+    with pytest.raises(ToolMissingError, match=r"no such index(.|\n)*ENGINE=embedded"):
+        host_environment.make(tmp_path / "localstack-x")
+    assert not (tmp_path / "localstack-x").exists()
+
+
+DOCKER = """#!/bin/sh
+echo "$@ image=$LOCALSTACK_IMAGE engine=$TIDEGATE_ENGINE_PORT redis=$TIDEGATE_REDIS_PORT" >> {calls}
+case "$*" in {fails}) echo "{says}" >&2; exit 1;; esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """`docker(fails, says)` puts a docker on PATH that fails at those words; returns the file of its calls."""
+
+    def install(fails="nothing", says=""):
+        program, calls = tmp_path / "bin" / "docker", tmp_path / "calls"
+        program.parent.mkdir()
+        program.write_text(DOCKER.format(calls=calls, fails=fails, says=says))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+        return calls
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("fails", "says", "told"),
+    [
+        ("version*", "Cannot connect to the Docker daemon", "no Docker engine answers. Cannot connect"),
+        ("compose\\ version*", "unknown command", "its compose plugin is not. unknown command"),
+    ],
+)
+def test_a_docker_that_does_not_work_is_named_with_what_works_without(docker, folder, registry, fails, says, told):
+    docker(fails, says)
+    with pytest.raises(ToolMissingError, match=rf"{re.escape(told)}(.|\n)*make up ENGINE=localstack-host"):
+        LocalStack().ensure(folder, registry)
+    assert containers.recorded(folder) is None
+
+
+def test_no_docker_is_named_with_what_works_without(folder, registry, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match=r"not on PATH\.\nWithout Docker .* make up ENGINE=localstack-host"):
+        LocalStack().ensure(folder, registry)
+
+
+def test_containers_are_on_record_before_they_start_and_down_takes_them_away(docker, folder):
+    calls = docker()
+    run = Containers.fresh(folder, 4567, 6380)
+    run.up(folder)
+    assert containers.recorded(folder) == run
+    assert take_down(folder) == ("containers",)
+    assert containers.recorded(folder) is None
+    compose = f"compose --project-name {run.project} --file {COMPOSE_FILE}"
+    filled_in = "image=localstack/localstack:4.14.0 engine=4567 redis=6380"
+    said = calls.read_text().splitlines()
+    assert said[0] == f"{compose} up --detach --wait {filled_in}"
+    assert said[-1] == f"{compose} down --volumes --remove-orphans {filled_in}"
+
+
+def test_containers_that_do_not_come_up_stay_on_record_and_docker_is_quoted(docker, folder):
+    docker("*up*", "container localstack is unhealthy")
+    with pytest.raises(StartError, match="localstack is unhealthy"):
+        Containers.fresh(folder, 4567, 6380).up(folder)
+    assert containers.recorded(folder) is not None
+
+
+@pytest.mark.parametrize(
+    ("environ", "image"),
+    [
+        ({}, "localstack/localstack:4.14.0"),
+        ({"LOCALSTACK_AUTH_TOKEN": "t"}, "localstack/localstack:latest"),
+        ({"LOCALSTACK_AUTH_TOKEN": "t", "LOCALSTACK_IMAGE": "mine:1"}, "mine:1"),
+    ],
+)
+def test_the_image_needs_no_account_unless_there_is_a_token(monkeypatch, environ, image):
+    for name in ("LOCALSTACK_AUTH_TOKEN", "LOCALSTACK_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert Containers("p", 1, 2).environment()["LOCALSTACK_IMAGE"] == image
+
+
+VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
+
+
+def test_the_compose_file_is_published_on_loopback_and_filled_in_by_what_the_command_sets():
+    text = COMPOSE_FILE.read_text(encoding="utf-8")
+    assert text.count("${") == len(VARIABLE.findall(text)), "a variable without a default"
+    users_own = {"LOCALSTACK_AUTH_TOKEN", "DOCKER_SOCK"}
+    assert {name for name, _ in VARIABLE.findall(text)} == Containers("p", 1, 2).environment().keys() | users_own
+    services = yaml.safe_load(VARIABLE.sub(r"\2", text))["services"]
+    assert services["localstack"]["image"] == "localstack/localstack:4.14.0"
+    for name, service in services.items():
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"]), name
+        assert "healthcheck" in service, name
+    mounts = dict(volume.split(":")[:2] for volume in services["localstack"]["volumes"])
+    assert (COMPOSE_FILE.parent / "init" / "start.d").is_dir()
+    assert mounts["./init"] == "/etc/localstack/init"
