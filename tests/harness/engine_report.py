@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from tests.harness.engine_choice import ENGINE
+from tidegate_local.engines import gaps
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "engines.md"
 # A test's property that tells the engine's title: it is known only where its cloud is.
@@ -58,13 +60,20 @@ def _row(name: str, counts: Mapping[str, int]) -> str:
     return f"| {name} | " + " | ".join(str(counts[outcome]) for outcome in OUTCOMES) + " |"
 
 
-def written_into(document: str, engine: str, section: str) -> str:
-    """Put an engine's section between its markers, in place of what is there.
+def gaps_table() -> str:
+    """Draw what the engines can't do, each thing once."""
+    engines = {gap: [name for name, found in gaps.GAPS.items() if gap in found] for gap in chain(*gaps.GAPS.values())}
+    rows = [f"| {gap.what} | {', '.join(names)} | {gap.instead} |" for gap, names in engines.items()]
+    return "\n".join(["| what | on | instead |", "|---|---|---|", *rows])
+
+
+def written_into(document: str, mark: str, section: str) -> str:
+    """Put a section between its markers, in place of what is there.
 
     Raises:
         ValueError: the document has no such markers.
     """
-    begin, end = f"<!-- tests on {engine}: begin -->", f"<!-- tests on {engine}: end -->"
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
     before, found, rest = document.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
@@ -85,4 +94,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     section = _results.section(datetime.now(UTC).date().isoformat())
     terminalreporter.section(f"tests on {ENGINE}")
     terminalreporter.write_line(section)
-    DOCUMENT.write_text(written_into(DOCUMENT.read_text(encoding="utf-8"), ENGINE, section), encoding="utf-8")
+    document = written_into(DOCUMENT.read_text(encoding="utf-8"), f"tests on {ENGINE}", section)
+    DOCUMENT.write_text(written_into(document, "gaps", gaps_table()), encoding="utf-8")
