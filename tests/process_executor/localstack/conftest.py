@@ -1,0 +1,135 @@
+"""LocalStack in host mode, really started; its environment is made first where there is none (some minutes, once)."""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+
+from tests.harness.ports import free_port
+from tests.harness.server_process import ServerProcess
+
+ROLE = "arn:aws:iam::000000000000:role/functions"
+_INIT_SCRIPTS = Path(__file__).parents[3] / "localstack" / "init"
+_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH")
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """One that runs; `process` is for tests that end it."""
+
+    url: str
+    process: ServerProcess
+
+    def client(self, service: str) -> Any:
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=120)
+        return boto3.client(service, endpoint_url=self.url, config=config)
+
+
+Start = Callable[..., LocalStack]
+
+
+@pytest.fixture(scope="session")
+def start_localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start a LocalStack of one's own, with settings of one's own."""
+    started: list[ServerProcess] = []
+    python = os.environ.get("TIDEGATE_TEST_LOCALSTACK_PYTHON") or _made_python()
+
+    def start(**settings: str) -> LocalStack:
+        folder, port = tmp_path_factory.mktemp("localstack"), free_port()
+        environ = {**_environ(folder, port), **settings}
+        process = ServerProcess([python, "-m", "localstack.runtime.main"], log=folder / "log", env=environ)
+        started.append(process)
+        process.launch()
+        url = f"http://127.0.0.1:{port}"
+        process.wait_until(lambda: _is_ready(url), deadline_s=180)
+        return LocalStack(url, process)
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def localstack(start_localstack: Start) -> LocalStack:
+    """The one that most tests share."""
+    return start_localstack()
+
+
+@pytest.fixture
+def make_function() -> Callable[..., Callable[..., Any]]:
+    """Create a function on a LocalStack; returns how to invoke it."""
+
+    def make(localstack: LocalStack, name: str, code: str, **settings: Any) -> Callable[..., Any]:
+        client = localstack.client("lambda")
+        client.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Role=ROLE,
+            Code={"ZipFile": zipped({"app.py": code})},
+            **{"Timeout": 60, **settings},
+        )
+        client.get_waiter("function_active_v2").wait(FunctionName=name)
+
+        def invoke(event: Any = None, **options: Any) -> Any:
+            answer = client.invoke(FunctionName=name, Payload=json.dumps(event or {}), **options)
+            return json.loads(answer["Payload"].read())
+
+        return invoke
+
+    return make
+
+
+def zipped(files: Mapping[str, str]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, text in files.items():
+            opened.writestr(name, text)
+    return archive.getvalue()
+
+
+def _made_python() -> str:
+    from tidegate_local.engines import host_environment  # noqa: PLC0415 - only where it has to be made
+
+    return str(host_environment.ensure())
+
+
+def _environ(folder: Path, port: int) -> dict[str, str]:
+    root = folder / "root"
+    (root / "etc" / "localstack").mkdir(parents=True)
+    (root / "etc" / "localstack" / "init").symlink_to(_INIT_SCRIPTS)
+    (folder / "tmp").mkdir()
+    address = f"127.0.0.1:{port}"
+    return {
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+        "TMPDIR": str(folder / "tmp"),
+        "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
+        "FILESYSTEM_ROOT": str(root),
+        "OVERRIDE_IN_DOCKER": "0",
+        "GATEWAY_LISTEN": address,
+        "GATEWAY_SERVER": "loopback",
+        "LOCALSTACK_HOST": address,
+        "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "PROVIDER_OVERRIDE_DYNAMODB": "moto",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DISABLE_EVENTS": "1",
+        "DNS_ADDRESS": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        answer = httpx.get(f"{url}/_localstack/init", timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return answer.is_success and answer.json()["completed"]["READY"]
