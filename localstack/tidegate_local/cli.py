@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ from tidegate_local.errors import LocalCloudError, ReleaseError
 from tidegate_local.layout import StateFolder
 from tidegate_local.progress import Steps
 from tidegate_local.release import Place
+from tidegate_local.scenarios import command as scenarios
 from tidegate_local.state import LocalState
 from tidegate_local.up import bring_up
 
@@ -161,6 +163,19 @@ def rollback(
     with _clear_errors(), _place(stage) as place:
         for name, number in release_control.roll_back(place, version).items():
             Console().print(f"{name}: version {number} is in force.", highlight=False)
+
+
+@app.command()
+def scenario(
+    names: Annotated[list[str], typer.Argument(help="redis-down, storm or release; several are played in turn.")],
+    docs: Annotated[
+        Path | None, typer.Option(help="The documentation's folder, for the report as Markdown, too.")
+    ] = None,
+) -> None:
+    """Break something under traffic, show it live, write a report; exit status 1 if a promise did not hold."""
+    with _clear_errors():
+        if not scenarios.run(names, docs, Console()):
+            raise typer.Exit(1)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -20,6 +20,11 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+def forget() -> None:
+    """Take what came so far as dealt with: what has to be done after it isn't interrupted by it once more."""
+    _seen.clear()
+
+
 def _interrupt(number: int, _: object) -> NoReturn:
     _seen.append(number)
     raise KeyboardInterrupt

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import REPOSITORY
 
 _SOURCES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "functions", "infra", "layers", "localstack")
@@ -45,6 +46,17 @@ class Clone:
         """Add lines to the end of a file."""
         with (self.root / file).open("a", encoding="utf-8") as opened:
             opened.write(f"\n{text}\n")
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Change a passage of a file.
+
+        Raises:
+            ScenarioError: the passage isn't there just once.
+        """
+        text = (self.root / file).read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise ScenarioError(f"{file} has {old!r} {text.count(old)} times, not once: adapt the scenario to it.")
+        (self.root / file).write_text(text.replace(old, new), encoding="utf-8")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Run a `tidegate` command of the copy."""

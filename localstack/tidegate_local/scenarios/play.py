@@ -43,6 +43,9 @@ class View(Protocol):
     def did(self, deed: Deed) -> None:
         """Take notice of something that was done."""
 
+    def tell(self, note: str) -> None:
+        """Take notice of what else is so now, such as a release's weights."""
+
     def look(self, answers: Sequence[Answer]) -> None:
         """Show what clients see now; called a few times a second."""
 
@@ -54,6 +57,9 @@ class Unseen:
         """Show nothing."""
 
     def did(self, deed: Deed) -> None:
+        """Show nothing."""
+
+    def tell(self, note: str) -> None:
         """Show nothing."""
 
     def look(self, answers: Sequence[Answer]) -> None:

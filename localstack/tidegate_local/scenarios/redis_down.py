@@ -21,7 +21,7 @@ from tidegate_local.scenarios.warming import warm
 
 NAME = "redis-down"
 QUESTION = "What happens if Redis is down?"
-ENVIRONMENTS = 16
+ENVIRONMENTS = 18
 # The limit of GET /v1/reports/sales, for each key: functions/api/routes/reports.py.
 RATE_PER_S, BURST = 1, 5
 _DEFAULT_BUDGET_MS = 60

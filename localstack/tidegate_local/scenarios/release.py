@@ -1,12 +1,10 @@
 """What happens during a release? A good one and a bad one, of changed copies of the repository, under traffic."""
 
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,18 +14,27 @@ from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import StateFolder
 from tidegate_local.release import Place
 from tidegate_local.release_item import ReleaseItem
-from tidegate_local.scenarios import flows
-from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS, Clone
+from tidegate_local.scenarios import copies, decisions, flows, report
+from tidegate_local.scenarios.answers import Answer
+from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS
 from tidegate_local.scenarios.goods import Goods
 from tidegate_local.scenarios.play import Play
+from tidegate_local.scenarios.report import Promise, Report
 from tidegate_local.scenarios.traffic import Flow
+from tidegate_local.scenarios.warming import warm
 
+NAME = "release"
+QUESTION = "What happens during a release?"
 Sort = Literal["good", "bad"]
 FAILING_SHARE = 0.05
 _CHANGES = {"good": "# a good release", "bad": FAILING_ORDERS.format(share=FAILING_SHARE)}
 # Long steps: the judge is to be sure, not to run out of time.
 _WAYS = {"good": (), "bad": ("--strategy", "20,50", "--step-s", "120")}
 _WITHIN_S = 600.0
+_ENVIRONMENTS = 12
+_QUIET_S = 6.0
+# How long a release usually lasts: for the bar on the screen alone.
+_USUALLY_S = {"good": 40.0, "bad": 70.0}
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,82 @@ def traffic(goods: Goods) -> list[Flow]:
     ]
 
 
+def play(folder: StateFolder, play: Play) -> Report:
+    """Release well and badly under traffic, and hold what clients saw against what is promised.
+
+    Afterwards the working tree is in force again.
+
+    Raises:
+        LocalCloudError: it can't be released, or the scenario was stopped.
+    """
+    warm(play.state, _ENVIRONMENTS)
+    weights = [(time.time(), 0.0)]
+    with copies.own_version_afterwards(folder), Goods.stocked(play.state) as goods:
+        with play.traffic(traffic(goods)):
+            play.lasts("before", "before", _QUIET_S)
+            good = _shown(folder, "good", play, weights)
+            play.lasts("between", "after", _QUIET_S)
+            bad = _shown(folder, "bad", play, weights)
+            play.lasts("after", "after", _QUIET_S)
+        logged = decisions.read(play.state, play.since())
+    weights.append((play.phases[-1].ended, weights[-1][1]))
+    held = promises(play, good, bad)
+    about = (f"The bad version fails {FAILING_SHARE:.0%} of its orders, and nothing else",)
+    return report.of_play(play, logged, held, name=NAME, question=QUESTION, about=about, weights=weights)
+
+
+def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
+    """Hold what was seen against what is promised."""
+    hurt, others = _failed(play.within("bad release")), _failed(play.answers)
+    asked = len(play.within("bad release"))
+    return (
+        Promise(
+            "The good release is promoted: all traffic goes to its version",
+            good.release.ended_well and good.after == _new(good) != good.before,
+            f"version {good.before} to {good.after}; {good.release.reason}",
+        ),
+        Promise(
+            "No request fails before it, while it runs, or after it",
+            len(others) == len(hurt),
+            f"{len(others) - len(hurt)} of {len(play.answers) - asked:,}",
+        ),
+        Promise(
+            "The bad release is stopped, and the version before is in force",
+            bad.release.state == "rolled-back" and bad.after == bad.before,
+            f"version {bad.after} is in force, {_new(bad)} was tried; {bad.release.reason}",
+        ),
+        Promise(
+            "Nobody but clients of the bad version's orders is hurt",
+            bool(hurt) and all(answer.flow.startswith("orders") for answer in hurt),
+            f"{len(hurt)} of {asked:,} requests failed while it ran, all of them orders",
+        ),
+    )
+
+
+def _failed(answers: list[Answer]) -> list[Answer]:
+    return [answer for answer in answers if answer.by in {"failed", "nobody"}]
+
+
+def _new(ending: Ending) -> str:
+    return next(number for name, number in ending.release.canary.items() if name.endswith("-api"))
+
+
+def _shown(folder: StateFolder, sort: Sort, play: Play, weights: list[tuple[float, float]]) -> Ending:
+    def seen(item: ReleaseItem) -> None:
+        percent = item.percent if item.state == "running" else 100.0 * item.ended_well
+        if percent != weights[-1][1]:
+            weights.append((time.time(), percent))
+        play.view.tell(f"{sort} release: {item.phase}, new version at {percent:g} %")
+
+    play.did(f"A {sort} release begins")
+    weights.append((time.time(), 0.0))
+    with play.phase(f"{sort} release", "during", _USUALLY_S[sort]):
+        ending = released(folder, sort, play, seen)
+    seen(ending.release)
+    play.did(f"The {sort} release is {ending.release.state.replace('-', ' ')}: version {ending.after} is in force")
+    return ending
+
+
 def bad_release(folder: StateFolder, play: Play) -> Ending:
     """Release a copy that fails 5 % of its orders, under traffic; what was in force before is so afterwards.
 
@@ -71,8 +154,7 @@ def released(folder: StateFolder, sort: Sort, play: Play, seen: Callable[[Releas
     Raises:
         ScenarioError: nothing was released, or the scenario was stopped.
     """
-    with tempfile.TemporaryDirectory() as scratch, releases.local_place(play.state) as place:
-        clone = Clone.at(Path(scratch, "copy"), {"TIDEGATE_STATE_DIR": str(folder.path)})
+    with copies.copy(folder) as clone, releases.local_place(play.state) as place:
         clone.append(CHECKOUT, f"{_CHANGES[sort]}\n# {time.time_ns()}")
         before, last = in_force(place), _latest(place)
         with clone.start("release", *_WAYS[sort]) as cli:
