@@ -17,6 +17,7 @@ from tests.contract.places import HELD_CLOCK_KEY, Place, close, with_held_time
 from tests.harness.redis_server import RedisServer
 from tidegate.stores import redis_cache
 from tidegate.stores.base import ClaimStore, Store
+from tidegate.stores.redis_scripts import Script
 from tidegate.testing import FakeClock
 
 # Valkey is tested beside Redis where both are there; where it is alone, it is what `redis` means.
@@ -141,12 +142,18 @@ def clocked(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     with ExitStack() as closing:
         clock = FakeClock()
         if place.in_redis:
-            for script in ("ADMIT", "CORRECT", "HEARTBEAT", "RENEW"):
+            for maker in ("admit_script", "correct_script"):
+                monkeypatch.setattr(redis_module, maker, _holding_time(getattr(redis_module, maker)))
+            for script in ("HEARTBEAT", "RENEW"):
                 monkeypatch.setattr(redis_module, script, with_held_time(getattr(redis_module, script)))
             for script in ("SETTLE_COPY", "VOID"):
                 monkeypatch.setattr(redis_cache, script, with_held_time(getattr(redis_cache, script)))
             clock = HeldServerTime(closing.enter_context(driver.Redis.from_url(place.address)))
         yield Rig(place, clock, closing)
+
+
+def _holding_time(make: Callable[..., Script]) -> Callable[..., Script]:
+    return lambda *kinds, **parts: with_held_time(make(*kinds, **parts))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -69,4 +69,4 @@ def test_a_refusal_writes_nothing(rig, stored):
 
 def test_deployments_that_share_a_server_share_no_fleet(rig, stored):
     rig.store.admit(question())
-    assert set(stored.keys("tidegate:{fleet:*")) == {b"tidegate:{fleet:contract}", b"tidegate:{fleet:contract}:ladder"}
+    assert set(stored.keys("tidegate:{fleet:*")) == {b"tidegate:{fleet:contract}", b"tidegate:{fleet:contract}:clock"}

@@ -28,8 +28,17 @@ def test_a_flushed_script_cache_goes_unnoticed_and_charges_once(rig, server):
         assert rig.store.settle(SETTLEMENT)
 
 
+def test_a_script_carries_what_its_question_asks_of_and_no_more():
+    plain = module.admit_script(frozenset("b"), claim=False, copy=False).source
+    whole = module.admit_script(frozenset("bdwqc"), claim=True, copy=True).source
+    for of_others in ("decide.d", "decide.w", "decide.q", "decide.c", "local function claim", "local function look_up"):
+        assert of_others not in plain
+        assert of_others in whole
+
+
 def test_scripts_are_known_by_their_digest_after_the_first_time(rig, server):
     rig.store.admit(QUESTION)
     rig.store.settle(SETTLEMENT)
-    known = server.script_exists(module.ADMIT.sha, module.HEARTBEAT.sha, module.SETTLE.sha)
+    admit = module.admit_script(frozenset("b"), claim=False, copy=False)
+    known = server.script_exists(admit.sha, module.HEARTBEAT.sha, module.SETTLE.sha)
     assert known == [True, True, True]

@@ -14,7 +14,7 @@ from tidegate.stores.redis import GONE_AFTER_S
 RUNS_ON = ["redis", "valkey"]
 
 BUCKET = Bucket(interval_us=1_000_000, burst=5)
-KEYS = ("tidegate:{fleet:model}", "tidegate:{fleet:model}:ladder")
+KEYS = ("tidegate:{fleet:model}", "tidegate:{fleet:model}:clock")
 SUBJECTS = ("one", "two")
 
 

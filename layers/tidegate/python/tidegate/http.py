@@ -102,8 +102,22 @@ def rate_limit_fields(standings: Sequence[Standing], retry_after: int | None, no
         retry_after: the seconds that `Retry-After` says, if it is sent: it must not end before a window does.
         now_us: the time.
     """
-    left = tuple((s.limit.label, s.state.remaining, _reset(s, retry_after, now_us)) for s in standings)
-    return RateLimitFields(_policy_field(tuple(s.limit for s in standings)), _limit_field(left))
+    return RateLimitFields(policy_field(tuple(s.limit for s in standings)), limit_field(standings, retry_after, now_us))
+
+
+def limit_field(standings: Sequence[Standing], retry_after: int | None, now_us: int) -> bytes:
+    """Write `RateLimit`; as `rate_limit_fields` takes them."""
+    return ", ".join([_left(standing, _reset(standing, retry_after, now_us)) for standing in standings]).encode()
+
+
+def _left(standing: Standing, reset_s: int | None) -> str:
+    item = f"{_named(standing.limit.label)};{REMAINING}={standing.state.remaining}"
+    return item if reset_s is None else f"{item};{RESET}={reset_s}"
+
+
+@lru_cache(maxsize=1024)
+def _named(label: str) -> str:
+    return listed([(label, {})]).decode()
 
 
 def _reset(standing: Standing, retry_after: int | None, now_us: int) -> int | None:
@@ -117,8 +131,8 @@ def _reset(standing: Standing, retry_after: int | None, now_us: int) -> int | No
 
 
 @lru_cache(maxsize=1024)
-def _policy_field(limits: tuple[Limit, ...]) -> bytes:
-    """Each limit as a quota and its window; slots as concurrent requests, which have none."""
+def policy_field(limits: tuple[Limit, ...]) -> bytes:
+    """Write `RateLimit-Policy`: each limit as a quota and its window; slots as concurrent requests, which have none."""
     items: list[tuple[str, Parameters]] = []
     for limit in limits:
         if not limit.window_s:
@@ -126,11 +140,6 @@ def _policy_field(limits: tuple[Limit, ...]) -> bytes:
         else:
             items.append((limit.label, {QUOTA: limit.quota, WINDOW: limit.window_s}))
     return listed(items)
-
-
-@lru_cache(maxsize=4096)
-def _limit_field(left: tuple[tuple[str, int, int | None], ...]) -> bytes:
-    return listed([(name, {REMAINING: r} if t is None else {REMAINING: r, RESET: t}) for name, r, t in left])
 
 
 def may_carry_fields(status: int) -> bool:

@@ -72,8 +72,7 @@ class RequestLine:
 
     def fields(self) -> dict[str, Any]:
         """Return what is known, as the line's members."""
-        members = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in members.items() if value is not None}
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
 
 @cache

@@ -8,7 +8,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tidegate.algorithms.decision import NEVER, SLOTS
-from tidegate.http import Headers, Problem, Standing, passing_us, quota_exceeded, rate_limit_fields, reduced_capacity
+from tidegate.http import (
+    LIMIT_FIELD,
+    POLICY_FIELD,
+    Headers,
+    Problem,
+    Standing,
+    limit_field,
+    passing_us,
+    policy_field,
+    quota_exceeded,
+    reduced_capacity,
+)
 from tidegate.identity import Caller, digest
 from tidegate.limits.limit import Limit
 from tidegate.overrides import NONE, Overrides
@@ -22,10 +33,18 @@ class Bill(NamedTuple):
     Attributes:
         limits: those that apply to its caller.
         charges: one for each, in order.
+        policy: the RateLimit-Policy field, of those that bind; empty if none does.
     """
 
     limits: tuple[Limit, ...] = ()
     charges: tuple[Charge, ...] = ()
+    policy: bytes = b""
+
+    @classmethod
+    def of(cls, limits: tuple[Limit, ...], charges: tuple[Charge, ...]) -> Bill:
+        """Make it out."""
+        binding = tuple(limit for limit in limits if not limit.shadow)
+        return cls(limits, charges, policy_field(binding) if binding else b"")
 
     def corrections(self, units: Mapping[str | None, int]) -> tuple[Charge, ...]:
         """Return what puts the charges right after the run: slots freed, costs as the handler said them.
@@ -86,7 +105,7 @@ def bill(route: RoutePolicy, asking: Asking, namespace: str, overrides: Override
             return same
     placed = _applying(route, overrides, unknown=caller.unknown, organised=caller.organisation is not None)
     charges = tuple(_charge(route, place, limit, asking, namespace) for place, limit in placed)
-    return Bill(tuple(limit for _, limit in placed), charges)
+    return Bill.of(tuple(limit for _, limit in placed), charges)
 
 
 @lru_cache(maxsize=16_384)
@@ -105,7 +124,7 @@ def _same_for_all(route: RoutePolicy, namespace: str, overrides: Overrides, *, u
         return None
     anybody = Asking(Caller(""), {}, 0)
     charges = tuple(_charge(route, place, limit, anybody, namespace) for place, limit in placed)
-    return Bill(tuple(limit for _, limit in placed), charges)
+    return Bill.of(tuple(limit for _, limit in placed), charges)
 
 
 @lru_cache(maxsize=4096)
@@ -161,14 +180,19 @@ def read(applied: Bill, answer: Answer, now_us: int) -> LimitVerdict:
         for limit, charge, state in zip(applied.limits, applied.charges, answer.limits, strict=True)
     ]
     binding = [standing for standing in standings if not standing.limit.shadow]
-    refusal, retry_after = (None, None) if answer.admitted else quota_exceeded(binding)
-    return LimitVerdict(
-        refusal,
-        rate_limit_fields(binding, retry_after, now_us).headers() if binding else (),
-        max((standing.state.wait_us for standing in binding), default=0) if answer.admitted else 0,
-        tuple(s.limit.label for s in standings if s.limit.shadow and not s.state.allowed),
-        None if answer.admitted else _passes_in_us(binding),
-    )
+    shadowed = [s.limit.label for s in standings if s.limit.shadow and not s.state.allowed]
+    if answer.admitted:
+        wait_us = max([standing.state.wait_us for standing in binding], default=0)
+        return LimitVerdict(None, _fields(applied, binding, None, now_us), wait_us, tuple(shadowed))
+    refusal, retry_after = quota_exceeded(binding)
+    fields = _fields(applied, binding, retry_after, now_us)
+    return LimitVerdict(refusal, fields, 0, tuple(shadowed), _passes_in_us(binding))
+
+
+def _fields(applied: Bill, binding: list[Standing], retry_after: int | None, now_us: int) -> Headers:
+    if not binding:
+        return ()
+    return ((POLICY_FIELD, applied.policy), (LIMIT_FIELD, limit_field(binding, retry_after, now_us)))
 
 
 def _passes_in_us(binding: list[Standing]) -> int | None:

@@ -79,7 +79,7 @@ class Shedder:
         now_us = self._clock.wall_us()
         arrived = arrival(scope, route.policy.priority, caller, now_us)
         began = self._clock.monotonic()
-        decision = _ADMITTED if self._settings.shed == "off" else self.decide(arrived, route, now_us)
+        decision = _ADMITTED if self._settings.shed == "off" else self.decide(arrived, route, now_us, began)
         expected_s = self._expected_s(route)
         if self._demand is not None:
             self._demand.came(arrived.criticality, expected_s)
@@ -88,13 +88,20 @@ class Shedder:
         self._first = False
         return Visit(self, route, arrived, decision, began=began, expected_s=expected_s, shed=shed)
 
-    def decide(self, arrived: Arrival, route: RoutePolicy, now_us: int) -> Decision:
-        """Weigh a request, without taking it in."""
+    def decide(self, arrived: Arrival, route: RoutePolicy, now_us: int, now_s: float) -> Decision:
+        """Weigh a request, without taking it in.
+
+        Args:
+            arrived: what it tells of itself.
+            route: its route.
+            now_us: the time, on the wall's clock.
+            now_s: the same on the monotonic one.
+        """
+        pressure, by = self._pressure(arrived, now_s)
         if arrived.left_s is not None:
-            run_s = self._runs.get(route, _UNSEEN).at(self._clock.monotonic(), _RUN_HALF_LIFE_S)
+            run_s = self._runs.get(route, _UNSEEN).at(now_s, _RUN_HALF_LIFE_S)
             if arrived.left_s <= run_s:
-                return Decision(refused=True, pressure=self._pressure(arrived)[0], pressed_by="deadline")
-        pressure, by = self._pressure(arrived)
+                return Decision(refused=True, pressure=pressure, pressed_by="deadline")
         if not pressure:
             return _ADMITTED
         share = refused_share(pressure, arrived.criticality)
@@ -129,13 +136,17 @@ class Shedder:
         """What a request will take: what the route took, or else all that ran here."""
         return self._runs.get(route, _UNSEEN).value or (0.0 if self._demand is None else self._demand.run_s)
 
-    def _pressure(self, arrived: Arrival) -> tuple[float, str | None]:
-        signals = {"demand": self._of_demand(), "concurrency": self._of_concurrency(), "wait": self._of_wait(arrived)}
-        now = self._clock.monotonic()
+    def _pressure(self, arrived: Arrival, now_s: float) -> tuple[float, str | None]:
+        highest, by = self._of_demand(), "demand"
+        if (pressure := self._of_concurrency()) > highest:
+            highest, by = pressure, "concurrency"
+        if (pressure := self._of_wait(arrived)) > highest:
+            highest, by = pressure, "wait"
         for name, seen in self._latencies.items():
-            signals[name] = BELOW_CRITICAL * ramp(seen.at(now, _LATENCY_HALF_LIFE_S), *self._targets[name])
-        by = max(signals, key=signals.__getitem__)
-        return signals[by], by if signals[by] else None
+            pressure = BELOW_CRITICAL * ramp(seen.at(now_s, _LATENCY_HALF_LIFE_S), *self._targets[name])
+            if pressure > highest:
+                highest, by = pressure, name
+        return highest, by if highest else None
 
     def _of_demand(self) -> float:
         capacity = self._settings.capacity

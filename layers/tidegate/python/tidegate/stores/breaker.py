@@ -46,6 +46,8 @@ class Breaker:
 
     def permission(self) -> Permission:
         """Say whether to ask the store; `probe` is given to one caller at a time, who must report back."""
+        if self.state == "closed":  # unlocked: who reads it a moment too early asks a moment too early
+            return "ask"
         with self._lock:
             if self._state == "closed":
                 return "ask"
@@ -56,10 +58,11 @@ class Breaker:
 
     def succeeded(self, permission: Permission) -> None:
         """Report an answer; only a probe's closes the breaker: older questions may still be answered late."""
+        if permission != "probe":
+            return
         with self._lock:
-            if permission == "probe":
-                self._state = "closed"
-                self._pause = self._first
+            self._state = "closed"
+            self._pause = self._first
 
     def failed(self, permission: Permission) -> None:
         """Report a failure: open, for longer if it was the probe that failed."""

@@ -32,7 +32,8 @@ class Moment(NamedTuple):
 
     def us_until(self, later: Moment) -> int:
         """Microseconds to a later moment, by the clock that makes it fewer."""
-        return min(int((later.monotonic - self.monotonic) * 1_000_000), later.wall_us - self.wall_us)
+        steady_us, wall_us = int((later.monotonic - self.monotonic) * 1_000_000), later.wall_us - self.wall_us
+        return min(steady_us, wall_us)
 
     def plus(self, us: int) -> Moment:
         """The moment so many microseconds later."""
@@ -57,14 +58,11 @@ class Debts:
         """The moment to give to `heard`: that at which a store is asked."""
         return Moment(self._clock.monotonic(), self._clock.wall_us())
 
-    def carried_by(self, question: Question) -> Question:
+    def carried_by(self, question: Question, now: Moment) -> Question:
         """Return the question with what is known of its limits."""
-        known = [self._known.get((question.subject_of(c), c.key)) for c in question.charges]
-        if not any(known):
-            return question
-        now = self.now()
-        charges = tuple(_carrying(charge, tale, now) for charge, tale in zip(question.charges, known, strict=True))
-        return question._replace(charges=charges)
+        subject, charges, claim, on_outage, peek, cache = question
+        carrying = [_carrying(c, self._known.get((c.subject or subject, c.key)), now) for c in charges]
+        return Question(subject, tuple(carrying), claim, on_outage, peek, cache)
 
     def heard(self, question: Question, answer: Answer, asked: Moment, *, buckets: bool = True) -> None:
         """Note what a store said, as of the moment it was asked: later would make each debt grow by the delay.
@@ -80,7 +78,7 @@ class Debts:
             return
         with self._lock:
             for charge, state in zip(question.charges, answer.limits, strict=True):
-                key = (question.subject_of(charge), charge.key)
+                key = (charge.subject or question.subject, charge.key)
                 tale = _tale(charge, state, asked)
                 if tale is None or (isinstance(tale, Moment) and not buckets):
                     continue
@@ -117,13 +115,12 @@ def _tale(charge: Charge, state: LimitState, asked: Moment) -> Moment | State | 
     A debt taken on in this environment's memory, as one of many, may be deeper than the whole fleet's bucket:
     beyond its depth nothing is carried, for a bucket can't be emptier than empty.
     """
-    match charge.rule:
-        case Bucket() as bucket:
-            return asked.plus(min(state.debt_us, bucket.depth_us))
-        case Drain() as drain:
-            return asked.plus(min(state.debt_us, drain.max_wait_us + charge.cost * drain.interval_us))
-        case _:
-            return state.counts or None
+    rule = charge.rule
+    if isinstance(rule, Bucket):
+        return asked.plus(min(state.debt_us, rule.interval_us * rule.burst))
+    if isinstance(rule, Drain):
+        return asked.plus(min(state.debt_us, rule.max_wait_us + charge.cost * rule.interval_us))
+    return state.counts or None
 
 
 def _later(before: Moment | State, tale: Moment | State, asked: Moment) -> Moment | State:
@@ -136,7 +133,11 @@ def _later(before: Moment | State, tale: Moment | State, asked: Moment) -> Momen
 
 
 def _carrying(charge: Charge, tale: Moment | State | None, now: Moment) -> Charge:
+    if tale is None:
+        return charge
+    key, rule, cost, debt_us, subject, shadow, counts, holder = charge  # `_replace` takes three times as long
     if isinstance(tale, Moment):
-        debt_us = now.us_until(tale)
-        return charge._replace(known_debt_us=debt_us) if debt_us > 0 else charge
-    return charge if tale is None else charge._replace(known_counts=tale)
+        debt_us = max(debt_us, now.us_until(tale))
+    else:
+        counts = tale
+    return Charge(key, rule, cost, debt_us, subject, shadow, counts, holder)

@@ -64,12 +64,13 @@ class FailoverStore:
 
     def admit(self, question: Question) -> Answer:
         """Decide on the first rung that answers; with none, as the route chose for an outage."""
-        carried = self._debts.carried_by(question)
+        asked = self._debts.now()
+        carried = self._debts.carried_by(question, asked)
         for rung in self._rungs:
-            asked = self._debts.now()
             try:
                 answer = rung.ask(lambda store: store.admit(carried))
             except StoreUnavailableError:
+                asked = self._debts.now()
                 continue
             if answer.fleet is not None:
                 self._view.heard(answer.fleet)

@@ -68,7 +68,7 @@ class RedisStore:
         self._transport: Transport = transport_to(target)
         self._cluster = target.cluster
         self._fleet_key = f"tidegate:{{fleet:{namespace}}}"
-        self._ladder_key = f"tidegate:{{fleet:{namespace}}}:ladder"
+        self._ladder_key = f"tidegate:{{fleet:{namespace}}}:clock"
         self._demand_key = f"tidegate:{{fleet:{namespace}}}:demand"
         self._demand = demand
         self._tally = tally
@@ -267,5 +267,6 @@ def _parts(question: Question) -> list[Part]:
 
 
 def _answer(part: Part, reply: Sequence[Any], fleet: Fleet | None) -> Answer:
-    claim, cache = read_claim(reply, part), read_cache(reply, part)
+    claim = None if part.claim is None else read_claim(reply, part)
+    cache = None if part.cache is None else read_cache(reply, part)
     return Answer(bool(reply[0]), read_limits(reply, part.charges), claim, RedisStore.name, fleet, cache)

@@ -7,7 +7,7 @@ on Redis 6.2 to 8 and on Valkey. All keys of one call share a hash tag where Red
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import singledispatch
+from functools import cache
 from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,17 +54,31 @@ class Script(NamedTuple):
         return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
-LIMITS = (
-    "limits.lua",
-    "ladder.lua",
-    "token_bucket.lua",
-    "leaky_bucket.lua",
-    "sliding_window.lua",
-    "quota.lua",
-    "concurrency.lua",
-)
-ADMIT = Script.of(*LIMITS, "claim.lua", "cache.lua", "admit.lua")
-CORRECT = Script.of(*LIMITS, "correct.lua")
+LIMITS = ("limits.lua", "ladder.lua", "token_bucket.lua")
+# What else a limit's kind needs.
+_ALGORITHMS = {"d": "leaky_bucket.lua", "w": "sliding_window.lua", "q": "quota.lua", "c": "concurrency.lua"}
+
+
+@cache
+def admit_script(kinds: frozenset[str], *, claim: bool, copy: bool) -> Script:
+    """Return the script that decides limits of these kinds, with a claim and a copy or without.
+
+    Redis runs a script from its first line at every call, definitions included: what isn't asked about isn't in it.
+    """
+    parts = [name for wanted, name in ((claim, "claim.lua"), (copy, "cache.lua")) if wanted]
+    return Script.of(*_limits(kinds), *parts, "admit.lua")
+
+
+@cache
+def correct_script(kinds: frozenset[str]) -> Script:
+    """Return the script that puts right charges of these kinds."""
+    return Script.of(*_limits(kinds), "correct.lua")
+
+
+def _limits(kinds: frozenset[str]) -> tuple[str, ...]:
+    return (*LIMITS, *(name for kind, name in _ALGORITHMS.items() if kind in kinds))
+
+
 SETTLE = Script.of("settle.lua")
 RENEW = Script.of("renew.lua")
 HEARTBEAT = Script.of("limits.lua", "ladder.lua", "heartbeat.lua")
@@ -122,37 +136,42 @@ class Part(NamedTuple):
 
 def admit_call(question: Question, part: Part, ladder: Ladder) -> Call:
     """Put a question, or the part of it that lies in one hash slot."""
-    charges, claim, cache = part
+    charges, claim, copy = part
     keys = [limit_key(question.subject_of(charge), charge) for charge in charges]
     arguments: list[Any] = [
         len(charges),
         0 if claim is None else 1,
         1 if question.peek else 0,
         ladder.told,
-        0 if cache is None else 1,
+        0 if copy is None else 1,
     ]
     for charge in charges:
         arguments += _charge_arguments(charge)
     if claim is not None:
         keys.append(claim_key(question.subject, claim))
         arguments += (claim.fingerprint, claim.attempt_id, claim.hold_ms, claim.lifetime_ms, int(claim.in_redis))
-    if cache is not None:
-        keys.append(copy_key(cache))
+    if copy is not None:
+        keys.append(copy_key(copy))
         arguments += (
-            stamp_prefix(cache.subject),
-            cache.token,
-            cache.hold_ms,
-            f"{cache.drawn:.6f}",
-            " ".join(cache.tags),
+            stamp_prefix(copy.subject),
+            copy.token,
+            copy.hold_ms,
+            f"{copy.drawn:.6f}",
+            " ".join(copy.tags),
         )
-    return Call(ADMIT, [*keys, *ladder.keys], arguments)
+    script = admit_script(_kinds(charges), claim=claim is not None, copy=copy is not None)
+    return Call(script, [*keys, *ladder.keys], arguments)
 
 
 def correct_call(subject: str, charges: Sequence[Charge], ladder: Ladder) -> Call:
     """Put right what was charged, in one hash slot."""
     keys = [limit_key(charge.subject or subject, charge) for charge in charges]
     arguments = [argument for charge in charges for argument in _charge_arguments(charge)]
-    return Call(CORRECT, [*keys, *ladder.keys], [ladder.told, *arguments])
+    return Call(correct_script(_kinds(charges)), [*keys, *ladder.keys], [ladder.told, *arguments])
+
+
+def _kinds(charges: Sequence[Charge]) -> frozenset[str]:
+    return frozenset([charge.rule.kind for charge in charges])
 
 
 def heartbeat_call(keys: Sequence[str], environment: Sequence[Any]) -> Call:
@@ -204,40 +223,29 @@ def _brought(charge: Charge) -> Any:
     return charge.known_debt_us
 
 
-@singledispatch
 def numbers(rule: Rule) -> tuple[Any, Any]:
     """Return a rule's two numbers as its script takes them."""
-    raise TypeError(f"no script knows {rule!r}")
-
-
-@numbers.register
-def _(rule: Bucket) -> tuple[Any, Any]:
-    return rule.interval_us, rule.burst
-
-
-@numbers.register
-def _(rule: Drain) -> tuple[Any, Any]:
-    return rule.interval_us, rule.max_wait_us
-
-
-@numbers.register
-def _(rule: Window) -> tuple[Any, Any]:
-    return rule.window_ms, rule.quota
-
-
-@numbers.register
-def _(rule: Period) -> tuple[Any, Any]:
-    return f"{rule.start_us}:{rule.end_us}", rule.quota
-
-
-@numbers.register
-def _(rule: Slots) -> tuple[Any, Any]:
-    return rule.slots, rule.lease_us
+    match rule:
+        case Bucket():
+            return rule.interval_us, rule.burst
+        case Drain():
+            return rule.interval_us, rule.max_wait_us
+        case Window():
+            return rule.window_ms, rule.quota
+        case Period():
+            return f"{rule.start_us}:{rule.end_us}", rule.quota
+        case Slots():
+            return rule.slots, rule.lease_us
+        case _:
+            raise TypeError(f"no script knows {rule!r}")
 
 
 def read_limits(reply: Sequence[Any], charges: Sequence[Charge]) -> tuple[LimitState, ...]:
     """Read one state per charge from the reply of `admit.lua`."""
-    return tuple(_read_limit(*reply[1 + _STATE_FIELDS * i : 6 + _STATE_FIELDS * i]) for i in range(len(charges)))
+    states = [
+        _read_limit(*reply[at : at + _STATE_FIELDS]) for at in range(1, 1 + _STATE_FIELDS * len(charges), _STATE_FIELDS)
+    ]
+    return tuple(states)
 
 
 def _read_limit(allowed: int, remaining: int, retry_after: int, wait: int, carry: int | bytes) -> LimitState:

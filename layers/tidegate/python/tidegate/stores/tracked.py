@@ -99,6 +99,7 @@ class TrackedStore:
         self._breaker = breaker
         self._clock = clock
         self._state = StoreState(store.name, "untried", "closed", clock.wall_us())
+        self._latency_ms: float | None = None  # beside it: all else stays as it is from answer to answer
 
     @property
     def name(self) -> str:
@@ -108,7 +109,7 @@ class TrackedStore:
     @property
     def state(self) -> StoreState:
         """What is known now."""
-        return self._state._replace(breaker=self._breaker.state, shadow=self.shadow)
+        return self._state._replace(breaker=self._breaker.state, shadow=self.shadow, latency_ms=self._latency_ms)
 
     @property
     def trusted(self) -> bool:
@@ -141,27 +142,24 @@ class TrackedStore:
             result = call(self.store)
         except StoreUnavailableError as error:
             self._breaker.failed(permission)
-            self._enter("failing", None, error.kind, error.detail)
+            self._latency_ms = None
+            self._enter("failing", error.kind, error.detail)
             raise
         except BaseException:
             self._breaker.failed(permission)
             raise
         self._breaker.succeeded(permission)
-        if self.trusted:
-            self._enter("ready", (self._clock.monotonic() - began) * 1000, None, None)
+        if self._breaker.state == "closed":
+            self._latency_ms = (self._clock.monotonic() - began) * 1000
+            if self._state.state != "ready":
+                self._enter("ready", None, None)
         return result
 
-    def _enter(
-        self,
-        state: Literal["ready", "failing"],
-        latency_ms: float | None,
-        fault: FaultKind | None,
-        detail: str | None,
-    ) -> None:
+    def _enter(self, state: Literal["ready", "failing"], fault: FaultKind | None, detail: str | None) -> None:
         changed = self._state.state != state
         first_well = self._state.state == "untried" and state == "ready"  # which is no news
         since = self._clock.wall_us() if changed else self._state.since_us
-        self._state = StoreState(self.store.name, state, self._breaker.state, since, latency_ms, fault, detail)
+        self._state = StoreState(self.store.name, state, self._breaker.state, since, None, fault, detail)
         if changed and not first_well:
             store_changed(self.store.name, state, fault, detail)
 

@@ -27,7 +27,7 @@ local CHARGE = 5
 
 local function charge_at(i)
   local kind = ARGV[i]
-  local a = ARGV[i + 2]
-  return string.lower(kind), kind ~= string.lower(kind), tonumber(ARGV[i + 1]), tonumber(a) or a, tonumber(ARGV[i + 3]),
+  local letter, a = string.lower(kind), ARGV[i + 2]
+  return letter, kind ~= letter, tonumber(ARGV[i + 1]), tonumber(a) or a, tonumber(ARGV[i + 3]),
     ARGV[i + 4]
 end
