@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,12 @@ class Place:
 def local_place(state: LocalState) -> Iterator[Place]:
     """The local cloud that is up."""
     with ExitStack() as clients:
-        yield Place(
-            state.outputs,
-            "local",
-            lambda service: clients.enter_context(closing(cloud.client(service, state.endpoint_url))),
-        )
+        # One each: whoever watches a release asks twice a second, and each client holds megabytes.
+        @cache
+        def client(service: str) -> Any:
+            return clients.enter_context(closing(cloud.client(service, state.endpoint_url)))
+
+        yield Place(state.outputs, "local", client)
 
 
 @contextmanager
@@ -61,9 +63,8 @@ def aws_place(stage: str) -> Iterator[Place]:
     except (BotoCoreError, ClientError) as error:
         raise ReleaseError(f"The stack Tidegate-{stage} can't be read: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
-    made: dict[str, Any] = {}
     client: Any = session.client
-    yield Place(outputs, stage, lambda service: made.setdefault(service, client(service)))
+    yield Place(outputs, stage, cache(client))
 
 
 def watch(place: Place | None, deploy: Callable[[], None], view: ReleaseView) -> ReleaseItem | None:

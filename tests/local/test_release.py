@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from tidegate_local.errors import ReleaseError
-from tidegate_local.release import _chosen
+from tidegate_local.release import _chosen, local_place
 from tidegate_local.release_item import ReleaseItem, Served
 from tidegate_local.release_view import ReleaseView, line, table
+from tidegate_local.state import LocalState
 
 RELEASE = ReleaseItem(
     token=4,
@@ -35,6 +36,13 @@ def shown(*releases, terminal=False):
         for release in releases:
             view.show(release)
     return written.getvalue()
+
+
+def test_whoever_watches_for_long_makes_one_client_of_each_service():
+    state = LocalState("http://api", "http://127.0.0.1:1", "redis://", "embedded", {}, {}, {}, "", "", "")
+    with local_place(state) as place:
+        assert place.client("dynamodb") is place.client("dynamodb")
+        assert place.client("dynamodb") is not place.client("lambda")
 
 
 def test_a_line_says_it_all():
