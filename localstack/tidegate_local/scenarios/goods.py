@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate_local import cloud
+from tidegate_local.errors import ScenarioError
 from tidegate_local.state import LocalState
 
 _IN_STOCK = 1_000_000
 # Orders that come at once don't wait for each other's product.
 _DIFFERENT = 4
 _BATCH = 25
+# The sales report reads every order there is, ten at a time: with more of them it isn't the limits that are measured.
+_MOST_ORDERS = 500
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,22 @@ class Goods:
         # Orders first: whoever finds a product gone has none left that names it. And the sales report reads them all.
         _delete(dynamodb, self.state.outputs["OrdersTable"], self._orders(dynamodb))
         _delete(dynamodb, self.state.outputs["ProductsTable"], self.products)
+
+
+def check_orders(state: LocalState) -> None:
+    """Make sure that the sales report can be asked for.
+
+    Raises:
+        ScenarioError: there are too many orders.
+    """
+    with closing(cloud.client("dynamodb", state.endpoint_url)) as dynamodb:
+        pages = dynamodb.get_paginator("scan").paginate(TableName=state.outputs["OrdersTable"], Select="COUNT")
+        found = sum(page["Count"] for page in pages)
+    if found > _MOST_ORDERS:
+        raise ScenarioError(
+            f"The shop has {found:,} orders, and its sales report, which the scenario asks for, reads them all. "
+            "Begin with an empty cloud: `make down && make up`."
+        )
 
 
 def _delete(dynamodb: cloud.Client, table: str, ids: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from tidegate_local.scenarios import decisions, flows, report
 from tidegate_local.scenarios.answers import Answer, tally
 from tidegate_local.scenarios.bound import Admissions, against_bound
 from tidegate_local.scenarios.decisions import Decision
-from tidegate_local.scenarios.goods import Goods
+from tidegate_local.scenarios.goods import Goods, check_orders
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise, Report
 from tidegate_local.scenarios.traffic import Asking, Flow
@@ -84,6 +84,7 @@ def play(play: Play, faults: Faults, pace: Pace | None = None) -> Report:
     Raises:
         LocalCloudError: the cloud can't be broken, or the scenario was stopped.
     """
+    check_orders(play.state)
     warm(play.state, ENVIRONMENTS)
     try:
         with Goods.stocked(play.state) as goods:

@@ -10,7 +10,7 @@ from tidegate_local.layout import StateFolder
 from tidegate_local.scenarios import copies, decisions, flows, report
 from tidegate_local.scenarios.answers import Answer, tally
 from tidegate_local.scenarios.clone import Clone
-from tidegate_local.scenarios.goods import Goods
+from tidegate_local.scenarios.goods import Goods, check_orders
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise, Report
 from tidegate_local.scenarios.traffic import Flow
@@ -70,6 +70,7 @@ def play(folder: StateFolder, play: Play) -> Report:
     Raises:
         LocalCloudError: the copy can't be deployed, or the scenario was stopped.
     """
+    check_orders(play.state)
     warm(play.state, _ENVIRONMENTS)
     in_flight = _measured(play)
     room = math.sqrt(in_flight["burst"] * in_flight["surge"])
