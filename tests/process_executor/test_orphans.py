@@ -66,11 +66,11 @@ def test_no_process_outlives_a_parent_that_is_killed(tmp_path: Path):
     ) as parent:
         try:
             idle = int(parent.stdout.readline())
-            busy = json.loads(eventually((tmp_path / "pids").exists) and (tmp_path / "pids").read_text())
+            busy = json.loads(eventually((tmp_path / "pids").exists, within_s=60) and (tmp_path / "pids").read_text())
         finally:
             parent.kill()
     for pid in (idle, *busy):
-        eventually(lambda: not is_running(pid))  # noqa: B023 - called at once
+        eventually(lambda: not is_running(pid), within_s=60)  # noqa: B023 - called at once
 
 
 def is_running(pid):

@@ -68,7 +68,7 @@ def test_a_function_that_will_not_leave_is_killed_with_all_that_it_started(make_
     pids = json.loads(environment.invoke(invocation()).payload)
     environment.stop(grace_s=0.2)
     for pid in pids:
-        eventually(lambda: is_gone(pid))  # noqa: B023 - called at once
+        eventually(lambda: is_gone(pid), within_s=60)  # noqa: B023 - called at once
 
 
 def test_a_stop_waits_for_the_invocation_that_is_under_way(make_environment, invocation, tmp_path):
@@ -76,10 +76,10 @@ def test_a_stop_waits_for_the_invocation_that_is_under_way(make_environment, inv
     answers = []
     running = threading.Thread(target=lambda: answers.append(environment.invoke(invocation())), daemon=True)
     running.start()
-    eventually((tmp_path / "begun").exists)
+    eventually((tmp_path / "begun").exists, within_s=60)
     stopping = threading.Thread(target=environment.stop, daemon=True)
     stopping.start()
-    eventually(environment._stopped.is_set)
+    eventually(environment._stopped.is_set, within_s=60)
     (tmp_path / "go").touch()
     running.join()
     stopping.join()
@@ -93,7 +93,7 @@ def test_a_stop_at_once_ends_the_invocation_too(make_environment, invocation, tm
     answers = []
     running = threading.Thread(target=lambda: answers.append(environment.invoke(invocation())), daemon=True)
     running.start()
-    eventually((tmp_path / "begun").exists)
+    eventually((tmp_path / "begun").exists, within_s=60)
     environment.stop(grace_s=LONG_S, at_once=True)
     running.join()
     assert json.loads(answers[0].payload)["errorMessage"].endswith("signal: terminated")

@@ -38,15 +38,25 @@ Start = Callable[..., LocalStack]
 
 
 @pytest.fixture(scope="session")
-def start_localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+def localstack_python() -> str:
+    """The interpreter of LocalStack's environment, which is made if TIDEGATE_TEST_LOCALSTACK_PYTHON names none."""
+    named = os.environ.get("TIDEGATE_TEST_LOCALSTACK_PYTHON")
+    if named:
+        return named
+    from tidegate_local.engines import host_environment  # noqa: PLC0415 - only where it has to be made
+
+    return str(host_environment.ensure())
+
+
+@pytest.fixture(scope="session")
+def start_localstack(tmp_path_factory: pytest.TempPathFactory, localstack_python: str) -> Iterator[Start]:
     """Start a LocalStack of one's own, with settings of one's own."""
     started: list[ServerProcess] = []
-    python = os.environ.get("TIDEGATE_TEST_LOCALSTACK_PYTHON") or _made_python()
 
     def start(**settings: str) -> LocalStack:
         folder, port = tmp_path_factory.mktemp("localstack"), free_port()
         environ = {**_environ(folder, port), **settings}
-        process = ServerProcess([python, "-m", "localstack.runtime.main"], log=folder / "log", env=environ)
+        process = ServerProcess([localstack_python, "-m", "localstack.runtime.main"], log=folder / "log", env=environ)
         started.append(process)
         process.launch()
         url = f"http://127.0.0.1:{port}"
@@ -95,12 +105,6 @@ def zipped(files: Mapping[str, str]) -> bytes:
         for name, text in files.items():
             opened.writestr(name, text)
     return archive.getvalue()
-
-
-def _made_python() -> str:
-    from tidegate_local.engines import host_environment  # noqa: PLC0415 - only where it has to be made
-
-    return str(host_environment.ensure())
 
 
 def _environ(folder: Path, port: int) -> dict[str, str]:

@@ -52,14 +52,14 @@ def test_what_it_prints_is_in_cloudwatch_and_in_the_tail(localstack, make_functi
     tail = base64.b64decode(answer["LogResult"]).decode()
     identity = answer["ResponseMetadata"]["RequestId"]
     assert f"running {identity}" in tail
-    lines = eventually(lambda: _logged(localstack, "/aws/lambda/printing"))
+    lines = eventually(lambda: _logged(localstack, "/aws/lambda/printing"), within_s=60)
     assert [line.split()[0] for line in lines] == ["START", "initialised", "running", "END", "REPORT"]
 
 
 def test_a_function_that_cannot_be_imported_answers_so_and_logs_it(localstack, make_function):
     invoke = make_function(localstack, "broken", "import nothing_of_this_name")
     assert invoke()["errorType"] == "Runtime.ImportModuleError"
-    lines = eventually(lambda: _logged(localstack, "/aws/lambda/broken"))
+    lines = eventually(lambda: _logged(localstack, "/aws/lambda/broken"), within_s=60)
     assert any("nothing_of_this_name" in line for line in lines)
 
 

@@ -1,0 +1,58 @@
+"""Each script mends the LocalStack that it was written for, and leaves any other alone, loudly."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.localstack
+
+SCRIPTS = Path(__file__).parents[3] / "localstack" / "init" / "start.d"
+ALIAS = "from localstack.services.lambda_.resource_providers.lambda_alias import LambdaAliasProvider as It"
+PROVIDER = "from localstack.services.lambda_.provider import LambdaProvider as It"
+ANOTHER = """
+def create(self, request): "weights are mended"
+def update(self, request): "so are updates"
+update_alias = update
+"""
+CASES = {
+    "update_alias": (PROVIDER, "It.update_alias = another.update_alias", "It.update_alias is another.update_alias"),
+    "alias_weights_in_templates": (
+        ALIAS,
+        "It.create, It.update = another.create, another.update",
+        "It.create is another.create and It.update is another.update",
+    ),
+    "alias_replacement": (
+        ALIAS,
+        "It.SCHEMA['createOnlyProperties'] = ['/properties/FunctionName']",
+        "It.SCHEMA['createOnlyProperties'] == ['/properties/FunctionName']",
+    ),
+}
+
+
+@pytest.mark.parametrize("script", CASES)
+def test_a_script_meets_the_code_that_it_expects(script, localstack_python, tmp_path):
+    assert "NOT THE LOCALSTACK" not in run(localstack_python, script, tmp_path, before="", check="True")
+
+
+@pytest.mark.parametrize("script", CASES)
+def test_a_script_leaves_other_code_alone_and_says_so(script, localstack_python, tmp_path):
+    take, change, unchanged = CASES[script]
+    log = run(localstack_python, script, tmp_path, before=f"{take}\n{change}", check=unchanged)
+    assert f"ERROR:THIS IS NOT THE LOCALSTACK THAT {script}.py WAS WRITTEN FOR" in log
+
+
+def run(python, script, folder, before, check):
+    (folder / "another.py").write_text(ANOTHER)
+    program = f"""
+import logging, another
+logging.basicConfig(format="%(levelname)s:%(message)s", level="INFO")
+{before}
+exec(open({str(SCRIPTS / f"{script}.py")!r}).read(), {{}})
+assert {check}
+"""
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(folder)}
+    ran = subprocess.run([python, "-c", program], env=environ, cwd=folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stderr
