@@ -21,6 +21,7 @@ from localstack.aws.api.dynamodb import DynamodbApi
 from localstack.services.moto import MotoFallbackDispatcher
 from localstack.services.plugins import Service, aws_provider
 
+from tidegate_localstack import moto_tables
 from tidegate_localstack.request_tokens import RequestTokens
 
 Call = Callable[[RequestContext, Any], Any]
@@ -33,6 +34,7 @@ class MotoDynamoDBProvider(DynamodbApi):
 @aws_provider(api="dynamodb", name="moto")
 def dynamodb_moto() -> Service:
     """Make the service."""
+    moto_tables.mend()
     return Service.for_provider(MotoDynamoDBProvider(), dispatch_table_factory=dispatch_table)
 
 
@@ -70,14 +72,18 @@ def _with_table_id(call: Call) -> Call:
 def _once(call: Call) -> Call:
     tokens = RequestTokens()
 
+    def rolled_back(context: RequestContext, request: Any) -> Any:
+        with moto_tables.transaction(request["TransactItems"]):
+            return call(context, request)
+
     def once(context: RequestContext, request: Any) -> Any:
         token = request.get("ClientRequestToken")
         if not token:
-            return call(context, request)
+            return rolled_back(context, request)
         key = (context.account_id, context.region, token)
         if tokens.seen(key, request["TransactItems"]):
             return {"ConsumedCapacity": [], "ItemCollectionMetrics": {}}
-        answer = call(context, request)
+        answer = rolled_back(context, request)
         tokens.remember(key, request["TransactItems"])
         return answer
 

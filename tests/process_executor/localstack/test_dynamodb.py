@@ -69,6 +69,56 @@ def test_a_transaction_that_failed_may_be_tried_again_with_its_token(dynamodb):
     assert amount_of(dynamodb, "late") == 1
 
 
+@pytest.mark.parametrize("ranged", [False, True])
+def test_a_transaction_that_fails_changes_nothing_and_one_that_succeeds_all(dynamodb, ranged):
+    table, key = made_table(dynamodb, ranged), key_of(ranged)
+    for name in ("updated", "deleted", "replaced", "untouched"):
+        dynamodb.put_item(TableName=table, Item={**key(name), "tags": {"L": [{"S": "before"}]}})
+    before = all_of(dynamodb, table)
+    appended = {
+        "UpdateExpression": "SET tags = list_append(tags, :more), more_tags = :more",
+        "ExpressionAttributeValues": {":more": {"L": [{"S": "after"}]}},
+    }
+    changes = [
+        {"Update": {"TableName": table, "Key": key("updated"), **appended}},
+        {"Delete": {"TableName": table, "Key": key("deleted")}},
+        {"Put": {"TableName": table, "Item": {**key("replaced"), "new": {"BOOL": True}}}},
+        {"Put": {"TableName": table, "Item": key("added")}},
+    ]
+    never = {"TableName": table, "Key": key("untouched"), "ConditionExpression": "attribute_not_exists(id)"}
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        dynamodb.transact_write_items(TransactItems=[*changes, {"ConditionCheck": never}])
+    assert all_of(dynamodb, table) == before
+    dynamodb.transact_write_items(TransactItems=changes)
+    after = all_of(dynamodb, table)
+    assert after.keys() == {"updated", "replaced", "untouched", "added"}
+    assert after["updated"]["tags"] == {"L": [{"S": "before"}, {"S": "after"}]}
+    assert after["replaced"] == {**key("replaced"), "new": {"BOOL": True}}
+    assert after["untouched"] == before["untouched"]
+
+
+def made_table(dynamodb, ranged):
+    name = f"transactions-{ranged}"
+    attributes, keys = [("id", "S")], [("id", "HASH")]
+    if ranged:
+        attributes, keys = [*attributes, ("part", "S")], [("part", "HASH"), ("id", "RANGE")]
+    dynamodb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": kind} for each, kind in attributes],
+        KeySchema=[{"AttributeName": each, "KeyType": kind} for each, kind in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return name
+
+
+def key_of(ranged):
+    return lambda name: {"id": {"S": name}, **({"part": {"S": "one"}} if ranged else {})}
+
+
+def all_of(dynamodb, table):
+    return {item["id"]["S"]: item for item in dynamodb.scan(TableName=table)["Items"]}
+
+
 def test_a_failed_condition_shows_the_item(dynamodb):
     dynamodb.put_item(TableName="items", Item={"id": {"S": "shown"}, "amount": {"N": "7"}})
     with pytest.raises(ClientError) as failed:
