@@ -36,8 +36,10 @@ cdk: setup ## Run the pinned CDK CLI: ARGS="synth -c stage=aws"
 dev: setup ## Serve the app under uvicorn with reload, against the cloud that is up
 	@$(BIN)/tidegate dev $(ARGS)
 
-# With ENGINE: those that need a cloud, on that engine; a whole run writes its table into docs/engines.md.
-ON_ENGINE = -m e2e $(if $(ARGS),,tests/e2e tests/scenarios -p tests.harness.engine_report)
+# With ENGINE: those that need a cloud, on that engine, and those of LocalStack itself; a whole run writes its table
+# into docs/engines.md.
+ON_ENGINE = -m "e2e$(if $(filter localstack-host,$(ENGINE)), or localstack)" \
+	$(if $(ARGS),,tests/e2e tests/scenarios tests/process_executor -p tests.harness.engine_report)
 
 test: setup ## Run all tests; ARGS="tests/unit -k gcra" runs some; ENGINE=localstack-host those of the deployed API there
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" TIDEGATE_TEST_ENGINE="$(ENGINE)" \

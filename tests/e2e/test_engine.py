@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
+from botocore.exceptions import ClientError
 from localstack_client.session import Session
 
 from tests.harness.engine_choice import ENGINE
@@ -50,3 +52,18 @@ def test_what_a_function_logs_is_read_from_it(cloud):
     lines = tidegate(cloud, "logs", "--no-follow").stdout.splitlines()
     told = [json.loads(line) for line in lines if line.startswith("{")]
     assert any(line.get("route") == "/v1/products/{product_id}" for line in told), lines[-20:]
+
+
+def test_what_it_cannot_make_is_not_taken_for_made(cloud):
+    canary = {"Type": "AWS::Synthetics::Canary", "Properties": {"Name": "a-canary"}}
+    with cloud.aws("cloudformation") as stacks:
+        try:
+            stacks.create_stack(StackName="a-canary", TemplateBody=json.dumps({"Resources": {"Canary": canary}}))
+        except ClientError:
+            return
+        deadline = time.monotonic() + 60
+        while (status := stacks.describe_stacks(StackName="a-canary")["Stacks"][0]["StackStatus"]).endswith("PROGRESS"):
+            assert time.monotonic() < deadline, status
+            time.sleep(0.1)
+        stacks.delete_stack(StackName="a-canary")
+    assert status in {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
