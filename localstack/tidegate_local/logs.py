@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -19,6 +19,36 @@ _GROUPS = ("LogGroupName", "WorkerLogGroupName")
 _PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ")
 
 
+def groups(state: LocalState) -> tuple[str, ...]:
+    """Return the log groups of the functions that serve requests."""
+    return tuple(state.outputs[output] for output in _GROUPS if output in state.outputs)
+
+
+class LogFollower:
+    """Reads log groups from a moment on (epoch milliseconds); each poll returns what wasn't there before."""
+
+    def __init__(self, client: cloud.Client, names: Sequence[str], start_ms: int) -> None:
+        self._client = client
+        self._names = names
+        self._start_ms = start_ms
+        self._seen = set[tuple[Any, ...]]()
+
+    def poll(self) -> list[str]:
+        """Return the new messages in the order of their times, Lambda's own among them.
+
+        Raises:
+            LocalCloudError: the engine doesn't answer.
+        """
+        events = [event for name in self._names for event in _events(self._client, name, self._start_ms)]
+        events.sort(key=lambda event: event["timestamp"])
+        keyed = list(_keyed(events))
+        new = [str(event["message"]).rstrip("\n") for key, event in keyed if key not in self._seen]
+        # The next poll begins with the newest time seen: of that instant there may be more to come.
+        self._start_ms = max((event["timestamp"] for event in events), default=self._start_ms)
+        self._seen = {key for key, event in keyed if event["timestamp"] == self._start_ms} or self._seen
+        return new
+
+
 def read(state: LocalState, *, since_s: float, follow: bool, platform: bool) -> Iterator[str]:
     """Yield log lines in the order of their times, from so many seconds ago; following, it never ends.
 
@@ -27,31 +57,27 @@ def read(state: LocalState, *, since_s: float, follow: bool, platform: bool) -> 
     Raises:
         LocalCloudError: the engine doesn't answer.
     """
-    groups = [state.outputs[output] for output in _GROUPS if output in state.outputs]
-    start, seen = int((time.time() - since_s) * 1000), set[tuple[Any, ...]]()
-    with closing(cloud.client("logs", state.endpoint_url)) as logs:
+    with closing(cloud.client("logs", state.endpoint_url)) as client:
+        follower = LogFollower(client, groups(state), int((time.time() - since_s) * 1000))
         while True:
-            events = [event for group in groups for event in _events(logs, group, start)]
-            events.sort(key=lambda event: event["timestamp"])
-            for key, event in _keyed(events):
-                if key not in seen and (platform or not event["message"].startswith(_PLATFORM)):
-                    yield _readable(event["message"].rstrip("\n"))
+            for message in follower.poll():
+                if platform or not message.startswith(_PLATFORM):
+                    yield _readable(message)
             if not follow:
                 return
-            # The next poll begins with the newest time seen: of that instant there may be more to come.
-            start = max((event["timestamp"] for event in events), default=start)
-            seen = {key for key, event in _keyed(events) if event["timestamp"] == start} or seen
             time.sleep(_POLL_S)
 
 
-def _events(logs: cloud.Client, group: str, start: int) -> list[dict[str, Any]]:
+def _events(client: cloud.Client, group: str, start: int) -> list[dict[str, Any]]:
     try:
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=start)
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=start)
         return [{**event, "group": group} for page in pages for event in page["events"]]
-    except logs.exceptions.ResourceNotFoundException:
+    except client.exceptions.ResourceNotFoundException:
         return []  # the group comes with the first invocation
     except (BotoCoreError, ClientError) as error:
-        raise LocalCloudError(f"The engine's log service does not answer ({error}).") from error
+        raise LocalCloudError(
+            f"The engine's log service does not answer ({error}). `make status` shows what runs."
+        ) from error
 
 
 def _readable(line: str) -> str:
