@@ -5,6 +5,7 @@ comes while a service is still being loaded: CloudWatch's scheduler is then star
 the interpreter still takes seconds to take a few million objects apart.
 """
 
+import atexit
 import logging
 import os
 import sys
@@ -16,14 +17,18 @@ from localstack.runtime.current import get_current_runtime
 
 @hooks.on_infra_start()
 def exit_after_shutdown() -> None:
-    """Wait for the end of the shutdown, in the background."""
-    threading.Thread(target=_leave, name="quick-exit", daemon=True).start()
+    """Leave when the shutdown is over, or when the interpreter comes to its exit handlers, whichever is first."""
+    threading.Thread(target=_wait_and_leave, name="quick-exit", daemon=True).start()
+    atexit.register(_leave)
+
+
+def _wait_and_leave() -> None:
+    get_current_runtime().stopped.wait()
+    _leave()
 
 
 def _leave() -> None:
-    runtime = get_current_runtime()
-    runtime.stopped.wait()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(runtime.exit_code)
+    os._exit(get_current_runtime().exit_code)
