@@ -18,6 +18,7 @@ from tidegate_local import logs as function_logs
 from tidegate_local import migrate as migrations
 from tidegate_local import release as release_control
 from tidegate_local import status as inspection
+from tidegate_local.engines.engine import OwnEngine
 from tidegate_local.errors import LocalCloudError, ReleaseError
 from tidegate_local.layout import StateFolder
 from tidegate_local.progress import Steps
@@ -38,8 +39,10 @@ _EXIT_INTERRUPTED = 130
 @app.command()
 def up(
     engine: Annotated[
-        str | None,
-        typer.Option(help="embedded (MiniStack), localstack-host or localstack (Docker); default: the one that is up."),
+        OwnEngine | None,
+        typer.Option(
+            help="MiniStack, LocalStack without Docker or with it; default: the one that is up, or embedded."
+        ),
     ] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="A LocalStack-compatible endpoint that runs already, to deploy to.")
@@ -49,7 +52,7 @@ def up(
     console = Console()
     with _clear_errors():
         steps = Steps(console)
-        state = bring_up(StateFolder.from_environ(), engine=engine or None, endpoint=endpoint or None, steps=steps)
+        state = bring_up(StateFolder.from_environ(), engine=engine, endpoint=endpoint or None, steps=steps)
         console.print(f"Up after {sum(steps.seconds.values()):.1f} s.\n", highlight=False)
         _show_access(console, state)
 

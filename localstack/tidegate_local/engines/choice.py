@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tidegate_local.engines.embedded import Embedded
-from tidegate_local.engines.engine import EngineKind, EngineName
+from tidegate_local.engines.engine import EngineKind
 from tidegate_local.engines.external import External
 from tidegate_local.engines.localstack import LocalStack
 from tidegate_local.engines.localstack_host import LocalStackHost
@@ -38,8 +38,3 @@ def _named(asked: str) -> EngineKind:
         return KINDS[asked]
     except KeyError:
         raise EndpointError(f"There is no engine {asked!r}. There are {', '.join(KINDS)}.") from None
-
-
-def names() -> tuple[EngineName, ...]:
-    """Return what --engine takes."""
-    return tuple(kind.name for kind in KINDS.values())

@@ -7,7 +7,9 @@ from tidegate_local.layout import StateFolder
 from tidegate_local.redis_server import RedisServer
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
 
-EngineName = Literal["embedded", "localstack-host", "localstack", "external"]
+# What --engine takes; and an endpoint of somebody else's.
+OwnEngine = Literal["embedded", "localstack-host", "localstack"]
+EngineName = OwnEngine | Literal["external"]
 Software = Literal["ministack", "localstack"]
 # On record in the registry, whichever engine it is: there is one at a time.
 PROCESS = "engine"
