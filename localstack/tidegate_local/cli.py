@@ -40,9 +40,7 @@ _EXIT_INTERRUPTED = 130
 def up(
     engine: Annotated[
         OwnEngine | None,
-        typer.Option(
-            help="MiniStack, LocalStack without Docker or with it; default: the one that is up, or embedded."
-        ),
+        typer.Option(help="MiniStack, LocalStack without Docker or with it; default: the one that is up, or embedded."),
     ] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="A LocalStack-compatible endpoint that runs already, to deploy to.")
