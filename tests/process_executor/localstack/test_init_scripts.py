@@ -28,6 +28,22 @@ CASES = {
         "It.SCHEMA['createOnlyProperties'] = ['/properties/FunctionName']",
         "It.SCHEMA['createOnlyProperties'] == ['/properties/FunctionName']",
     ),
+    "gateway_responses": (
+        "from localstack.services.apigateway.next_gen.execute_api.handlers.gateway_exception "
+        "import GatewayExceptionHandler as It",
+        "del It._build_response_content; plain = It.create_exception_response",
+        "It.create_exception_response is plain",
+    ),
+    "log_groups": (
+        "from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment as It",
+        "del It.get_log_group_name",
+        "not hasattr(It, 'get_log_group_name')",
+    ),
+    "unsupported_resources": (
+        "from localstack.services.cloudformation.engine.v2 import change_set_resource_support_checker as It",
+        "del It.get_aws_catalog",
+        "not hasattr(It, 'get_aws_catalog')",
+    ),
 }
 
 
