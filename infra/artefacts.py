@@ -1,13 +1,15 @@
 """What ships of our own: each function's code, and the library as a layer, both with their bytecode."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from infra.assets import Asset, Workspace, build, digest_of, source_files
+from infra.assets import Asset, Workspace, build, digest_of, source_files, unpack
 from infra.bytecode import LAYER_ROOT, TASK_ROOT, bytecode_fact, compile_tree, compiler_for
 from infra.targets import Target
 
+# The folder of a layer's archive that is on Python's path.
+LAYER_PACKAGES = PurePosixPath("python")
 # A function whose package imports another's ships that, too; or some of its files, if it shan't change with the rest.
 _SHIPS_WITH: Mapping[str, tuple[str, ...]] = {"worker": ("api",)}
 _SHIPS_FILES: Mapping[str, tuple[str, ...]] = {"migrate": ("api/__init__.py", "api/schema.py")}
@@ -43,6 +45,18 @@ def library_layer(workspace: Workspace, target: Target) -> Asset:
 
     interpreter = compiler_for(target)
     return build(workspace, "layer-tidegate", digest_of([bytecode_fact(interpreter)], files), fill)
+
+
+def with_layers(workspace: Workspace, function: Asset, layers: Sequence[Asset]) -> Asset:
+    """Build a function's archive with its layers' packages beside its own, as they are, with their bytecode."""
+
+    def fill(tree: Path) -> None:
+        for layer in layers:
+            unpack(layer, tree, LAYER_PACKAGES)
+        unpack(function, tree)
+
+    name = f"{function.path.stem.rpartition('-')[0]}-with-layers"
+    return build(workspace, name, digest_of([function.digest, *(layer.digest for layer in layers)], {}), fill)
 
 
 def _copy(files: Mapping[str, Path], tree: Path) -> None:

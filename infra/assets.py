@@ -71,6 +71,17 @@ def build(workspace: Workspace, name: str, digest: str, fill: Callable[[Path], N
     return Asset(archive, digest)
 
 
+def unpack(asset: Asset, tree: Path, below: PurePosixPath = PurePosixPath()) -> None:
+    """Unpack an archive's files into a folder, those `below` one of its own folders alone and without that folder."""
+    with zipfile.ZipFile(asset.path) as bundle:
+        for entry in bundle.infolist():
+            if PurePosixPath(entry.filename).is_relative_to(below):
+                file = tree / PurePosixPath(entry.filename).relative_to(below)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(bundle.read(entry))
+                file.chmod(entry.external_attr >> 16)
+
+
 def _archive(tree: Path, archive: Path) -> None:
     """Zip a folder so that equal contents give equal bytes: sorted, without times, owners or umasks."""
     with zipfile.ZipFile(archive, "w") as bundle:

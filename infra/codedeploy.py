@@ -81,7 +81,7 @@ class Deployment(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(stage.target),
             handler="functions.rollout.codedeploy.handler",
-            code=lambda_.Code.from_asset(str(self._code.path), asset_hash=self._code.digest),
+            code=self._layers.code(self._code),
             layers=list(self._layers.versions),
             memory_size=512,
             timeout=_HOOK_TIMEOUT,

@@ -56,7 +56,7 @@ class LiveFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(stage.target),
             handler=f"functions.{name}.handler.handler",
-            code=lambda_.Code.from_asset(str(code.path), asset_hash=code.digest),
+            code=layers.code(code),
             layers=list(layers.versions),
             memory_size=stage.memory_mb,
             timeout=Duration.seconds(stage.timeout_s),

@@ -1,23 +1,37 @@
-"""The layers of every function: the locked third-party packages, and the library."""
+"""What every function needs: the locked third-party packages, and the library; as layers where they are loaded."""
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.artefacts import library_layer
+from infra.artefacts import library_layer, with_layers
 from infra.assets import Asset, Workspace
 from infra.dependencies import dependencies_layer
 from infra.targets import Target
 
 
 class Layers(Construct):
-    """Both layers, as `versions` in the order that Lambda unpacks them: the library may replace a package."""
+    """Both layers, as `versions` in the order that Lambda unpacks them: the library may replace a package.
 
-    def __init__(self, scope: Construct, construct_id: str, *, workspace: Workspace, target: Target) -> None:
+    `in_zips` is for engines that don't load layers: there are none there, and `code` has what they hold.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, workspace: Workspace, target: Target, in_zips: bool = False
+    ) -> None:
         super().__init__(scope, construct_id)
+        self._workspace = workspace
+        dependencies, library = dependencies_layer(workspace, target), library_layer(workspace, target)
+        self._unpacked = (dependencies, library) if in_zips else ()
         self.versions = (
-            self._layer("Dependencies", dependencies_layer(workspace, target), target),
-            self._layer("Tidegate", library_layer(workspace, target), target),
+            ()
+            if in_zips
+            else (self._layer("Dependencies", dependencies, target), self._layer("Tidegate", library, target))
         )
+
+    def code(self, function: Asset) -> lambda_.Code:
+        """Return a function's code as it is deployed beside these layers."""
+        archive = with_layers(self._workspace, function, self._unpacked) if self._unpacked else function
+        return lambda_.Code.from_asset(str(archive.path), asset_hash=archive.digest)
 
     def _layer(self, name: str, asset: Asset, target: Target) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(

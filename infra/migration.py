@@ -45,7 +45,7 @@ class Migration(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(stage.target),
             handler="functions.migrate.handler.handler",
-            code=lambda_.Code.from_asset(str(code.path), asset_hash=code.digest),
+            code=layers.code(code),
             layers=list(layers.versions),
             memory_size=512,
             timeout=Duration.seconds(_TIMEOUT_S),

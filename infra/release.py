@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, CustomResource, Duration, Stack
+from aws_cdk import ArnFormat, CfnOutput, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
@@ -20,6 +20,7 @@ from infra.layers import Layers, architecture
 from infra.network import Network
 from infra.release_machine import definition
 from infra.stages import Stage
+from infra.two_deploys import ORDER, hold
 
 # What a release asks of Lambda: of the functions alone, and of their versions and aliases.
 _VERSION_ACTIONS = ("lambda:InvokeFunction", "lambda:DeleteFunction")
@@ -59,6 +60,12 @@ class Release(Construct):
         """Have these functions' aliases wait for the release; each is served by "http" or "queue"."""
         live = [function for _, function in functions.items()]
         self._grant(live, table_arn, migrate)
+        if self._stage.release.by == "two-deploys":
+            hold(live, self._stage.release.former)
+            CfnOutput(
+                Stack.of(self), ORDER, value=Stack.of(self).to_json_string(order(self._stage, functions, migrate))
+            )
+            return
         resource = CustomResource(
             self,
             "Resource",
@@ -86,7 +93,7 @@ class Release(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(stage.target),
             handler="functions.rollout.handler.handler",
-            code=lambda_.Code.from_asset(str(self._code.path), asset_hash=self._code.digest),
+            code=self._layers.code(self._code),
             layers=list(self._layers.versions),
             memory_size=512,
             timeout=Duration.seconds(_TIMEOUT_S),

@@ -50,7 +50,7 @@ class TidegateStack(Stack):
         self.network = Network(self, "Network") if stage.cache_limits else None
         self.cache = self._cache()
         self.overflow = Overflow(self, "Overflow", stage=stage)
-        layers = Layers(self, "Layers", workspace=workspace, target=stage.target)
+        layers = Layers(self, "Layers", workspace=workspace, target=stage.target, in_zips=stage.layers_in_zips)
         self.api = LiveFunction(
             self,
             "api",

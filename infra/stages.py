@@ -68,7 +68,8 @@ class Rollout:
     Any of the `alarms` fails a release, where the stage has them.
     CloudFormation waits for an hour, so that all steps together must take less.
     `by` "codedeploy" has CodeDeploy shift the traffic instead, each step lasting `most_s`; of the other settings it
-    knows only the `alarms`.
+    knows only the `alarms`. "two-deploys" leaves the custom resource out: whoever deploys starts the machine, between
+    a deploy with `former`, the aliases' published versions as they are (logical ids by function), and one without.
     """
 
     weights: tuple[float, ...] = STRATEGIES["canary"]
@@ -82,7 +83,8 @@ class Rollout:
     warm: int = 5
     keep: int = 5
     alarms: tuple[str, ...] = ("ServerErrors", "Latency", "Throttles")
-    by: Literal["tidegate", "codedeploy"] = "tidegate"
+    by: Literal["tidegate", "codedeploy", "two-deploys"] = "tidegate"
+    former: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Stage:
     all environments share a few cores needs more, or a moment's load is taken for an outage. `shed_wait_ms`
     and `shed_database_ms` likewise: there requests wait while other environments start, and so do calls.
     `alarms` None makes neither alarms nor a dashboard: the local engine takes no metrics out of the logs.
+    `layers_in_zips` is for engines that record a function's layers but don't load them.
     `worker_timeout_s` is a worker's for a batch, of which it begins nothing in the last third, so that a request has
     as long as in the API; `worker_concurrency` caps the batches at once (at least 2, says SQS).
     `log_retention` is a name of CDK's RetentionDays; `keep_data` retains tables and logs when the stack goes.
@@ -122,6 +125,7 @@ class Stage:
     shed_wait_ms: str | None
     shed_database_ms: str | None
     alarms: Thresholds | None = None
+    layers_in_zips: bool = False
     release: Rollout = Rollout()
     worker_timeout_s: int = 60
     worker_concurrency: int = 10
@@ -217,17 +221,28 @@ AWS = Stage(
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 
 
-def select(
-    name: object, redis_url: object = None, strategy: object = None, step_s: object = None, rollout: object = None
+def select(  # noqa: PLR0913 - one for each key of the context, in the order of app.py
+    name: object,
+    redis_url: object = None,
+    strategy: object = None,
+    step_s: object = None,
+    rollout: object = None,
+    engine: object = None,
+    former: object = None,
 ) -> Stage:
     """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead.
 
     `strategy` is a name or a list of weights; `step_s` is for how many seconds a step may last without proof;
-    `rollout` says who shifts the traffic: tidegate, or codedeploy.
+    `rollout` says who shifts the traffic: tidegate, or codedeploy. `engine` localstack leaves out what LocalStack
+    can't do; `former` is there for the first of a release's two deploys: FUNCTION:LOGICAL_ID for each, with commas.
     """
     stage = STAGES.get(str(name))
     if stage is None:
         raise StageError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
+    if engine:
+        stage = _on(stage, str(engine))
+    if former:
+        stage = _after(stage, str(former))
     if strategy:
         stage = _released_by(stage, str(strategy))
     if step_s:
@@ -243,6 +258,30 @@ def select(
     return replace(stage, redis_url=str(redis_url))
 
 
+def _on(stage: Stage, engine: str) -> Stage:
+    """Adapt the local stage to an engine that lacks more than MiniStack does."""
+    if engine != "localstack":
+        raise StageError(f"engine is {engine!r}: it takes localstack; leave -c engine away for any other")
+    if stage.name != LOCAL.name:
+        raise StageError(f"stage {stage.name} takes no engine={engine}: write -c stage={LOCAL.name}, or leave it away")
+    return replace(
+        stage,
+        layers_in_zips=True,
+        trust_api_key_header=False,  # its events say which key it was
+        release=replace(stage.release, by="two-deploys"),
+    )
+
+
+def _after(stage: Stage, former: str) -> Stage:
+    if stage.release.by != "two-deploys":
+        raise StageError("former is for releases around two deploys: add -c engine=localstack, or leave it away")
+    pairs = [pair.split(":") for pair in former.split(",")]
+    if not all(len(pair) == 2 and all(part.isalnum() for part in pair) for pair in pairs):  # noqa: PLR2004 - a pair
+        raise StageError(f"former is {former!r}: write FUNCTION:LOGICAL_ID for each function, with commas between")
+    kept = MappingProxyType({name: logical_id for name, logical_id in pairs})
+    return replace(stage, release=replace(stage.release, former=kept))
+
+
 def _released_by(stage: Stage, strategy: str) -> Stage:
     try:
         chosen = weights(strategy)
@@ -253,7 +292,7 @@ def _released_by(stage: Stage, strategy: str) -> Stage:
 
 def _rolled_out_by(stage: Stage, rollout: str, strategy: str) -> Stage:
     if rollout == "tidegate":
-        return stage
+        return stage  # by two deploys, where the engine has it so
     if rollout != "codedeploy":
         raise StageError(f"rollout is {rollout!r}: it takes tidegate or codedeploy")
     if stage.name == LOCAL.name:
