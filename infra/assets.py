@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 FORMAT = "1"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
+_ROOT = PurePosixPath()
 _UNSHIPPED = {"__pycache__", ".DS_Store"}
 
 
@@ -71,7 +72,7 @@ def build(workspace: Workspace, name: str, digest: str, fill: Callable[[Path], N
     return Asset(archive, digest)
 
 
-def unpack(asset: Asset, tree: Path, below: PurePosixPath = PurePosixPath()) -> None:
+def unpack(asset: Asset, tree: Path, below: PurePosixPath = _ROOT) -> None:
     """Unpack an archive's files into a folder, those `below` one of its own folders alone and without that folder."""
     with zipfile.ZipFile(asset.path) as bundle:
         for entry in bundle.infolist():

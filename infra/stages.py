@@ -221,28 +221,17 @@ AWS = Stage(
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 
 
-def select(  # noqa: PLR0913 - one for each key of the context, in the order of app.py
-    name: object,
-    redis_url: object = None,
-    strategy: object = None,
-    step_s: object = None,
-    rollout: object = None,
-    engine: object = None,
-    former: object = None,
+def select(
+    name: object, redis_url: object = None, strategy: object = None, step_s: object = None, rollout: object = None
 ) -> Stage:
     """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead.
 
     `strategy` is a name or a list of weights; `step_s` is for how many seconds a step may last without proof;
-    `rollout` says who shifts the traffic: tidegate, or codedeploy. `engine` localstack leaves out what LocalStack
-    can't do; `former` is there for the first of a release's two deploys: FUNCTION:LOGICAL_ID for each, with commas.
+    `rollout` says who shifts the traffic: tidegate, or codedeploy.
     """
     stage = STAGES.get(str(name))
     if stage is None:
         raise StageError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
-    if engine:
-        stage = _on(stage, str(engine))
-    if former:
-        stage = _after(stage, str(former))
     if strategy:
         stage = _released_by(stage, str(strategy))
     if step_s:
@@ -258,30 +247,6 @@ def select(  # noqa: PLR0913 - one for each key of the context, in the order of 
     return replace(stage, redis_url=str(redis_url))
 
 
-def _on(stage: Stage, engine: str) -> Stage:
-    """Adapt the local stage to an engine that lacks more than MiniStack does."""
-    if engine != "localstack":
-        raise StageError(f"engine is {engine!r}: it takes localstack; leave -c engine away for any other")
-    if stage.name != LOCAL.name:
-        raise StageError(f"stage {stage.name} takes no engine={engine}: write -c stage={LOCAL.name}, or leave it away")
-    return replace(
-        stage,
-        layers_in_zips=True,
-        trust_api_key_header=False,  # its events say which key it was
-        release=replace(stage.release, by="two-deploys"),
-    )
-
-
-def _after(stage: Stage, former: str) -> Stage:
-    if stage.release.by != "two-deploys":
-        raise StageError("former is for releases around two deploys: add -c engine=localstack, or leave it away")
-    pairs = [pair.split(":") for pair in former.split(",")]
-    if not all(len(pair) == 2 and all(part.isalnum() for part in pair) for pair in pairs):  # noqa: PLR2004 - a pair
-        raise StageError(f"former is {former!r}: write FUNCTION:LOGICAL_ID for each function, with commas between")
-    kept = MappingProxyType({name: logical_id for name, logical_id in pairs})
-    return replace(stage, release=replace(stage.release, former=kept))
-
-
 def _released_by(stage: Stage, strategy: str) -> Stage:
     try:
         chosen = weights(strategy)
@@ -292,7 +257,7 @@ def _released_by(stage: Stage, strategy: str) -> Stage:
 
 def _rolled_out_by(stage: Stage, rollout: str, strategy: str) -> Stage:
     if rollout == "tidegate":
-        return stage  # by two deploys, where the engine has it so
+        return stage
     if rollout != "codedeploy":
         raise StageError(f"rollout is {rollout!r}: it takes tidegate or codedeploy")
     if stage.name == LOCAL.name:
