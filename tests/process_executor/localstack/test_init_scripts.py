@@ -11,6 +11,9 @@ pytestmark = pytest.mark.localstack
 SCRIPTS = Path(__file__).parents[3] / "localstack" / "init" / "start.d"
 ALIAS = "from localstack.services.lambda_.resource_providers.lambda_alias import LambdaAliasProvider as It"
 PROVIDER = "from localstack.services.lambda_.provider import LambdaProvider as It"
+GATEWAY = """
+from localstack.services.apigateway.next_gen.execute_api.handlers.gateway_exception import GatewayExceptionHandler as It
+"""
 ANOTHER = """
 def create(self, request): "weights are mended"
 def update(self, request): "so are updates"
@@ -29,8 +32,7 @@ CASES = {
         "It.SCHEMA['createOnlyProperties'] == ['/properties/FunctionName']",
     ),
     "gateway_responses": (
-        "from localstack.services.apigateway.next_gen.execute_api.handlers.gateway_exception "
-        "import GatewayExceptionHandler as It",
+        GATEWAY,
         "del It._build_response_content; plain = It.create_exception_response",
         "It.create_exception_response is plain",
     ),
