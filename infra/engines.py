@@ -4,15 +4,19 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from infra.stages import LOCAL, Stage, StageError
+from infra.targets import CONTAINER
 
 LOCALSTACK = "localstack"
+# One whose functions are containers: they are built for AWS's image, whatever this machine is.
+LOCALSTACK_CONTAINERS = "localstack-containers"
 
 
 def on_engine(stage: Stage, engine: object = None, former: object = None) -> Stage:
     """Adapt a stage to its engine by the values of the CDK context; raises StageError, saying what is taken instead.
 
-    `engine` is localstack, or nothing for any other. `former` is for the first of a release's two deploys there: the
-    logical ids of the published versions that the aliases stay at, as FUNCTION:LOGICAL_ID with commas.
+    `engine` is localstack or localstack-containers, or nothing for any other. `former` is for the first of a release's
+    two deploys there: the logical ids of the published versions that the aliases stay at, as FUNCTION:LOGICAL_ID with
+    commas.
     """
     if engine:
         stage = _on(stage, str(engine))
@@ -20,14 +24,17 @@ def on_engine(stage: Stage, engine: object = None, former: object = None) -> Sta
 
 
 def _on(stage: Stage, engine: str) -> Stage:
-    if engine != LOCALSTACK:
-        raise StageError(f"engine is {engine!r}: it takes {LOCALSTACK}; leave -c engine away for any other")
+    if engine not in {LOCALSTACK, LOCALSTACK_CONTAINERS}:
+        raise StageError(
+            f"engine is {engine!r}: it takes {LOCALSTACK} or {LOCALSTACK_CONTAINERS}; leave it away for any other"
+        )
     if stage.name != LOCAL.name:
         raise StageError(
             f"stage {stage.name} takes no engine={engine}: write -c stage={LOCAL.name}, or leave -c engine away"
         )
     return replace(
         stage,
+        target=CONTAINER if engine == LOCALSTACK_CONTAINERS else stage.target,
         layers_in_zips=True,
         trust_api_key_header=False,  # its events say which key it was
         release=replace(stage.release, by="two-deploys"),
@@ -41,6 +48,6 @@ def _after(stage: Stage, former: str) -> Stage:
     for pair in former.split(","):
         function, _, logical_id = pair.partition(":")
         if not function or not logical_id.isalnum():
-            raise StageError(f"former is {former!r}: write FUNCTION:LOGICAL_ID for each function, with commas between")
+            raise StageError(f"former is {former!r}: write NAME:LOGICAL_ID for each function, with commas between")
         kept[function] = logical_id
     return replace(stage, release=replace(stage.release, former=MappingProxyType(kept)))

@@ -4,15 +4,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import httpx
 
-from tidegate_local import cloud, deployment, fingerprint, redis_server, seed, toolchain
+from tidegate_local import cloud, deployment, fingerprint, ports, redis_server, seed, toolchain
 from tidegate_local.deployment import Deployer, Stack
 from tidegate_local.down import clear
 from tidegate_local.engines import choice, containers
 from tidegate_local.engines.engine import PORT, PROCESS, Engine, EngineKind
-from tidegate_local.errors import DeploymentError, LocalCloudError, StateError
+from tidegate_local.errors import DeploymentError, EndpointError, LocalCloudError, StateError
 from tidegate_local.layout import StateFolder, exclusive
 from tidegate_local.progress import Steps
 from tidegate_local.redis_server import RedisServer
@@ -78,8 +79,18 @@ def _start(
         elif redis_server.must_be_built():
             steps.say("No redis-server on PATH: building one from source, about a minute, once.")
         redis = serving.redis or redis_server.ensure(folder, registry)
+        if serving.contained:
+            _require_reachable(redis)
         step.note = f"{redis.version} at {_redis_place(serving, redis)}"
     return serving, redis
+
+
+def _require_reachable(redis: RedisServer) -> None:
+    if redis.inner_url is None and urlsplit(redis.url).hostname in {"localhost", ports.LOOPBACK}:
+        raise EndpointError(
+            f"Functions of an engine in a container can't reach {redis.url}. Set REDIS_URL to one that they and this "
+            "machine reach by the same address, or have engine and Redis started together: make up ENGINE=localstack"
+        )
 
 
 def _redis_place(serving: Engine, redis: RedisServer) -> str:
@@ -89,7 +100,9 @@ def _redis_place(serving: Engine, redis: RedisServer) -> str:
 def _context(serving: Engine, redis: RedisServer) -> dict[str, str]:
     """What the templates depend on: the stage, its Redis as functions reach it, and what LocalStack can't do."""
     context = {"stage": "local", "redis_url": redis.inner_url or redis.url}
-    return context | ({"engine": "localstack"} if serving.software == "localstack" else {})
+    if serving.software == "localstack":
+        context["engine"] = "localstack-containers" if serving.contained else "localstack"
+    return context
 
 
 def await_ready(state: LocalState, within_s: float = _READY_DEADLINE_S) -> None:

@@ -10,7 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
+from infra.engines import on_engine
+from infra.stages import LOCAL
+from infra.targets import CONTAINER
 from tests.local.test_state import STATE
+from tidegate_local import up
 from tidegate_local.down import take_down
 from tidegate_local.engines import choice, containers, gaps, health, host_environment
 from tidegate_local.engines.containers import Containers
@@ -20,6 +24,7 @@ from tidegate_local.engines.localstack import LocalStack
 from tidegate_local.engines.localstack_host import LocalStackHost
 from tidegate_local.errors import EndpointError, StartError, ToolMissingError
 from tidegate_local.layout import COMPOSE_FILE, INIT_SCRIPTS
+from tidegate_local.redis_server import RedisServer
 
 
 def up_on(engine):
@@ -150,6 +155,21 @@ def test_a_failed_install_is_quoted_and_names_another_engine(monkeypatch, tmp_pa
     with pytest.raises(ToolMissingError, match=r"no such index(.|\n)*ENGINE=embedded"):
         host_environment.make(tmp_path / "localstack-x")
     assert not (tmp_path / "localstack-x").exists()
+
+
+def test_functions_in_containers_are_built_for_them_and_need_a_redis_that_they_reach(answering, folder, registry):
+    info = {"/_localstack/info": {"is_docker": True}}
+    contained = External(answering(HEALTH | info)).ensure(folder, registry)
+    reachable = RedisServer("redis://cache.test:6379/0", "redis 7", None)
+    assert up._context(contained, reachable)["engine"] == "localstack-containers"
+    up._require_reachable(reachable)
+    up._require_reachable(RedisServer("redis://127.0.0.1:6379/0", "redis 7", None, inner_url="redis://redis:6379/0"))
+    with pytest.raises(EndpointError, match="make up ENGINE=localstack"):
+        up._require_reachable(RedisServer("redis://127.0.0.1:6379/0", "redis 7", None))
+    assert on_engine(LOCAL, "localstack-containers").target == CONTAINER
+    process = External(answering(HEALTH)).ensure(folder, registry)
+    assert up._context(process, reachable)["engine"] == "localstack"
+    assert on_engine(LOCAL, "localstack").target == LOCAL.target
 
 
 DOCKER = """#!/bin/sh

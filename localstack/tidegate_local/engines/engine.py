@@ -21,7 +21,7 @@ class Engine:
     """An engine that answers.
 
     `software` and `version` are what its health says; `process` is None if it is no process of ours, and `redis` is
-    the Redis that it brings along, if any.
+    the Redis that it brings along, if any. `contained` if it, and so its functions, are containers.
     """
 
     name: EngineName
@@ -30,6 +30,7 @@ class Engine:
     version: str
     process: ManagedProcess | None = None
     redis: RedisServer | None = None
+    contained: bool = False
 
     @property
     def title(self) -> str:

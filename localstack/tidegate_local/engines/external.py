@@ -38,7 +38,7 @@ class External:
             name: EngineName = "embedded" if found.software == "ministack" else "localstack-host"
             return Engine(name, found.software, url, found.version, ours)
         registry.stop(PROCESS)
-        return Engine("external", found.software, url, found.version)
+        return Engine("external", found.software, url, found.version, contained=found.contained)
 
 
 def _checked(endpoint_url: str) -> str:

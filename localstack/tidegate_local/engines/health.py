@@ -11,10 +11,11 @@ from tidegate_local.errors import StartError
 
 @dataclass(frozen=True)
 class Health:
-    """The software behind an endpoint that speaks LocalStack's API, and its version."""
+    """The software behind an endpoint that speaks LocalStack's API, its version, and whether it is in a container."""
 
     software: Software
     version: str
+    contained: bool = False
 
 
 def ask(url: str, timeout_s: float) -> Health | str:
@@ -24,7 +25,7 @@ def ask(url: str, timeout_s: float) -> Health | str:
         return told
     # MiniStack answers in LocalStack's place; it calls itself the light edition.
     software: Software = "ministack" if told.get("edition") == "light" else "localstack"
-    return Health(software, str(told.get("version", "?")))
+    return Health(software, str(told.get("version", "?")), contained=_in_container(url, software, timeout_s))
 
 
 def ready(url: str, timeout_s: float) -> Health | str:
@@ -43,6 +44,13 @@ def ready(url: str, timeout_s: float) -> Health | str:
             "4.14.0: is this another one?"
         )
     return ask(url, timeout_s) if told.get("completed", {}).get("READY") else "its init scripts are at work"
+
+
+def _in_container(url: str, software: Software, timeout_s: float) -> bool:
+    if software == "ministack":
+        return False
+    told = _object(url, "/_localstack/info", timeout_s)
+    return isinstance(told, dict) and bool(told.get("is_docker"))
 
 
 def _object(url: str, path: str, timeout_s: float) -> dict[str, Any] | str:

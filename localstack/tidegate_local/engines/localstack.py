@@ -34,7 +34,7 @@ class LocalStack:
         found = health.ready(run.engine_url, _PATIENCE_S)
         if isinstance(found, str):
             raise StartError(f"LocalStack's container runs, but is not ready: {found}. Look at it: docker ps -a")
-        return Engine(self.name, found.software, run.engine_url, found.version, redis=_redis(run))
+        return Engine(self.name, found.software, run.engine_url, found.version, redis=_redis(run), contained=True)
 
 
 def _redis(run: Containers) -> RedisServer:
