@@ -1,5 +1,6 @@
 """The `tidegate` command: a local cloud with the API on it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +19,8 @@ from tidegate_local import logs as function_logs
 from tidegate_local import migrate as migrations
 from tidegate_local import release as release_control
 from tidegate_local import status as inspection
+from tidegate_local.doctor import account
+from tidegate_local.doctor import command as doctor_command
 from tidegate_local.engines.engine import OwnEngine
 from tidegate_local.errors import LocalCloudError, ReleaseError
 from tidegate_local.layout import StateFolder
@@ -30,7 +33,6 @@ from tidegate_local.up import bring_up
 app = typer.Typer(
     help="A local cloud with the API on it: API Gateway, Lambda, DynamoDB and Redis, with or without Docker.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 _EXIT_INTERRUPTED = 130
@@ -166,6 +168,18 @@ def rollback(
             Console().print(f"{name}: version {number} is in force.", highlight=False)
 
 
+@app.command("console")
+def serve_console(
+    port: Annotated[int | None, typer.Option(help="Default: 4600, or the next free port.")] = None,
+) -> None:
+    """Serve a page that shows the cloud at work, with buttons that break it; on this machine only."""
+    with _clear_errors(), suppress(KeyboardInterrupt):  # Ctrl-C is how one ends it
+        # FastAPI takes as long to import as the other commands take.
+        from tidegate_local.console import command as page  # noqa: PLC0415 - see the comment above
+
+        page.run(StateFolder.from_environ(), port, Console())
+
+
 @app.command()
 def scenario(
     names: Annotated[list[str], typer.Argument(help="redis-down, storm or release; several are played in turn.")],
@@ -179,10 +193,16 @@ def scenario(
             raise typer.Exit(1)
 
 
+app.command()(doctor_command.doctor)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def cdk(context: typer.Context) -> None:
     """Run the pinned CDK CLI with your own environment: `tidegate cdk synth -c stage=aws`."""
     with _clear_errors():
+        unmeant = account.unmeant_account(context.args, os.environ)
+        if unmeant:
+            Console(stderr=True).print(f"[yellow]warning:[/yellow] {escape(unmeant)}", soft_wrap=True, highlight=False)
         raise typer.Exit(toolchain.ensure().run_cdk(context.args))
 
 

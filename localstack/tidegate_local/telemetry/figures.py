@@ -48,7 +48,7 @@ class Figures:
             len(lines),
             sum(line.failed for line in lines),
             _counted(line.outcome for line in lines),
-            Counter(line.status for line in lines if line.status is not None),
+            dict(Counter(line.status for line in lines if line.status is not None)),
             _counted(line.store for line in lines),
             _counted(line.cache for line in lines),
             _counted(line.cause for line in lines),

@@ -1,0 +1,69 @@
+// The last minute, second by second.
+
+import { OUTCOMES, colour, drawn, element, milliseconds, sum, whole } from "./words.js";
+
+const LEFT = 34, RIGHT = 594, TOP = 8, FLOOR = 128;
+
+export function requests(told) {
+  const { seconds, minute } = told.traffic;
+  const most = Math.max(5, ...seconds.map((one) => sum(one.outcomes)));
+  const svg = document.getElementById("requests"), width = (RIGHT - LEFT) / seconds.length;
+  svg.replaceChildren(...frame(seconds.length, most, whole));
+  seconds.forEach((one, at) => {
+    let y = FLOOR;
+    for (const outcome of OUTCOMES) {
+      const height = ((FLOOR - TOP) * (one.outcomes[outcome] ?? 0)) / most;
+      y -= height;
+      if (height) svg.append(drawn("rect", { x: LEFT + at * width + 0.6, y, width: width - 1.2, height, fill: colour(outcome) }));
+    }
+  });
+  legend("outcomes", OUTCOMES.filter((one) => minute.outcomes[one]).map((one) => [one, one, whole(minute.outcomes[one])]), "No requests in the last minute.");
+}
+
+export function latency(told) {
+  const { seconds, minute } = told.traffic, svg = document.getElementById("latency");
+  const most = Math.max(10, ...seconds.map((one) => one.duration.p99_ms ?? 0));
+  svg.replaceChildren(...frame(seconds.length, most, milliseconds));
+  for (const name of ["p99", "p50"]) for (const points of stretches(seconds, `${name}_ms`, most)) svg.append(drawn("polyline", { class: name, points, "stroke-linecap": "round" }));
+  const shown = ["p50", "p99"].map((name) => [name === "p50" ? "admitted" : "shed", name, milliseconds(minute.duration[`${name}_ms`])]);
+  const decision = ["p50", "p99"].map((name) => [null, `decision ${name}`, milliseconds(minute.admission[`${name}_ms`])]);
+  legend("percentiles", [...shown, ...decision], "");
+}
+
+// A second without an answer has no latency: the line is broken there.
+function stretches(seconds, member, most) {
+  const width = (RIGHT - LEFT) / seconds.length, found = [[]];
+  seconds.forEach((one, at) => {
+    const value = one.duration[member];
+    if (value === null) return found.push([]);
+    const x = LEFT + (at + 0.5) * width, y = FLOOR - ((FLOOR - TOP) * value) / most;
+    found.at(-1).push(`${x.toFixed(1)},${y.toFixed(1)}`);
+  });
+  return found.filter((points) => points.length).map((points) => (points.length === 1 ? [points[0], points[0]] : points).join(" "));
+}
+
+function frame(count, most, words) {
+  const parts = [0, 0.5, 1].flatMap((share) => {
+    const y = FLOOR - (FLOOR - TOP) * share;
+    return [drawn("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y }), drawn("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, words(most * share).replace(" ms", ""))];
+  });
+  for (const ago of [count, count / 2, 0]) {
+    const x = RIGHT - ((RIGHT - LEFT) * ago) / count;
+    parts.push(drawn("text", { x, y: FLOOR + 17, "text-anchor": ago === count ? "start" : ago ? "middle" : "end" }, ago ? `${ago} s ago` : "now"));
+  }
+  return parts;
+}
+
+function legend(id, entries, nothing) {
+  const made = entries.map(([colouring, name, value]) => {
+    const item = element("li");
+    if (colouring) {
+      const swatch = element("i");
+      swatch.style.background = colour(colouring);
+      item.append(swatch);
+    }
+    item.append(`${name} `, element("b", value));
+    return item;
+  });
+  document.getElementById(id).replaceChildren(...(made.length ? made : [element("li", nothing)]));
+}

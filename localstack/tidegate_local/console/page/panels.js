@@ -1,0 +1,87 @@
+// The tables and figures beside the drawing.
+
+import { element, milliseconds, percent, rows, seconds, sum, whole } from "./words.js";
+
+const by = (id) => document.getElementById(id);
+
+export function stores(told) {
+  const counts = told.traffic.minute.stores, all = sum(counts);
+  const known = new Map((told.health?.dependencies ?? []).map((one) => [one.name, one]));
+  const lines = ["redis", "dynamodb"].map((name) => {
+    const seen = known.get(name);
+    return [name === "redis" ? "Redis" : "DynamoDB", state(name, seen, told.redis), breaker(seen), decided(counts[name], all), milliseconds(name === "redis" ? (told.redis?.latency_ms ?? null) : (seen?.latency_ms ?? null))];
+  });
+  lines.push(["This environment's memory", ["always there", "dim"], ["none", "dim"], decided(counts.memory, all), "–"]);
+  rows(by("stores"), lines, "");
+  by("changes").replaceChildren(...told.traffic.changes.map((one) => element("li", `${clock(one.at_s)}  an environment (${one.service}) ${one.state === "failing" ? `lost ${one.store}: ${one.fault}` : `has ${one.store} back`}`)));
+}
+
+function state(name, seen, redis) {
+  if (name === "redis" && redis && redis.state !== "up") return [redis.state, "ill"];
+  if (name === "redis" && redis) return ["up", "well"];
+  return seen ? [seen.error ? `${seen.state}: ${seen.error}` : seen.state, seen.state === "failing" ? "ill" : "well"] : ["unknown", "dim"];
+}
+
+function breaker(seen) {
+  if (!seen?.breaker) return ["unknown", "dim"];
+  return [seen.breaker, { closed: "well", open: "ill" }[seen.breaker] ?? "so"];
+}
+
+const decided = (count, all) => (count ? `${whole(count)} (${percent(count, all)})` : "0");
+const clock = (at_s) => new Date(at_s * 1000).toLocaleTimeString("en-GB");
+
+export function limits(told) {
+  const lines = told.traffic.callers.map((one) => {
+    const out = one.outcomes, limited = out.limited ?? 0, queued = out.queued ?? 0;
+    const through = sum(out) - limited - queued - (out.shed ?? 0) - (out.refused ?? 0);
+    const refused = one.refused_at_s === null ? "–" : `${seconds(Math.max(0, told.at_s - one.refused_at_s))} ago`;
+    const left = one.remaining === null || one.remaining === undefined ? ["–", "dim"] : [whole(one.remaining), one.remaining ? "" : "ill"];
+    return [one.name ?? one.principal, `${one.method} ${one.route}`, whole(through), [whole(limited), limited ? "so" : ""], whole(queued), left, [refused, "dim"]];
+  });
+  rows(by("limits"), lines, "Nobody asked for anything in the last minute.");
+}
+
+export function cache(told) {
+  const counts = told.traffic.minute.cache, all = sum(counts);
+  const copies = ["hit", "stale", "collapsed"].reduce((total, word) => total + (counts[word] ?? 0), 0);
+  by("hits").textContent = percent(copies, all);
+  define("cache", [["hits", whole(counts.hit)], ["stale copies", whole(counts.stale)], ["waited for another's", whole(counts.collapsed)], ["misses, computed", whole(counts.computed)], ["passed by", whole(counts.bypass)]]);
+}
+
+export function queue(told) {
+  const one = told.queue;
+  by("depth").textContent = one ? whole(one.waiting + one.in_flight + one.delayed) : "–";
+  const worker = told.traffic.worker;
+  define("queue", [["at a worker now", whole(one?.in_flight)], ["oldest has waited", seconds(told.oldest_s)], ["run in the last minute", whole(worker.requests - (worker.outcomes.limited ?? 0))], ["failed there", whole(worker.failed)], ["dead letters", whole(one?.dead_letters)]]);
+}
+
+function define(id, pairs) {
+  by(id).replaceChildren(...pairs.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
+}
+
+export function release(told) {
+  const shares = Object.entries(told.weights?.percent ?? {}), one = told.weights?.release;
+  by("weights").replaceChildren(...shares.map(([, share]) => {
+    const part = element("span");
+    part.style.flexGrow = share;
+    return part;
+  }));
+  by("weights").setAttribute("aria-label", `Weights: ${shares.map(([version, share]) => `version ${version} ${share} %`).join(", ")}`);
+  by("release-phase").textContent = one ? `${one.token}: ${one.state === "running" ? one.phase : one.state.replace("-", " ")}` : "none so far";
+  steps(one);
+  rows(by("release"), one ? ["stable", "canary"].map((who) => side(who, one)) : [], `Version ${shares.map(([version]) => version).join(", ")} has all of the traffic.`);
+  by("verdict").textContent = one?.reason ?? "";
+  by("verdict").className = { promoted: "well", "rolled-back": "ill" }[one?.state] ?? "";
+}
+
+function steps(one) {
+  const all = one?.steps.length ? [...one.steps, 100] : [];
+  const at = one?.state === "promoted" ? all.length - 1 : one?.state === "running" ? one.step : -1;
+  by("steps").replaceChildren(...all.map((weight, number) => element("li", `${weight} %`, number === at ? { "aria-current": "step" } : {})));
+}
+
+function side(who, one) {
+  const versions = Object.entries(one[who]).map(([name, version]) => `${name.split("-").pop()} ${version}`).join(", ");
+  const served = one.served[who], running = one.state === "running", weight = who === "canary" ? one.percent : 100 - one.percent;
+  return [who, versions || "–", running ? `${weight} %` : "–", whole(served.requests), [whole(served.failed), served.failed ? "ill" : ""], milliseconds(served.p95_ms)];
+}
