@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The environment's programs first; then uv, where it had to be installed for this project alone.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
 
-.PHONY: help setup up down status logs dev cdk test lint bench storm release-demo clean
+.PHONY: help setup up down status doctor logs dev cdk test lint bench storm release-demo clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -26,6 +26,9 @@ down: setup ## Stop it
 
 status: setup ## Show what runs and what is deployed
 	@$(BIN)/tidegate status $(ARGS)
+
+doctor: setup ## Check what a local cloud and a deploy need, and say what to do
+	@$(BIN)/tidegate doctor $(ARGS)
 
 logs: setup ## Follow the functions' logs; ARGS=--no-follow prints what there is
 	@$(BIN)/tidegate logs $(ARGS)

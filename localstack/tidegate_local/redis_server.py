@@ -69,7 +69,7 @@ def restart(folder: StateFolder, registry: ProcessRegistry) -> RedisServer:
 
 def must_be_built() -> bool:
     """Tell whether a server has to be built before one can start, which takes long."""
-    return not (os.environ.get("REDIS_URL") or _on_path() or redis_build.binary().is_file())
+    return not (os.environ.get("REDIS_URL") or on_path() or redis_build.binary().is_file())
 
 
 def find_binary() -> Path:
@@ -78,7 +78,15 @@ def find_binary() -> Path:
     Raises:
         ToolMissingError: neither is possible; the message names what to install.
     """
-    return _on_path() or redis_build.ensure()
+    return on_path() or redis_build.ensure()
+
+
+def without_password(url: str) -> str:
+    """Return a URL as it may be shown."""
+    parts = urlsplit(url)
+    return parts._replace(
+        netloc=f"***@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
+    ).geturl()
 
 
 def version(url: str) -> str | None:
@@ -90,7 +98,8 @@ def version(url: str) -> str | None:
         return None
 
 
-def _on_path() -> Path | None:
+def on_path() -> Path | None:
+    """Return the server on PATH, if there is one."""
     found = next(filter(None, map(shutil.which, _ON_PATH)), None)
     return Path(found) if found else None
 

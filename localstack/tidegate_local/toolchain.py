@@ -57,6 +57,17 @@ def find_uv() -> Path:
     raise ToolMissingError("uv is not on PATH. Run `make setup`, which installs it for this project alone.")
 
 
+def node() -> Path:
+    """Return Node, as its wheel brings it."""
+    return _NODE_HOME / "bin" / "node"
+
+
+def cdk_cli_home() -> Path:
+    """Return where the locked CDK CLI is installed, or would be."""
+    lock = hashlib.sha256((CDK_CLI_PROJECT / "package-lock.json").read_bytes()).hexdigest()[:16]
+    return TOOLCHAIN / f"cdk-cli-{lock}"
+
+
 def _install() -> Toolchain:
     node, uv = _NODE_HOME / "bin" / "node", find_uv()
     # The wheel's own bin folder won't do: npm in there is a copy that doesn't find its library.
@@ -69,8 +80,7 @@ def _install() -> Toolchain:
 
 def _cdk_cli(node: Path, search_path: str) -> Path:
     """Install the locked CDK CLI with `npm ci`, once per lock."""
-    lock = hashlib.sha256((CDK_CLI_PROJECT / "package-lock.json").read_bytes()).hexdigest()[:16]
-    home = TOOLCHAIN / f"cdk-cli-{lock}"
+    home = cdk_cli_home()
     cli = home / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if cli.is_file():
         return cli
