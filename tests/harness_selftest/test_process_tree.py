@@ -15,10 +15,9 @@ def test_children_of_children_are_found_and_known_when_they_are_gone():
     nested = ["sh", "-c", "sh -c 'echo up; cat'; true"]
     with subprocess.Popen(nested, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
         assert shell.stdout.readline() == b"up\n"
-        mine = below(os.getpid())
         under_it = below(shell.pid)
         assert under_it
-        assert under_it < mine
-        assert still_alive(mine) == mine
+        assert under_it < below(os.getpid())
+        assert still_alive(under_it) == under_it
         shell.stdin.close()
     assert not still_alive(under_it)
