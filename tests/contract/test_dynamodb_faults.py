@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.contract.patience import answered
-from tests.contract.places import Place, close
+from tests.contract.places import AMPLE_S, Place, close
 from tests.contract.workers import request
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.http_faults import EXPIRED, INTERNAL, REQUEST_LIMIT, THROTTLED, UNAVAILABLE, AwsError, HttpFaults
@@ -105,6 +105,14 @@ def fails(call: Callable[[], object]) -> str:
     return raised.value.kind
 
 
+def told(call: Callable[[], object], kinds: set[str]) -> str:
+    """Return how a call fails; a machine too busy to answer within the timeout is asked again."""
+    deadline = time.monotonic() + AMPLE_S
+    while (kind := fails(call)) == "timeout" and "timeout" not in kinds and time.monotonic() < deadline:
+        continue
+    return kind
+
+
 @pytest.mark.parametrize("connected", [True, False], ids=["connected", "not connected"])
 @pytest.mark.parametrize(("begin", "kinds"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(way, stores, begin, kinds, connected):
@@ -115,7 +123,7 @@ def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(wa
         answered(lambda: claims.recall(CLAIM))
     begin(way)
     with ThreadPoolExecutor(len(CALLS)) as at_once:
-        found = set(at_once.map(lambda call: fails(lambda: call(store, claims)), CALLS.values()))
+        found = set(at_once.map(lambda call: told(lambda: call(store, claims), kinds), CALLS.values()))
     way.heal()
     assert found <= kinds
     for call in CALLS.values():
