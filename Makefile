@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The environment's programs first; then uv, where it had to be installed for this project alone.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
 
-.PHONY: help setup up down status doctor logs dev cdk test lint bench storm release-demo clean
+.PHONY: help setup up down status doctor logs dev cdk test lint bench demo storm release-demo clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -64,6 +64,14 @@ bench: setup ## Run the benchmarks beside the peers, and write docs/benchmarks.m
 	@$(BENCH_PACKAGES)
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" \
 		$(BIN)/pytest tests/benchmarks -m benchmark -s --show-capture=no $(PEERS_LEAVINGS) $(ARGS)
+
+# What draws the scenarios' charts.
+DEMO_PACKAGES = uv export --quiet --frozen --only-group demo --no-emit-workspace --output-file .tidegate/demo.txt \
+	&& uv pip install --quiet --python $(BIN)/python --require-hashes --requirement .tidegate/demo.txt
+
+demo: setup ## The three questions, live: Redis lost, a storm, releases; ARGS=storm plays one; leaves .tidegate/reports
+	@$(DEMO_PACKAGES)
+	@$(BIN)/tidegate scenario $(or $(ARGS),redis-down storm release)
 
 storm: setup ## Raise request storms over a fleet, with a live view; leaves a table and charts in .tidegate/reports
 	@$(BENCH_PACKAGES)

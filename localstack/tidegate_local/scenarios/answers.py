@@ -88,3 +88,15 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 def between(answers: Iterable[Answer], began: float, ended: float) -> list[Answer]:
     """Return those that were asked for from one moment to before another; epoch seconds."""
     return [answer for answer in answers if began <= answer.asked_at < ended]
+
+
+def failed(answers: Iterable[Answer]) -> list[Answer]:
+    """Return those that failed their client: a 5xx that nobody meant, or no answer."""
+    return [answer for answer in answers if answer.by in {"failed", "nobody"}]
+
+
+def failures(answers: Sequence[Answer]) -> tuple[bool, str]:
+    """Tell whether no request failed, and how many of how many did."""
+    bad = failed(answers)
+    first = f", the first: {bad[0].status or 'no answer'} of {bad[0].flow}" if bad else ""
+    return not bad, f"{len(bad)} of {len(answers):,}{first}"

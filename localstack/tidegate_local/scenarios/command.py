@@ -44,7 +44,7 @@ def run(names: list[str], docs: Path | None, console: Console) -> bool:
 def _play(name: str, folder: StateFolder, docs: Path | None, console: Console) -> bool:
     state = bring_up(folder, steps=Steps(console))
     view = LiveView(console, f"tidegate scenario {name}")
-    with view.opened():
+    with view.opened(state):
         made = _PLAYED[name](folder, Play(state, view))
     files = writing.write(made, folder.path / "reports", docs)
     _tell(made, files, console)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,8 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from tidegate_local.scenarios.answers import WHO, Answer, percentile
+from tidegate_local.scenarios.hearing import Hearing
 from tidegate_local.scenarios.play import Deed
-from tidegate_local.scenarios.text import milliseconds
+from tidegate_local.scenarios.text import milliseconds, shares
+from tidegate_local.state import LocalState
+from tidegate_local.telemetry.reader import LineReader
 
 _LAST_S = 3.0
 _WIDTH = 40
@@ -23,14 +26,11 @@ _STYLES = {"failed": "red", "nobody": "red", "shedding": "dark_orange", "edge": 
 
 @dataclass(frozen=True)
 class Now:
-    """What clients see at this moment: answers a second by who gave them, latency, and what `/health` says."""
+    """What clients see at this moment: answers a second by who gave them, and how long they take."""
 
-    per_s: dict[str, float]
+    per_s: Mapping[str, float]
     p50_ms: float | None
     p99_ms: float | None
-    deciding: str
-    breaker: str
-    versions: str
 
 
 def now(answers: Sequence[Answer], at: float) -> Now:
@@ -38,15 +38,10 @@ def now(answers: Sequence[Answer], at: float) -> Now:
     recent = [answer for answer in reversed(answers[-2000:]) if at - _LAST_S <= answer.ended_at]
     counts = Counter(answer.by for answer in recent)
     took_ms = [answer.took_ms for answer in recent]
-    said = [answer.said.split() for answer in recent if answer.flow == "health" and answer.said]
-    stores, breakers, versions = zip(*said, strict=True) if said else ((), (), ())
     return Now(
         {who: counts[who] / _LAST_S for who in WHO if counts[who]},
         percentile(took_ms, 50),
         percentile(took_ms, 99),
-        _most(stores),
-        _most(breakers),
-        _most(versions),
     )
 
 
@@ -57,6 +52,7 @@ class LiveView:
     console: Console
     title: str
     note: str = ""
+    _hearing: Hearing | None = None
     _deeds: list[Deed] = field(default_factory=list)
     _live: Live | None = None
     _progress: Progress = field(
@@ -65,15 +61,17 @@ class LiveView:
     _answers: Sequence[Answer] = ()
 
     @contextmanager
-    def opened(self) -> Iterator["LiveView"]:
+    def opened(self, state: LocalState) -> Iterator["LiveView"]:
         """Keep the picture on the screen during the block."""
-        if not self.console.is_terminal:
-            self.console.print(self.title, highlight=False)
-            yield self
-            return
-        with Live(console=self.console, refresh_per_second=4) as self._live:
-            yield self
-        self._live = None
+        with LineReader.opened(state) as reader:
+            self._hearing = Hearing(reader, _LAST_S)
+            if not self.console.is_terminal:
+                self.console.print(self.title, highlight=False)
+                yield self
+                return
+            with Live(console=self.console, refresh_per_second=4) as self._live:
+                yield self
+            self._live = None
 
     def began(self, phase: str, seconds: float) -> None:
         """Begin a phase's bar; in a log, say what the one before was like."""
@@ -81,7 +79,7 @@ class LiveView:
             self._progress.update(task.id, completed=task.total, visible=False)
         self._progress.add_task(phase, total=seconds)
         if not self._live:
-            self._say(f"{_line(now(self._answers, time.time()))}  {phase}: {seconds:.0f} s")
+            self._say(f"{phase}, {seconds:.0f} s; now {_line(now(self._answers, time.time()), self._stores())}")
 
     def did(self, deed: Deed) -> None:
         """Show what was done."""
@@ -102,12 +100,28 @@ class LiveView:
             self._progress.update(task.id, completed=task.elapsed)
         if self._live:
             self._live.update(self._picture(now(answers, time.time())))
+        else:
+            self._stores()
 
     def _picture(self, seen: Now) -> Group:
         deeds = [f"[dim]{_clock(deed.at)}[/dim]  {escape(deed.what)}" for deed in self._deeds[-6:]]
-        return Group(
-            f"[bold]{escape(self.title)}[/bold]", self._progress, _rates(seen), _states(seen, self.note), *deeds
-        )
+        return Group(f"[bold]{escape(self.title)}[/bold]", self._progress, _rates(seen), self._states(seen), *deeds)
+
+    def _states(self, seen: Now) -> str:
+        stores, breakers = self._stores(), self._hearing.breakers if self._hearing else {}
+        states = {
+            "p50": milliseconds(seen.p50_ms),
+            "p99": milliseconds(seen.p99_ms),
+            "decided by": stores or "nobody",
+            "breakers": ", ".join(f"{store} {state}" for store, state in breakers.items()),
+            "": self.note,
+        }
+        return "   ".join(f"{name} [bold]{escape(value)}[/bold]" for name, value in states.items() if value)
+
+    def _stores(self) -> str:
+        if self._hearing is None:
+            return ""
+        return shares(self._hearing.decided(time.time()).by_store)
 
     def _say(self, line: str) -> None:
         self.console.print(f"{_clock(time.time())}  {line}", soft_wrap=True, highlight=False, markup=False)
@@ -123,30 +137,9 @@ def _rates(seen: Now) -> Table:
     return table
 
 
-def _states(seen: Now, note: str) -> str:
-    states = {
-        "p50": milliseconds(seen.p50_ms),
-        "p99": milliseconds(seen.p99_ms),
-        "decides": seen.deciding,
-        "Redis' breaker": seen.breaker,
-        "versions": seen.versions,
-        "": escape(note),
-    }
-    return "   ".join(f"{name} [bold]{value}[/bold]" for name, value in states.items() if value)
-
-
-def _line(seen: Now) -> str:
-    rates = ", ".join(f"{who} {rate:.1f}/s" for who, rate in seen.per_s.items()) or "nothing yet"
-    return f"[{rates}; p99 {milliseconds(seen.p99_ms)}; {seen.deciding or 'nobody'} decides]"
-
-
-def _most(said: Sequence[str]) -> str:
-    """What most environments say, and what else some do."""
-    return ", ".join(f"{what} {count / len(said):.0%}" if len(set(said)) > 1 else what for what, count in _counts(said))
-
-
-def _counts(said: Sequence[str]) -> list[tuple[str, int]]:
-    return Counter(said).most_common(3)
+def _line(seen: Now, stores: str) -> str:
+    rates = ", ".join(f"{who} {rate:.1f}/s" for who, rate in seen.per_s.items()) or "no answers yet"
+    return f"{rates}; p99 {milliseconds(seen.p99_ms)}; decided by {stores or 'nobody'}"
 
 
 def _clock(moment: float) -> str:

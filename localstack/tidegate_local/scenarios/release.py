@@ -4,7 +4,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,11 +14,11 @@ from tidegate_local.layout import StateFolder
 from tidegate_local.release import Place
 from tidegate_local.release_item import ReleaseItem
 from tidegate_local.scenarios import copies, decisions, flows, report
-from tidegate_local.scenarios.answers import Answer
 from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS
 from tidegate_local.scenarios.goods import Goods
 from tidegate_local.scenarios.play import Play
-from tidegate_local.scenarios.report import Promise, Report
+from tidegate_local.scenarios.release_verdict import Ending, promises
+from tidegate_local.scenarios.report import Report
 from tidegate_local.scenarios.traffic import Flow
 from tidegate_local.scenarios.warming import warm
 
@@ -35,16 +34,6 @@ _ENVIRONMENTS = 12
 _QUIET_S = 6.0
 # How long a release usually lasts: for the bar on the screen alone.
 _USUALLY_S = {"good": 40.0, "bad": 70.0}
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a release ended: its last state, the API's versions in force before and after, what it said."""
-
-    release: ReleaseItem
-    before: str
-    after: str
-    printed: str
 
 
 def traffic(goods: Goods) -> list[Flow]:
@@ -84,48 +73,12 @@ def play(folder: StateFolder, play: Play) -> Report:
     return report.of_play(play, logged, held, name=NAME, question=QUESTION, about=about, weights=weights)
 
 
-def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
-    """Hold what was seen against what is promised."""
-    hurt, others = _failed(play.within("bad release")), _failed(play.answers)
-    asked = len(play.within("bad release"))
-    return (
-        Promise(
-            "The good release is promoted: all traffic goes to its version",
-            good.release.ended_well and good.after == _new(good) != good.before,
-            f"version {good.before} to {good.after}; {good.release.reason}",
-        ),
-        Promise(
-            "No request fails before it, while it runs, or after it",
-            len(others) == len(hurt),
-            f"{len(others) - len(hurt)} of {len(play.answers) - asked:,}",
-        ),
-        Promise(
-            "The bad release is stopped, and the version before is in force",
-            bad.release.state == "rolled-back" and bad.after == bad.before,
-            f"version {bad.after} is in force, {_new(bad)} was tried; {bad.release.reason}",
-        ),
-        Promise(
-            "Nobody but clients of the bad version's orders is hurt",
-            bool(hurt) and all(answer.flow.startswith("orders") for answer in hurt),
-            f"{len(hurt)} of {asked:,} requests failed while it ran, all of them orders",
-        ),
-    )
-
-
-def _failed(answers: list[Answer]) -> list[Answer]:
-    return [answer for answer in answers if answer.by in {"failed", "nobody"}]
-
-
-def _new(ending: Ending) -> str:
-    return next(number for name, number in ending.release.canary.items() if name.endswith("-api"))
-
-
 def _shown(folder: StateFolder, sort: Sort, play: Play, weights: list[tuple[float, float]]) -> Ending:
     def seen(item: ReleaseItem) -> None:
-        percent = item.percent if item.state == "running" else 100.0 * item.ended_well
+        percent = _percent(item)
         if percent != weights[-1][1]:
             weights.append((time.time(), percent))
-        play.view.tell(f"{sort} release: {item.phase}, new version at {percent:g} %")
+        _tell(play, item)
 
     play.did(f"A {sort} release begins")
     weights.append((time.time(), 0.0))
@@ -143,7 +96,15 @@ def bad_release(folder: StateFolder, play: Play) -> Ending:
         LocalCloudError: it couldn't be released, or the scenario was stopped.
     """
     with Goods.stocked(play.state) as goods, play.traffic(traffic(goods)):
-        return released(folder, "bad", play)
+        return released(folder, "bad", play, lambda item: _tell(play, item))
+
+
+def _tell(play: Play, item: ReleaseItem) -> None:
+    play.view.tell(f"release: {item.phase}, new version at {_percent(item):g} %")
+
+
+def _percent(item: ReleaseItem) -> float:
+    return item.percent if item.state == "running" else 100.0 * item.ended_well
 
 
 def released(folder: StateFolder, sort: Sort, play: Play, seen: Callable[[ReleaseItem], None] | None = None) -> Ending:

@@ -10,8 +10,9 @@ from tidegate_local.errors import ScenarioError
 from tidegate_local.files import write_atomically
 from tidegate_local.scenarios import decisions
 from tidegate_local.scenarios.answers import Answer, Tally, tally
-from tidegate_local.scenarios.decisions import Decided, Decision
+from tidegate_local.scenarios.decisions import Decided
 from tidegate_local.scenarios.play import Deed, Phase, Play
+from tidegate_local.telemetry.lines import RequestLine
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Report:
 
 def of_play(
     play: Play,
-    logged: Sequence[Decision],
+    logged: Sequence[RequestLine],
     promises: Sequence[Promise],
     *,
     name: str,
@@ -115,6 +116,6 @@ def write_json(report: Report, file: Path) -> None:
     write_atomically(file, {"held": report.held, **kept})
 
 
-def _seen(phase: Phase, answers: Sequence[Answer], logged: Sequence[Decision]) -> PhaseSeen:
+def _seen(phase: Phase, answers: Sequence[Answer], logged: Sequence[RequestLine]) -> PhaseSeen:
     asked = [answer for answer in answers if phase.began <= answer.asked_at < phase.ended]
     return PhaseSeen(phase, tally(asked), decisions.decided(decisions.between(logged, phase.began, phase.ended)))

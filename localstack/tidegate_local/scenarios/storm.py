@@ -1,19 +1,17 @@
 """What happens in a request storm? Ten times the traffic of three tiers, and each protection taking its part."""
 
-import math
 import time
-from collections.abc import Mapping
 
 import httpx
 
 from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import StateFolder
 from tidegate_local.scenarios import copies, decisions, flows, report
-from tidegate_local.scenarios.answers import Answer, tally
 from tidegate_local.scenarios.clone import Clone
 from tidegate_local.scenarios.goods import Goods, check_orders
 from tidegate_local.scenarios.play import Play
-from tidegate_local.scenarios.report import Promise, Report
+from tidegate_local.scenarios.report import Report
+from tidegate_local.scenarios.storm_verdict import promises
 from tidegate_local.scenarios.traffic import Flow
 from tidegate_local.scenarios.warming import warm
 
@@ -22,7 +20,6 @@ QUESTION = "What happens in a request storm?"
 _ENVIRONMENTS = 18
 _QUIET_S, _DRAINED_WITHIN_S = 8.0, 90.0
 _CALM_S, _CALM_WITHIN_S = 3.0, 120.0
-_SERVED_WITHIN_MS = 2000.0
 # What the copy's fleet can have at work at once. On AWS it is the reserved concurrency.
 _CAPACITY = 3
 _PAGE_S = 0.15
@@ -45,7 +42,6 @@ _COPY = (
     "cores. The working tree's local stage is told no capacity, and sheds by waits and deadlines alone"
 )
 _ABOUT = (_COPY, "Clients wanted 8 requests a second before and after, 80 in the storm")
-_STORM = ("burst", "surge")
 # What is dearest goes on as ever: a storm is what the others do.
 CRITICAL_PER_S = 2.0
 
@@ -146,75 +142,6 @@ def _drain(play: Play) -> list[str]:
             play.did("All that was queued is done")
         play.wait(max(0.0, _QUIET_S - (time.monotonic() - began)))
     return waiting
-
-
-def promises(play: Play, undone: list[str]) -> tuple[Promise, ...]:
-    """Hold what was seen against what is promised."""
-    raging = [answer for name in _STORM for answer in play.within(name)]
-    return (
-        _critical(raging),
-        _no_failures(play.answers),
-        _quick(raging),
-        _each_took_part(raging),
-        _dearest_last(play.within("surge")),
-        _queued(play.answers, undone),
-    )
-
-
-def _critical(raging: list[Answer]) -> Promise:
-    asked = [answer for answer in raging if criticality(answer.flow) == "critical"]
-    served = sum(answer.by in {"handler", "replay"} for answer in asked)
-    what = "Of the critical orders at least 99 % are served"
-    return Promise(what, bool(asked) and served >= 0.99 * len(asked), f"{served} of {len(asked)}")
-
-
-def _no_failures(answers: list[Answer]) -> Promise:
-    bad = [answer for answer in answers if answer.by in {"failed", "nobody"}]
-    what = "No 5xx but the 503 of shedding, which is problem+json with Retry-After; each request gets an answer"
-    seen = f"{len(bad)} of {len(answers):,}" + (f", the first: {bad[0].status} of {bad[0].flow}" if bad else "")
-    return Promise(what, not bad, seen)
-
-
-def _quick(raging: list[Answer]) -> Promise:
-    admitted = tally([answer for answer in raging if answer.by in {"handler", "cache", "replay", "queue"}])
-    p99_ms = admitted.p99_ms or math.inf
-    what = f"p99 of what is admitted is at most {_SERVED_WITHIN_MS:.0f} ms"
-    return Promise(what, p99_ms <= _SERVED_WITHIN_MS, f"{p99_ms:.0f} ms; p50 {admitted.p50_ms or math.inf:.0f} ms")
-
-
-def _each_took_part(raging: list[Answer]) -> Promise:
-    counts = tally(raging).by_who
-    parts = ("edge", "limits", "shedding", "cache", "queue")
-    seen = ", ".join(f"{part} {counts.get(part, 0):,}" for part in parts)
-    return Promise("Edge, limits, shedding, cache and queue each take their part", all(map(counts.get, parts)), seen)
-
-
-def _dearest_last(surging: list[Answer]) -> Promise:
-    shares = {level: _shed_share(surging, level) for level in ("sheddable", "normal", "critical")}
-    held = shares["sheddable"] >= shares["normal"] >= shares["critical"] == 0
-    seen = ", ".join(f"{level} {share:.0%}" for level, share in shares.items())
-    return Promise("What is least critical is shed first, and nothing critical", held, f"shed in the surge: {seen}")
-
-
-def _shed_share(answers: list[Answer], level: str) -> float:
-    inside = [answer for answer in answers if criticality(answer.flow) == level and answer.by != "edge"]
-    return sum(answer.by == "shedding" for answer in inside) / len(inside) if inside else 0.0
-
-
-def _queued(answers: list[Answer], undone: list[str]) -> Promise:
-    queued = sum(answer.by == "queue" for answer in answers)
-    return Promise("What was queued is done in the end", not undone, f"{queued - len(undone)} of {queued}")
-
-
-def criticality(flow: str) -> str:
-    """Tell how critical a flow's requests are: by their routes, and what their headers say."""
-    levels: Mapping[str, str] = {
-        "orders": "critical",
-        "pages": "normal",
-        "reports": "sheddable",
-        "exports": "sheddable",
-    }
-    return "sheddable" if flow == "pages of free" else levels[flow.split(maxsplit=1)[0]]
 
 
 def rage(play: Play, seconds: float = 24.0) -> None:

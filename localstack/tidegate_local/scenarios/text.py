@@ -15,7 +15,7 @@ def phase_rows(report: Report) -> list[tuple[str, ...]]:
         (
             f"{seen.phase.name} ({seen.phase.ended - seen.phase.began:.0f} s)",
             *_tally(seen.clients),
-            ", ".join(f"{store} {share:g} %" for store, share in seen.decided.by_store.items()) or "-",
+            shares(seen.decided.by_store) or "-",
             milliseconds(seen.decided.p99_ms),
         )
         for seen in report.phases
@@ -42,6 +42,11 @@ def verdict(report: Report) -> str:
     """Say whether all promises held."""
     held = sum(promise.held for promise in report.promises)
     return f"{held} of {len(report.promises)} promises held"
+
+
+def shares(by_store: Mapping[str, float]) -> str:
+    """Write which share each store decided."""
+    return ", ".join(f"{store} {share:g} %" for store, share in by_store.items())
 
 
 def milliseconds(value: float | None) -> str:

@@ -1,0 +1,50 @@
+"""Whether what is promised for releases held, by what clients saw and which version is in force."""
+
+from dataclasses import dataclass
+
+from tidegate_local.release_item import ReleaseItem
+from tidegate_local.scenarios.answers import failed
+from tidegate_local.scenarios.play import Play
+from tidegate_local.scenarios.report import Promise
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a release ended: its last state, the API's versions in force before and after, what it said."""
+
+    release: ReleaseItem
+    before: str
+    after: str
+    printed: str
+
+
+def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
+    """Hold what was seen against what is promised."""
+    hurt, others = failed(play.within("bad release")), failed(play.answers)
+    asked = len(play.within("bad release"))
+    return (
+        Promise(
+            "The good release is promoted: all traffic goes to its version",
+            good.release.ended_well and good.after == _new(good) != good.before,
+            f"version {good.before} to {good.after}; {good.release.reason}",
+        ),
+        Promise(
+            "No request fails before it, while it runs, or after it",
+            len(others) == len(hurt),
+            f"{len(others) - len(hurt)} of {len(play.answers) - asked:,}",
+        ),
+        Promise(
+            "The bad release is stopped, and the version before is in force",
+            bad.release.state == "rolled-back" and bad.after == bad.before,
+            f"version {bad.after} is in force, {_new(bad)} was tried; {bad.release.reason}",
+        ),
+        Promise(
+            "Nobody but clients of the bad version's orders is hurt",
+            bool(hurt) and all(answer.flow.startswith("orders") for answer in hurt),
+            f"{len(hurt)} of {asked:,} requests failed while it ran, all of them orders",
+        ),
+    )
+
+
+def _new(ending: Ending) -> str:
+    return next(number for name, number in ending.release.canary.items() if name.endswith("-api"))

@@ -1,0 +1,78 @@
+"""Whether what is promised for a storm held, by what clients saw."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from tidegate_local.scenarios.answers import Answer, failures, tally
+from tidegate_local.scenarios.play import Play
+from tidegate_local.scenarios.report import Promise
+
+_SERVED_WITHIN_MS = 2000.0
+_STORM = ("burst", "surge")
+
+
+def promises(play: Play, undone: Sequence[str]) -> tuple[Promise, ...]:
+    """Hold what was seen against what is promised."""
+    raging = [answer for name in _STORM for answer in play.within(name)]
+    return (
+        _critical(raging),
+        _no_failures(play.answers),
+        _quick(raging),
+        _each_took_part(raging),
+        _dearest_last(play.within("surge")),
+        _queued(play.answers, undone),
+    )
+
+
+def _critical(raging: Sequence[Answer]) -> Promise:
+    asked = [answer for answer in raging if criticality(answer.flow) == "critical"]
+    served = sum(answer.by in {"handler", "replay"} for answer in asked)
+    what = "Of the critical orders at least 99 % are served"
+    return Promise(what, bool(asked) and served >= 0.99 * len(asked), f"{served} of {len(asked)}")
+
+
+def _no_failures(answers: Sequence[Answer]) -> Promise:
+    what = "No 5xx but the 503 of shedding, which is problem+json with Retry-After; each request gets an answer"
+    return Promise(what, *failures(answers))
+
+
+def _quick(raging: Sequence[Answer]) -> Promise:
+    admitted = tally([answer for answer in raging if answer.by in {"handler", "cache", "replay", "queue"}])
+    p99_ms = admitted.p99_ms or math.inf
+    what = f"p99 of what is admitted is at most {_SERVED_WITHIN_MS:.0f} ms"
+    return Promise(what, p99_ms <= _SERVED_WITHIN_MS, f"{p99_ms:.0f} ms; p50 {admitted.p50_ms or math.inf:.0f} ms")
+
+
+def _each_took_part(raging: Sequence[Answer]) -> Promise:
+    counts = tally(raging).by_who
+    parts = ("edge", "limits", "shedding", "cache", "queue")
+    seen = ", ".join(f"{part} {counts.get(part, 0):,}" for part in parts)
+    return Promise("Edge, limits, shedding, cache and queue each take their part", all(map(counts.get, parts)), seen)
+
+
+def _dearest_last(surging: Sequence[Answer]) -> Promise:
+    shares = {level: _shed_share(surging, level) for level in ("sheddable", "normal", "critical")}
+    held = shares["sheddable"] >= shares["normal"] >= shares["critical"] == 0
+    seen = ", ".join(f"{level} {share:.0%}" for level, share in shares.items())
+    return Promise("What is least critical is shed first, and nothing critical", held, f"shed in the surge: {seen}")
+
+
+def _shed_share(answers: Sequence[Answer], level: str) -> float:
+    inside = [answer for answer in answers if criticality(answer.flow) == level and answer.by != "edge"]
+    return sum(answer.by == "shedding" for answer in inside) / len(inside) if inside else 0.0
+
+
+def _queued(answers: Sequence[Answer], undone: Sequence[str]) -> Promise:
+    queued = sum(answer.by == "queue" for answer in answers)
+    return Promise("What was queued is done in the end", not undone, f"{queued - len(undone)} of {queued}")
+
+
+def criticality(flow: str) -> str:
+    """Tell how critical a flow's requests are: by their routes, and what their headers say."""
+    levels: Mapping[str, str] = {
+        "orders": "critical",
+        "pages": "normal",
+        "reports": "sheddable",
+        "exports": "sheddable",
+    }
+    return "sheddable" if flow == "pages of free" else levels[flow.split(maxsplit=1)[0]]
