@@ -15,7 +15,7 @@ def on_engine(stage: Stage, engine: object = None, former: object = None) -> Sta
     """Adapt a stage to its engine by the values of the CDK context; raises StageError, saying what is taken instead.
 
     `engine` is localstack or localstack-containers, or nothing for any other. `former` is for the first of a release's
-    two deploys there: the logical ids of the published versions that the aliases stay at, as FUNCTION:LOGICAL_ID with
+    two deploys there: the logical ids of the published versions that the aliases stay at, as NAME:LOGICAL_ID with
     commas.
     """
     if engine:

@@ -60,11 +60,11 @@ class Release(Construct):
         """Have these functions' aliases wait for the release; each is served by "http" or "queue"."""
         live = [function for _, function in functions.items()]
         self._grant(live, table_arn, migrate)
+        properties = {"Machine": self.machine.attr_arn, **order(self._stage, functions, migrate)}
         if self._stage.release.by == "two-deploys":
             hold(live, self._stage.release.former)
-            CfnOutput(
-                Stack.of(self), ORDER, value=Stack.of(self).to_json_string(order(self._stage, functions, migrate))
-            )
+            ordered = {"ServiceToken": self.rollout.function_arn, **properties}
+            CfnOutput(Stack.of(self), ORDER, value=Stack.of(self).to_json_string(ordered))
             return
         resource = CustomResource(
             self,
@@ -72,10 +72,7 @@ class Release(Construct):
             resource_type="Custom::TidegateRelease",
             service_token=self.rollout.function_arn,
             service_timeout=_AN_HOUR,
-            properties={
-                "Machine": self.machine.attr_arn,
-                **order(self._stage, functions, migrate),
-            },
+            properties=properties,
         )
         for role in [self.rollout.role, self.judge.role, *[function.role for function in live]]:
             resource.node.add_dependency(role)  # its policy, too

@@ -69,7 +69,7 @@ class Rollout:
     CloudFormation waits for an hour, so that all steps together must take less.
     `by` "codedeploy" has CodeDeploy shift the traffic instead, each step lasting `most_s`; of the other settings it
     knows only the `alarms`. "two-deploys" leaves the custom resource out: whoever deploys starts the machine, between
-    a deploy with `former`, the aliases' published versions as they are (logical ids by function), and one without.
+    a deploy with `former`, the versions that the aliases name (logical ids by the functions' names), and one without.
     """
 
     weights: tuple[float, ...] = STRATEGIES["canary"]

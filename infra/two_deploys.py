@@ -19,7 +19,7 @@ FOLLOWED = "Tidegate::FollowedBy"
 
 
 def hold(functions: Sequence[LiveFunction], former: Mapping[str, str]) -> None:
-    """Keep each alias at the former version of its function, by that resource's logical id; without one it follows.
+    """Keep each alias at the former version, whose logical id `former` has by the function's name; else it follows.
 
     The functions have to be complete: a version's own logical id is a digest of its function's configuration.
     """
@@ -28,7 +28,7 @@ def hold(functions: Sequence[LiveFunction], former: Mapping[str, str]) -> None:
         version = _published(function)
         stack = Stack.of(function)
         following = str(stack.resolve(version.logical_id))
-        kept = former.get(function.node.id, following)
+        kept = former.get(str(_resource(function.function).function_name), following)
         if kept != following:
             _keep(function, kept)
             followed[kept] = following

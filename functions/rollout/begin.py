@@ -11,16 +11,24 @@ from functions.rollout.order import Order
 from functions.rollout.parts import Parts, client, parts
 
 
-def begin(event: Mapping[str, Any]) -> None:
-    """Take a request; whatever goes wrong here, CloudFormation hears of it."""
+def begin(event: Mapping[str, Any]) -> str | None:
+    """Take a request and return what was answered at once, None if a machine was started.
+
+    Whatever goes wrong here, CloudFormation hears of it; where it doesn't wait, the error is raised.
+    """
     to = cloudformation.address(event)
     try:
         said = _taken(event, to)
-    except Exception as error:  # noqa: BLE001  # without an answer the stack would wait for an hour
-        cloudformation.answer(to, "FAILED", f"The release didn't begin: {type(error).__name__}: {error}")
-        return
+    except Exception as error:
+        if "ResponseURL" not in to:
+            raise
+        # Without an answer the stack would wait for an hour.
+        said = f"The release didn't begin: {type(error).__name__}: {error}"
+        cloudformation.answer(to, "FAILED", said)
+        return said
     if said:
         cloudformation.answer(to, "SUCCESS", said)
+    return said
 
 
 def _taken(event: Mapping[str, Any], to: Mapping[str, str]) -> str | None:
@@ -31,12 +39,13 @@ def _taken(event: Mapping[str, Any], to: Mapping[str, str]) -> str | None:
     order = Order.of(properties)
     using = parts(order)
     in_force = using.aliases.in_force(order.targets)
-    if in_force and goes_back(order, in_force):
+    first = event["RequestType"] == "Create" and not order.moving(in_force) and not _promoted(using)
+    if in_force and goes_back(order, in_force) and not first:
         return _go_back(order, using, in_force)
     client("stepfunctions").start_execution(
         stateMachineArn=properties["Machine"],
         name=event["RequestId"],
-        input=json.dumps({"answer": to, "order": dict(properties), "id": event["RequestId"]}),
+        input=json.dumps({"answer": to, "order": dict(properties), "id": event["RequestId"], "first": first}),
     )
     return None
 
@@ -48,6 +57,12 @@ def goes_back(order: Order, in_force: Mapping[str, str]) -> bool:
     only grow, so that whoever asks for older ones goes back to what has served before.
     """
     return all(int(target.version) <= int(in_force.get(target.name, "0")) for target in order.targets)
+
+
+def _promoted(using: Parts) -> bool:
+    """Whether any version ever was: without custom resources the aliases are there before the first release."""
+    known = using.ledger.read()
+    return bool(known and known.attributes.get("promotions"))
 
 
 def _go_back(order: Order, using: Parts, in_force: Mapping[str, str]) -> str:

@@ -34,7 +34,8 @@ def run(action: str, document: Document) -> Document:
 
 def lock(document: Document, order: Order, using: Parts) -> Document:
     """Take the lock, or refuse; settle what a dead machine may have left half-way."""
-    stable = using.aliases.in_force(order.targets)
+    # At the first release aliases have nothing to go back to, though they may be there (begin.py).
+    stable = {} if document.get("first") else using.aliases.in_force(order.targets)
     about = {
         "targets": [target._asdict() for target in order.targets],
         "stable": stable,
@@ -180,7 +181,7 @@ def answer(document: Document, order: Order, using: Parts) -> Document:  # noqa:
     if "token" in document:
         using.ledger.end(document["token"], "promoted" if well else "rolled-back", reason)
     cloudformation.answer(document["answer"], "SUCCESS" if well else "FAILED", reason)
-    return {}
+    return {"reason": reason}
 
 
 STATES: Mapping[str, State] = {

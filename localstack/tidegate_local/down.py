@@ -28,5 +28,6 @@ def take_down(folder: StateFolder) -> tuple[str, ...]:
 def clear(folder: StateFolder) -> None:
     """Remove what describes or belonged to a cloud that is gone."""
     folder.state_file.unlink(missing_ok=True)
+    folder.open_release.unlink(missing_ok=True)
     for leftover in (folder.engine_scratch, folder.redis_data, folder.assembly):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -68,6 +68,11 @@ class StateFolder:
         """The cloud assembly of the last synth."""
         return self.path / "cdk.out"
 
+    @property
+    def open_release(self) -> Path:
+        """What finishes a release around two deploys, or puts it back; there while it isn't finished."""
+        return self.path / "open-release.json"
+
 
 @contextmanager
 def exclusive(lock_file: Path, doing: str, wait_s: float = 0.0) -> Iterator[None]:

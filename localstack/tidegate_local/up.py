@@ -19,6 +19,7 @@ from tidegate_local.progress import Steps
 from tidegate_local.redis_server import RedisServer
 from tidegate_local.registry import ProcessRegistry
 from tidegate_local.state import LocalState
+from tidegate_local.two_deploys import two_deploys
 
 # Cold starts on a busy machine take seconds, and the first answer waits for one.
 _READY_DEADLINE_S = 60.0
@@ -167,9 +168,17 @@ def _deploy(
         if stack and former and stack.version == former.stack_version:
             step.note = "nothing changed"
         else:
-            stack = deployer.deploy({**context, **(way or {})})
+            stack = _released(deployer, {**context, **(way or {})}, steps)
             step.note = deployment.STACK
     return stack, sources
+
+
+def _released(deployer: Deployer, context: Mapping[str, str], steps: Steps) -> Stack:
+    """Deploy as a release: CloudFormation's own where it has custom resources, else around two deploys."""
+    if "engine" not in context:
+        return deployer.deploy(context)
+    with two_deploys(deployer, steps.say) as release:
+        return release.deploy(context)
 
 
 def _former(folder: StateFolder) -> LocalState | None:
