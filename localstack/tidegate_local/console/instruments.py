@@ -1,5 +1,6 @@
 """All that is read of one cloud, and the rates that its functions' lines amount to."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from tidegate_local.telemetry.lines import WORKER, RequestLine, StoreChange
 from tidegate_local.telemetry.queue_depth import QueueDepth
 from tidegate_local.telemetry.reader import LineReader
 from tidegate_local.telemetry.redis_vitals import RedisVitals
+from tidegate_local.telemetry.remaining import LimitsReader, Remaining
 from tidegate_local.telemetry.window import Window
 
 SPAN_S = 60
 RECENT_S = 5
-_CALLERS, _CHANGES = 8, 6
+_CALLERS, _CHANGES = 10, 5
 # What the console itself asks.
 _OWN = "/health"
 
@@ -40,8 +42,17 @@ class Traffic:
     worker: Figures
     principals: int
     seconds: tuple[Second, ...]
-    callers: tuple[Asked, ...]
+    callers: tuple["Caller", ...]
     changes: tuple[StoreChange, ...]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What a caller asked of a route, what is left of its limits there, and its tier; None: unknown."""
+
+    asked: Asked
+    remaining: int | None
+    name: str | None
 
 
 @dataclass(frozen=True)
@@ -76,10 +87,11 @@ class Instruments:
         self.health: Gauge[Health] = Gauge("health", 2.0, self._health)
         self.queue: Gauge[QueueDepth] = Gauge("queue", 1.0, self._queue)
         self.weights: Gauge[Weights] = Gauge("weights", 1.0, self._weights)
+        self.limits: Gauge[Remaining] = Gauge("limits", 1.0, self._limits)
 
     def close(self) -> None:
         """Read no more."""
-        for gauge in (self.lines, self.redis, self.health, self.queue, self.weights):
+        for gauge in (self.lines, self.redis, self.health, self.queue, self.weights, self.limits):
             gauge.close()
 
     def traffic(self, now_s: float) -> Traffic:
@@ -95,7 +107,7 @@ class Instruments:
             Figures.of([line for line in lines if line.service == WORKER]),
             len({line.principal for line in asked}),
             by_second(asked, int(now_s) - SPAN_S + 1, int(now_s)),
-            by_caller(asked)[:_CALLERS],
+            tuple(map(self._caller, by_caller(asked)[:_CALLERS])),
             changes[::-1],
         )
 
@@ -115,7 +127,7 @@ class Instruments:
             with self._lock:
                 self._window.add(requests)
                 self._backlog.add(requests)
-                self._changes = [*self._changes, *changes][-_CHANGES:]
+                self._changes = sorted([*self._changes, *changes], key=lambda one: one.at_s)[-_CHANGES:]
 
         return read
 
@@ -137,6 +149,24 @@ class Instruments:
         releases = Releases(dynamodb, outputs["TidegateTable"], "local")
         name = {"FunctionName": outputs["FunctionName"], "Name": outputs["AliasName"]}
         return lambda: Weights(_divided(functions.get_alias(**name)), releases.latest())
+
+    def _limits(self, held: ExitStack) -> Read[Remaining]:
+        reader = held.enter_context(LimitsReader.opened(self.state))
+
+        def read() -> Remaining:
+            with self._lock:
+                lines = self._window.lines(time.time(), SPAN_S)
+            return reader.read(by_caller(line for line in lines if line.service != WORKER)[:_CALLERS])
+
+        return read
+
+    def _caller(self, asked: Asked) -> Caller:
+        known = self.limits.value
+        if known is None:
+            return Caller(asked, None, None)
+        return Caller(
+            asked, known.left.get((asked.principal, asked.method, asked.route)), known.names.get(asked.principal)
+        )
 
     @contextmanager
     def _client(self, service: str) -> Iterator[cloud.Client]:

@@ -2,11 +2,11 @@
 
 import { OUTCOMES, colour, drawn, element, milliseconds, sum, whole } from "./words.js";
 
-const LEFT = 34, RIGHT = 594, TOP = 8, FLOOR = 128;
+const LEFT = 46, RIGHT = 594, TOP = 8, FLOOR = 128;
 
 export function requests(told) {
   const { seconds, minute } = told.traffic;
-  const most = Math.max(5, ...seconds.map((one) => sum(one.outcomes)));
+  const most = round(Math.max(4, ...seconds.map((one) => sum(one.outcomes))));
   const svg = document.getElementById("requests"), width = (RIGHT - LEFT) / seconds.length;
   svg.replaceChildren(...frame(seconds.length, most, whole));
   seconds.forEach((one, at) => {
@@ -22,8 +22,8 @@ export function requests(told) {
 
 export function latency(told) {
   const { seconds, minute } = told.traffic, svg = document.getElementById("latency");
-  const most = Math.max(10, ...seconds.map((one) => one.duration.p99_ms ?? 0));
-  svg.replaceChildren(...frame(seconds.length, most, milliseconds));
+  const most = round(Math.max(10, ...seconds.map((one) => one.duration.p99_ms ?? 0)));
+  svg.replaceChildren(...frame(seconds.length, most, (value) => (value >= 1000 ? `${value / 1000} s` : `${value} ms`)));
   for (const name of ["p99", "p50"]) for (const points of stretches(seconds, `${name}_ms`, most)) svg.append(drawn("polyline", { class: name, points, "stroke-linecap": "round" }));
   const shown = ["p50", "p99"].map((name) => [name === "p50" ? "admitted" : "shed", name, milliseconds(minute.duration[`${name}_ms`])]);
   const decision = ["p50", "p99"].map((name) => [null, `decision ${name}`, milliseconds(minute.admission[`${name}_ms`])]);
@@ -42,10 +42,16 @@ function stretches(seconds, member, most) {
   return found.filter((points) => points.length).map((points) => (points.length === 1 ? [points[0], points[0]] : points).join(" "));
 }
 
+// The next number up that halves well.
+function round(value) {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 4, 6, 8, 10].map((step) => step * unit).find((step) => step >= value);
+}
+
 function frame(count, most, words) {
   const parts = [0, 0.5, 1].flatMap((share) => {
     const y = FLOOR - (FLOOR - TOP) * share;
-    return [drawn("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y }), drawn("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, words(most * share).replace(" ms", ""))];
+    return [drawn("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y }), drawn("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, share ? words(most * share) : "0")];
   });
   for (const ago of [count, count / 2, 0]) {
     const x = RIGHT - ((RIGHT - LEFT) * ago) / count;

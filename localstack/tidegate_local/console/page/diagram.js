@@ -2,8 +2,8 @@
 
 import { drawn, milliseconds, percent, rate, seconds, sum, whole } from "./words.js";
 
-const WIDTH = 140, HEIGHT = 88, TOP = 34, BELOW = 226;
-const AT = [82, 254, 426, 598, 770, 942, 1114];
+const WIDTH = 148, HEIGHT = 88, TOP = 4, BELOW = 182;
+const AT = [78, 252, 426, 600, 774, 948, 1122];
 const STATIONS = {
   client: [0, TOP, "Client"], edge: [1, TOP, "Edge"], identify: [2, TOP, "Identify"], shed: [3, TOP, "Shed"],
   admit: [4, TOP, "Admit"], handler: [5, TOP, "Handler"], settle: [6, TOP, "Settle"],
@@ -38,11 +38,11 @@ export function show(told) {
   const copies = ["hit", "stale", "collapsed"].reduce((all, word) => all + (now.cache[word] ?? 0), 0);
   const ran = Math.max(0, (out.admitted ?? 0) + (out.unguarded ?? 0) + (out.failed ?? 0) - copies);
   const refused = (out.limited ?? 0) + (out.shed ?? 0) + (out.refused ?? 0);
-  say("client", rate(now.requests, last), `${whole(minute.requests)} in the last minute`);
+  say("client", rate(now.requests, last), `${whole(minute.requests)} last minute`);
   say("edge", rate(now.requests, last), divided(told.weights));
   say("identify", rate(now.requests, last), `${whole(traffic.principals)} caller${traffic.principals === 1 ? "" : "s"} a minute`);
   say("shed", rate(out.shed, last), out.shed ? "turned away, 503" : "nothing turned away", out.shed ? "warn" : "");
-  say("admit", rate(decided, last), decided ? `decides in ${milliseconds(now.admission.p99_ms)} (p99)` : "limits, cache, replay");
+  say("admit", rate(decided, last), decided ? `in ${milliseconds(now.admission.p99_ms)} at p99` : "limits, cache, replay");
   say("handler", rate(ran, last), `${rate(copies + (out.replayed ?? 0), last)}/s need it not`);
   say("settle", rate((now.cache.computed ?? 0) + (out.replayed ?? 0), last), "copies and replays");
   say("answers", rate(refused, last), out.limited ? `${rate(out.limited, last)}/s limited, 429` : "nobody is limited", refused ? "warn" : "");
@@ -71,7 +71,7 @@ function stores(told, decided, last) {
   for (const name of STORES) {
     const count = counts[name] ?? 0;
     const [note, state] = name === "redis" ? redis(told) : ["", ""];
-    const share = decided ? `decides ${percent(count, decided)}` : name === "memory" ? "if no store answers" : "asked nothing now";
+    const share = count ? `decides ${percent(count, decided)}` : { redis: "not asked now", dynamodb: "if Redis is lost", memory: "if both are lost" }[name];
     say(name, rate(count, last), note || share, state);
     held.stations[name].group.classList.toggle("deciding", count > 0 && count >= decided / 2);
     flows(`to-${name}`, count > 0);
@@ -79,8 +79,8 @@ function stores(told, decided, last) {
 }
 
 function redis(told) {
-  if (told.redis?.state === "down") return ["down: refuses connections", "bad"];
-  if (told.redis?.state === "hung") return ["hung: accepts, is silent", "bad"];
+  if (told.redis?.state === "down") return ["down: refuses", "bad"];
+  if (told.redis?.state === "hung") return ["hung: never answers", "bad"];
   const seen = told.health?.dependencies.find((one) => one.name === "redis");
   return seen && seen.breaker && seen.breaker !== "closed" ? [`breaker ${seen.breaker}`, "warn"] : ["", ""];
 }
@@ -100,7 +100,7 @@ function station(svg, name, x, y, title) {
 
 function way(svg, name, path, [x, y, turn], look = "") {
   const line = drawn("path", { d: path, class: look });
-  svg.append(line, drawn("path", { class: "tip", d: "M0 0L-9 -5V5Z", transform: `translate(${x} ${y}) rotate(${turn})` }));
+  svg.append(line, drawn("path", { class: `tip ${look}`, d: "M0 0L-9 -5V5Z", transform: `translate(${x} ${y}) rotate(${turn})` }));
   held.ways[name] = line;
 }
 

@@ -31,15 +31,17 @@ const decided = (count, all) => (count ? `${whole(count)} (${percent(count, all)
 const clock = (at_s) => new Date(at_s * 1000).toLocaleTimeString("en-GB");
 
 export function limits(told) {
-  const lines = told.traffic.callers.map((one) => {
+  const lines = told.traffic.callers.map(({ asked: one, remaining, name }) => {
     const out = one.outcomes, limited = out.limited ?? 0, queued = out.queued ?? 0;
     const through = sum(out) - limited - queued - (out.shed ?? 0) - (out.refused ?? 0);
     const refused = one.refused_at_s === null ? "–" : `${seconds(Math.max(0, told.at_s - one.refused_at_s))} ago`;
-    const left = one.remaining === null || one.remaining === undefined ? ["–", "dim"] : [whole(one.remaining), one.remaining ? "" : "ill"];
-    return [one.name ?? one.principal, `${one.method} ${one.route}`, whole(through), [whole(limited), limited ? "so" : ""], whole(queued), left, [refused, "dim"]];
+    const left = remaining === null ? ["–", "dim"] : [whole(remaining), remaining ? "" : "ill"];
+    return [name ?? short(one.principal), `${one.method} ${one.route}`, whole(through), [whole(limited), limited ? "so" : ""], whole(queued), left, [refused, "dim"]];
   });
   rows(by("limits"), lines, "Nobody asked for anything in the last minute.");
 }
+
+const short = (principal) => (principal.length > 16 ? `${principal.slice(0, 12)}…` : principal);
 
 export function cache(told) {
   const counts = told.traffic.minute.cache, all = sum(counts);
