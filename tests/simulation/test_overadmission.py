@@ -79,7 +79,7 @@ def test_a_fallback_that_begins_with_a_burst_is_caught(monkeypatch):
 
 def test_shares_that_begin_with_a_burst_are_caught(monkeypatch):
     monkeypatch.setattr(share, "part_of", lambda *asked: part_of(*asked)._replace(debt_us=0))
-    monkeypatch.setattr(Debts, "carried_by", lambda _, question: question)
+    monkeypatch.setattr(Debts, "carried_by", lambda _, question, now: question)
     assert simulate("both out 5 min", 10, 1).worst > 1
 
 

@@ -30,12 +30,12 @@ def hear(debts: Debts, clock: FakeClock, subject: str, *debts_us: int, asked_s_a
 
 
 def carried(debts: Debts, subject: str = "a") -> list[int]:
-    return [charge.known_debt_us for charge in debts.carried_by(Question(subject, (ONE, TWO))).charges]
+    return [charge.known_debt_us for charge in debts.carried_by(Question(subject, (ONE, TWO)), debts.now()).charges]
 
 
 def test_what_was_never_heard_of_has_no_debt(debts):
     question = Question("a", (ONE, TWO))
-    assert debts.carried_by(question) is question
+    assert debts.carried_by(question, debts.now()) == question
 
 
 def test_a_debt_is_carried_to_its_bucket_and_no_other(debts, clock):
