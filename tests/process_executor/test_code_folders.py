@@ -19,14 +19,15 @@ def written(root: Path, files: dict[str, str]) -> Path:
 def test_a_folder_is_made_once_and_removed_with_its_last_user(tmp_path):
     source = written(tmp_path / "source", {"app.py": "1"})
     folders = CodeFolders(tmp_path / "made")
-    first, second = folders.hold("code:1", [source]), folders.hold("code:1", [source])
-    assert first == second == folders.path("code:1")
+    first, second, third = folders.hold("code:1", [source]), folders.hold("code:1", [source]), folders.hold("code:1")
+    assert first == second == third
+    folders.release("code:1")
     folders.release("code:1")
     assert (first / "app.py").read_text() == "1"
     folders.release("code:1")
     assert not first.exists()
     with pytest.raises(KeyError):
-        folders.path("code:1")
+        folders.hold("code:1")
 
 
 def test_the_code_stays_when_its_source_is_deleted(tmp_path):

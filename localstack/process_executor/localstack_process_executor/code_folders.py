@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,23 +31,23 @@ class CodeFolders:
         self._folders: dict[str, _Folder] = {}
         self._lock = threading.Lock()
 
-    def hold(self, key: str, sources: Iterable[Path]) -> Path:
-        """Return the folder of this key; it is made of the sources' files, where later ones replace earlier ones."""
+    def hold(self, key: str, sources: Sequence[Path] = ()) -> Path:
+        """Return the folder of this key, which stays till it is released.
+
+        It is made of the sources' files, where later ones replace earlier ones.
+
+        Raises:
+            KeyError: nobody holds it, and there are no sources to make it of.
+        """
         with self._lock:
             folder = self._folders.get(key)
             if folder is None:
+                if not sources:
+                    raise KeyError(key)
                 folder = _Folder(_linked(sources, self._root))
                 self._folders[key] = folder
             folder.users += 1
             return folder.path
-
-    def path(self, key: str) -> Path:
-        """Return a folder that somebody holds.
-
-        Raises:
-            KeyError: nobody does.
-        """
-        return self._folders[key].path
 
     def release(self, key: str) -> None:
         """Give a folder back; nothing happens if nobody holds it."""
@@ -61,7 +61,7 @@ class CodeFolders:
                 shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def _linked(sources: Iterable[Path], root: Path) -> Path:
+def _linked(sources: Sequence[Path], root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=root))
     folder.chmod(0o755)

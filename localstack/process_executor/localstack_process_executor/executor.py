@@ -16,7 +16,7 @@ from localstack_process_executor.environment import FunctionEnvironment
 from localstack_process_executor.function import Function, Invocation
 from localstack_process_executor.living import LIVING
 from localstack_process_executor.variables import process_variables
-from localstack_process_executor.versions import VERSIONS
+from localstack_process_executor.versions import VERSIONS, Folders
 
 LOG = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
@@ -27,6 +27,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002 - LocalStack's name
         super().__init__(id=id, function_version=function_version)
+        # Held from now on: the version may be updated and cleaned up while this environment starts.
+        self._folders: Folders | None = VERSIONS.hold(function_version)
         self._scratch: Path | None = None
         self._environment: FunctionEnvironment | None = None
 
@@ -36,7 +38,9 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         A failure is told by the first invocation, which tries again, as on AWS; only provisioned concurrency, which
         has no invocation, is told at once.
         """
-        function = _function(self.function_version)
+        if self._folders is None:
+            raise LambdaRuntimeException("This environment was stopped: start another one.")
+        function = _function(self.function_version, self._folders)
         self._scratch = Path(tempfile.mkdtemp(prefix="lambda-tmp-"))
         variables = process_variables(env_vars, function, self._scratch)
         self._environment = FunctionEnvironment(function, self.function_version.id.qualifier, variables)
@@ -48,12 +52,15 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                 raise StatusErrorException("The environment failed to initialise.", payload=error)
 
     def stop(self) -> None:
-        """Stop the process, after the invocation that it may be running."""
+        """Stop the process, after the invocation that it may be running, and give back what it ran from."""
         if self._environment is not None:
             self._environment.stop(at_once=LIVING.ending)
             LIVING.discard(self._environment)
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
+        folders, self._folders = self._folders, None
+        if folders is not None:
+            VERSIONS.release(self.function_version)
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
         """Run one invocation."""
@@ -88,18 +95,17 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """Remove them."""
-        VERSIONS.clean_up(function_version)
+        """Remove them, once no environment runs from them."""
+        VERSIONS.release(function_version)
 
 
-def _function(version: FunctionVersion) -> Function:
-    task_root, layers_root = VERSIONS.folders(version)
+def _function(version: FunctionVersion, folders: Folders) -> Function:
     return Function(
         handler=version.config.handler,
         runtime=str(version.config.runtime),
         python=os.environ.get("LAMBDA_PROCESS_PYTHON") or sys.executable,
-        task_root=task_root,
-        layers_root=layers_root,
+        task_root=folders.task_root,
+        layers_root=folders.layers_root,
         timeout_s=version.config.timeout,
         memory_mb=version.config.memory_size,
     )

@@ -1,11 +1,20 @@
 """Which folders belong to which version of a function."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 
 from localstack_process_executor.code_folders import CodeFolders
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a version's code lies, and its layers, if it has any."""
+
+    task_root: Path
+    layers_root: Path | None
 
 
 class UnsupportedFunctionError(Exception):
@@ -19,7 +28,7 @@ class Versions:
         self._folders = CodeFolders(Path(tempfile.gettempdir()) / "lambda" / "process")
 
     def prepare(self, version: FunctionVersion) -> None:
-        """Unpack a version's code and layers.
+        """Unpack a version's code and layers, and hold them till it is released.
 
         Raises:
             UnsupportedFunctionError: it is not a zipped Python function.
@@ -39,16 +48,21 @@ class Versions:
         if layers:
             self._folders.hold(_layers_key(version), layers)
 
-    def clean_up(self, version: FunctionVersion) -> None:
-        """Give a version's folders back."""
+    def hold(self, version: FunctionVersion) -> Folders:
+        """Return a prepared version's folders, which stay till it is released once more.
+
+        Raises:
+            KeyError: it isn't prepared any more.
+        """
+        code = version.config.code
+        hot = code.is_hot_reloading()
+        task = code.get_unzipped_code_location() if hot else self._folders.hold(_code_key(version))
+        return Folders(task, self._folders.hold(_layers_key(version)) if version.config.layers else None)
+
+    def release(self, version: FunctionVersion) -> None:
+        """Give a version's folders back, once for each time that they were held."""
         self._folders.release(_code_key(version))
         self._folders.release(_layers_key(version))
-
-    def folders(self, version: FunctionVersion) -> tuple[Path, Path | None]:
-        """Return a prepared version's folder of code, and that of its layers."""
-        code = version.config.code
-        task = code.get_unzipped_code_location() if code.is_hot_reloading() else self._folders.path(_code_key(version))
-        return task, self._folders.path(_layers_key(version)) if version.config.layers else None
 
 
 def _code_key(version: FunctionVersion) -> str:
