@@ -76,7 +76,7 @@ def _task(function: str, action: str, following: str, catch: str = "Fence") -> d
     return {**_call(function, action), "Catch": [_caught(catch)], "Next": following}
 
 
-def _caught(following: str, result: str | None = "$.error") -> dict[str, Any]:
+def _caught(following: str, result: str = "$.error") -> dict[str, Any]:
     return {"ErrorEquals": ["States.ALL"], "ResultPath": result, "Next": following}
 
 
@@ -112,8 +112,9 @@ def _fence(following: str) -> dict[str, Any]:
                 ":running": {"S": "running"},
             },
         },
-        "ResultPath": None,
-        "Catch": [_caught("RollBack", None)],
+        # Not null, which would discard it: CDK leaves nulls out, and the result would take the document's place.
+        "ResultPath": "$.fenced",
+        "Catch": [_caught("RollBack", "$.fenced")],
         "Next": following,
     }
 
@@ -134,8 +135,8 @@ def _unshift(following: str) -> dict[str, Any]:
         "Type": "Map",
         "ItemsPath": "$.back",
         "ItemProcessor": {"StartAt": "UpdateAlias", "States": {"UpdateAlias": update}},
-        "ResultPath": None,
-        "Catch": [_caught("RollBack", None)],
+        "ResultPath": "$.updated",
+        "Catch": [_caught("RollBack", "$.updated")],
         "Next": following,
     }
 

@@ -63,7 +63,11 @@ def test_every_failure_rolls_back_or_is_answered():
         ((caught),) = task["Catch"]
         assert caught["ErrorEquals"] == ["States.ALL"]
         assert caught["Next"] == (WITHOUT_WEIGHTS.get(name, "Fence"))
-        assert caught["ResultPath"] in {"$.error", None}
+        assert caught["ResultPath"] in {"$.error", "$.fenced", "$.updated"}
+
+
+def test_no_state_says_null_which_cdk_would_leave_out():
+    assert "null" not in json.dumps(definition("rollout", "judge", ["an alarm"]))
 
 
 def test_no_function_is_called_between_a_verdict_and_its_effect():
