@@ -36,8 +36,9 @@ def test_it_listens_on_loopback_alone(cloud):
 
 def test_localstack_client_finds_it_by_the_environment(cloud, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.state["endpoint_url"])
-    client = Session().client("lambda")
-    assert client.get_function_configuration(FunctionName=cloud.state["outputs"]["FunctionName"])["MemorySize"] > 0
+    client, outputs = Session().client("lambda"), cloud.state["outputs"]
+    found = client.get_function_configuration(FunctionName=outputs["FunctionName"], Qualifier=outputs["AliasName"])
+    assert found["Environment"]["Variables"]["TIDEGATE_REDIS_URL"] == cloud.state["redis_url"]
     client.close()
 
 

@@ -17,6 +17,7 @@ from localstack.services.apigateway.next_gen.execute_api.handlers.gateway_except
 ANOTHER = """
 def create(self, request): "weights are mended"
 def update(self, request): "so are updates"
+def get_function_configuration(self): "qualifier_is_alias"
 update_alias = update
 """
 CASES = {
@@ -30,6 +31,11 @@ CASES = {
         ALIAS,
         "It.SCHEMA['createOnlyProperties'] = ['/properties/FunctionName']",
         "It.SCHEMA['createOnlyProperties'] == ['/properties/FunctionName']",
+    ),
+    "alias_configuration": (
+        PROVIDER,
+        "It.get_function_configuration = another.get_function_configuration",
+        "It.get_function_configuration is another.get_function_configuration",
     ),
     "gateway_responses": (
         GATEWAY,
