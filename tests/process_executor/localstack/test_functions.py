@@ -76,6 +76,20 @@ def test_layers_are_loaded(localstack, make_function):
     assert make_function(localstack, "layered", code, Layers=[layer["LayerVersionArn"]])() == "from the layer"
 
 
+def test_provisioned_environments_are_started_beforehand_or_said_to_fail(localstack, make_function):
+    client = localstack.client("lambda")
+    for name, code, expected in (("ready", ECHO, "READY"), ("never", "import nothing_of_this_name", "FAILED")):
+        invoke = make_function(localstack, name, code)
+        client.publish_version(FunctionName=name)
+        version = {"FunctionName": name, "Qualifier": "1"}
+        client.put_provisioned_concurrency_config(**version, ProvisionedConcurrentExecutions=2)
+        status = eventually(lambda: _provisioned(client, version), within_s=60)  # noqa: B023 - called at once
+        assert status == expected
+        if expected == "READY":
+            answer = invoke(Qualifier="1")
+            assert answer["environ"]["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
+
+
 def test_another_language_is_refused_with_the_reason(localstack):
     client = localstack.client("lambda")
     client.create_function(
@@ -127,6 +141,11 @@ def _logged(localstack, group):
         for stream in streams
         for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
     ]
+
+
+def _provisioned(client, version):
+    status = client.get_provisioned_concurrency_config(**version)["Status"]
+    return status != "IN_PROGRESS" and status
 
 
 def _address_of_this_host():
