@@ -1,6 +1,7 @@
 """What happens if Redis is down? Killed, hung and started again empty, with limits and idempotency checked."""
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +19,6 @@ from tidegate_local.scenarios.warming import warm
 
 NAME = "redis-down"
 QUESTION = "What happens if Redis is down?"
-ENVIRONMENTS = 18
 _ANSWERED_WITHIN_S = 60.0
 
 
@@ -41,17 +41,8 @@ class Faults(Protocol):
         """Undo whatever was done."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How long each part lasts, in seconds."""
-
-    quiet_s: float = 8.0
-    fault_s: float = 8.0
-    between_s: float = 4.0
-
-
 def traffic(goods: Goods) -> list[Flow]:
-    """Return clients that read, order (each key twice), and ask for reports three times as often as they may."""
+    """Return clients that read, order (each key twice), and ask for reports more often than they may."""
     return [
         flows.pages("pro", 5, flows.PAST_THE_CACHE, most=3),
         flows.pages("internal", 5, most=2),
@@ -61,18 +52,30 @@ def traffic(goods: Goods) -> list[Flow]:
     ]
 
 
-def play(play: Play, faults: Faults, pace: Pace | None = None) -> Report:
+@dataclass(frozen=True)
+class Extent:
+    """How long each part lasts, in seconds; who asks for what, and how many environments that takes."""
+
+    quiet_s: float = 8.0
+    fault_s: float = 8.0
+    between_s: float = 4.0
+    clients: Callable[[Goods], list[Flow]] = traffic
+    environments: int = 18
+
+
+def play(play: Play, faults: Faults, extent: Extent | None = None) -> Report:
     """Break Redis in turn, and hold what clients saw against what is promised; Redis is well afterwards.
 
     Raises:
         LocalCloudError: the cloud can't be broken, or the scenario was stopped.
     """
+    extent = extent or Extent()
     check_orders(play.state)
-    warm(play.state, ENVIRONMENTS)
+    warm(play.state, extent.environments)
     try:
         with Goods.stocked(play.state) as goods:
-            with play.traffic(traffic(goods)):
-                back_s = _break(play, faults, pace or Pace())
+            with play.traffic(extent.clients(goods)):
+                back_s = _break(play, faults, extent)
             orders = _count(play, goods)
     finally:
         faults.heal()
@@ -82,35 +85,35 @@ def play(play: Play, faults: Faults, pace: Pace | None = None) -> Report:
     return report.of_play(play, logged, held, name=NAME, question=QUESTION)
 
 
-def _break(play: Play, faults: Faults, pace: Pace) -> list[float]:
+def _break(play: Play, faults: Faults, extent: Extent) -> list[float]:
     """Make the faults; returns after how many seconds each time Redis decided again."""
-    play.lasts("before", "before", pace.quiet_s)
+    play.lasts("before", "before", extent.quiet_s)
     faults.kill()
     play.did("Redis killed (SIGKILL): connections are refused")
-    play.lasts("refused", "during", pace.fault_s)
+    play.lasts("refused", "during", extent.fault_s)
     faults.restart_empty()
     play.did("Redis started again, empty, on its port")
-    back_s = [_until_back(play, "back", pace)]
+    back_s = [_until_back(play, "back", extent)]
     faults.hang()
     play.did("Redis stopped (SIGSTOP): it accepts and never answers")
-    play.lasts("hung", "during", pace.fault_s)
+    play.lasts("hung", "during", extent.fault_s)
     faults.resume()
     play.did("Redis goes on (SIGCONT)")
-    back_s.append(_until_back(play, "resumed", pace))
+    back_s.append(_until_back(play, "resumed", extent))
     faults.restart_empty()
     play.did("Redis killed and started again at once: it has forgotten everything")
-    play.lasts("restarted empty", "during", pace.fault_s)
-    return [*back_s, _until_back(play, "after", pace)]
+    play.lasts("restarted empty", "during", extent.fault_s)
+    return [*back_s, _until_back(play, "after", extent)]
 
 
-def _until_back(play: Play, name: str, pace: Pace) -> float:
+def _until_back(play: Play, name: str, extent: Extent) -> float:
     """Wait until every environment that is asked has Redis decide; returns how long that took, infinity if for ever."""
     began = time.time()
-    with play.phase(name, "after", pace.between_s):
+    with play.phase(name, "after", extent.between_s):
         back = play.until(lambda: _is_back(play, began), BACK_WITHIN_S)
         took_s = time.time() - began
         play.did(f"Redis decides again, {took_s:.1f} s later" if back else "Redis doesn't decide again")
-        play.wait(max(0.0, pace.between_s - took_s))
+        play.wait(max(0.0, extent.between_s - took_s))
     return took_s if back else float("inf")
 
 

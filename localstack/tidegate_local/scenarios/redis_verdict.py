@@ -34,7 +34,7 @@ def promises(
         _no_failures(play.answers),
         _quick(play, budget_ms),
         _decided_elsewhere(play, logged),
-        *(_bounded(tier, play.answers) for tier in ("free", "pro", "internal")),
+        *(_bounded(tier, play.answers) for tier in _reported(play.answers)),
         _single(orders),
         Promise(
             f"Redis decides again by itself within {BACK_WITHIN_S:.0f} s of its return",
@@ -70,6 +70,10 @@ def _bounded(tier: str, answers: Sequence[Answer]) -> Promise:
     what = f"Reports of the {tier} key: never more than burst + 1 + rate x time ({BURST} + 1 + {RATE_PER_S}/s)"
     seen = f"{found.admitted} admitted, {found.refused} refused; at most {found.most:.0%} of the bound in any stretch"
     return Promise(what, found.most <= 1 and found.refused > 0, seen)
+
+
+def _reported(answers: Sequence[Answer]) -> list[str]:
+    return sorted({answer.tier for answer in answers if answer.flow.startswith("reports of ")})
 
 
 def admissions(tier: str, answers: Sequence[Answer]) -> Admissions:

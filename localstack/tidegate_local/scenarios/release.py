@@ -45,7 +45,6 @@ def traffic(goods: Goods) -> list[Flow]:
         flows.orders("internal", 8, goods, retried=False, most=4),
         flows.orders("pro", 8, goods, retried=False, most=4),
         flows.pages("free", 4, most=2),
-        flows.health(2),
     ]
 
 

@@ -1,0 +1,42 @@
+"""`tidegate scenario redis-down` in short: Redis refuses, hangs and comes back empty, and what is promised holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidegate_local.scenarios import flows, redis_down
+from tidegate_local.scenarios.play import Play
+from tidegate_local.state import LocalState
+
+pytestmark = pytest.mark.e2e
+
+# How long an answer takes is a benchmark's affair.
+TIMED = "p99 with Redis broken"
+
+
+class Faults:
+    """The test's own Redis, broken as the scenario breaks a cloud's."""
+
+    def __init__(self, redis):
+        self.kill, self.hang, self.resume = redis.kill, redis.stop, redis.cont
+        self.restart_empty, self.heal = redis.restart_empty, redis.heal
+
+
+def clients(goods):
+    return [
+        flows.pages("internal", 2, flows.PAST_THE_CACHE, most=1),
+        flows.orders("internal", 4, goods, most=2),
+        flows.reports("pro", 4, most=2),
+        flows.health(5),
+    ]
+
+
+def test_what_is_promised_holds_while_redis_is_lost_in_three_ways(cloud):
+    play = Play(LocalState(**cloud.state))
+    extent = redis_down.Extent(quiet_s=1, fault_s=1, between_s=0.5, clients=clients, environments=8)
+    made = redis_down.play(play, Faults(cloud.redis), extent)
+    assert [p for p in made.promises if not p.held and not p.what.startswith(TIMED)] == []
+    assert [seen.phase.name for seen in made.phases] == [
+        *("before", "refused", "back", "hung", "resumed", "restarted empty", "after"),
+    ]
+    assert len(made.promises) == 6, "the limit was never asked for"
