@@ -21,6 +21,8 @@ COLOURS = {
     "nobody": "#30343a",
 }
 _WHEN = {"before": "#ffffff", "during": "#f6e3e0", "after": "#ffffff"}
+# A phase that is a smaller part of the whole has no room for its name.
+_NAMED_FROM = 0.06
 _INK, _LINE = "#30343a", "#7a828c"
 
 
@@ -48,7 +50,7 @@ def draw(report: Report, file: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
         axis.set_xlim(0, seconds)
-    _names(axes[0], report)
+    _names(axes[0], report, seconds)
     axes[-1].set_xlabel("seconds", fontsize=9)
     figure.suptitle(f"{report.question}  {'Held.' if report.held else 'Did not hold.'}", fontsize=11, x=0.01, ha="left")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,8 +101,10 @@ def _phases(axis: Any, report: Report) -> None:
         axis.axvline(began, color=_LINE, lw=0.6, ls=":", zorder=-1)
 
 
-def _names(axis: Any, report: Report) -> None:
+def _names(axis: Any, report: Report, seconds: int) -> None:
     for seen in report.phases:
+        if seen.phase.ended - seen.phase.began < _NAMED_FROM * seconds:
+            continue
         axis.annotate(
             seen.phase.name,
             (seen.phase.began - report.began, 1.02),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tidegate_local.release_item import ReleaseItem
-from tidegate_local.scenarios.answers import failed
+from tidegate_local.scenarios.answers import failed, failures
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise
 
@@ -20,8 +20,8 @@ class Ending:
 
 def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
     """Hold what was seen against what is promised."""
-    hurt, others = failed(play.within("bad release")), failed(play.answers)
-    asked = len(play.within("bad release"))
+    during = set(play.within("bad release"))
+    hurt, others = failed(during), [answer for answer in play.answers if answer not in during]
     return (
         Promise(
             "The good release is promoted: all traffic goes to its version",
@@ -30,8 +30,7 @@ def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
         ),
         Promise(
             "No request fails before it, while it runs, or after it",
-            len(others) == len(hurt),
-            f"{len(others) - len(hurt)} of {len(play.answers) - asked:,}",
+            *failures(others),
         ),
         Promise(
             "The bad release is stopped, and the version before is in force",
@@ -41,7 +40,7 @@ def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
         Promise(
             "Nobody but clients of the bad version's orders is hurt",
             bool(hurt) and all(answer.flow.startswith("orders") for answer in hurt),
-            f"{len(hurt)} of {asked:,} requests failed while it ran, all of them orders",
+            f"{len(hurt)} of {len(during):,} requests failed while it ran, all of them orders",
         ),
     )
 
