@@ -37,6 +37,8 @@ def template_version(cloud):
             resource["PhysicalResourceId"].rsplit(":", 1)[-1]
             for resource in found
             if resource["ResourceType"] == "AWS::Lambda::Version" and f":{name}:" in resource["PhysicalResourceId"]
+            # LocalStack goes on listing what a template retained when it left it.
+            if resource["ResourceStatus"] != "DELETE_SKIPPED"
         ]
         return stack["StackStatus"], version
 
@@ -59,7 +61,9 @@ def test_a_bad_release_is_rolled_back_and_the_next_good_one_goes_through(cloud, 
     assert "errors are worse than tolerated" in printed, printed
     assert aliases() == before
     assert before[1] == [{}, {}]
-    assert template_version() == ("UPDATE_ROLLBACK_COMPLETE", before[0][0])
+    # Where CloudFormation doesn't wait for a release it can't roll back: the former template is deployed again.
+    back = "UPDATE_ROLLBACK_COMPLETE" if cloud.state["software"] == "ministack" else "UPDATE_COMPLETE"
+    assert template_version() == (back, before[0][0])
     # The new version had served: its orders failed, and nothing else did.
     assert bad.failed
     assert {answer.path for answer in bad.failed} == {"/v1/orders"}
