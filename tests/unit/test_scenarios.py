@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import time
 
 import httpx
 import pytest
@@ -23,6 +24,8 @@ from tidegate_local.scenarios.release_verdict import Ending
 from tidegate_local.state import LocalState
 from tidegate_local.telemetry.lines import RequestLine
 
+# The engine that it names answers nothing: a view bears that.
+STATE_OF_NOWHERE = LocalState("", "http://127.0.0.1:9", "", "embedded", {}, {}, {"LogGroupName": "a"}, "", "", "")
 REDUCED = {"type": "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"}
 STATE = LocalState("", "", "", "embedded", {}, {}, {}, "", "", "", {"engine": "1.0", "redis": "redis 7.0.15"})
 
@@ -270,6 +273,18 @@ def test_without_a_terminal_a_view_says_each_phase_deed_and_note_once():
         "Redis stopped",
         "new version at 10 %",
     ]
+
+
+def test_on_a_terminal_a_view_draws_rates_latency_and_what_was_done():
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    view = LiveView(console, "a scenario")
+    with view.opened(STATE_OF_NOWHERE):
+        view.began("hung", 8)
+        view.did(Deed(0.0, "Redis stopped"))
+        view.tell("new version at 10 %")
+        view.look([answer(time.time(), "limits", status=429), answer(time.time(), took_ms=42.0)])
+    drawn = console.file.getvalue()
+    assert all(part in drawn for part in ("a scenario", "hung", "limits", "█", "42 ms", "Redis stopped", "at 10 %"))
 
 
 def test_a_passage_that_is_not_there_once_is_not_changed(tmp_path):

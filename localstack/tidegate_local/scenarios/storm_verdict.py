@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from tidegate_local.engines import gaps
 from tidegate_local.scenarios.answers import Answer, failures, tally
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise
 
 _SERVED_WITHIN_MS = 2000.0
+_PARTS = ("edge", "limits", "shedding", "cache", "queue")
 _STORM = ("burst", "surge")
 
 
@@ -18,7 +20,7 @@ def promises(play: Play, undone: Sequence[str]) -> tuple[Promise, ...]:
         _critical(raging),
         _no_failures(play.answers),
         _quick(raging),
-        _each_took_part(raging),
+        _each_took_part(raging, parts(play)),
         _dearest_last(play.within("surge")),
         _queued(play.answers, undone),
     )
@@ -43,11 +45,17 @@ def _quick(raging: Sequence[Answer]) -> Promise:
     return Promise(what, p99_ms <= _SERVED_WITHIN_MS, f"{p99_ms:.0f} ms; p50 {admitted.p50_ms or math.inf:.0f} ms")
 
 
-def _each_took_part(raging: Sequence[Answer]) -> Promise:
+def parts(play: Play) -> tuple[str, ...]:
+    """Return what can take part on the play's engine: not each enforces throttles at the edge."""
+    lacking = {gap.name for gap in gaps.of(play.state.engine, play.state.software)}
+    return _PARTS[1:] if gaps.EDGE_THROTTLES in lacking else _PARTS
+
+
+def _each_took_part(raging: Sequence[Answer], expected: Sequence[str]) -> Promise:
     counts = tally(raging).by_who
-    parts = ("edge", "limits", "shedding", "cache", "queue")
-    seen = ", ".join(f"{part} {counts.get(part, 0):,}" for part in parts)
-    return Promise("Edge, limits, shedding, cache and queue each take their part", all(map(counts.get, parts)), seen)
+    seen = ", ".join(f"{part} {counts.get(part, 0):,}" for part in _PARTS)
+    what = f"{', '.join(expected[:-1]).capitalize()} and {expected[-1]} each take their part"
+    return Promise(what, all(map(counts.get, expected)), seen)
 
 
 def _dearest_last(surging: Sequence[Answer]) -> Promise:
