@@ -24,10 +24,9 @@ class Faults:
 
 def clients(goods):
     return [
-        flows.pages("internal", 2, flows.PAST_THE_CACHE, most=1),
+        flows.pages("internal", 6, flows.PAST_THE_CACHE, most=2),
         flows.orders("internal", 4, goods, most=2),
         flows.reports("pro", 4, most=2),
-        flows.health(5),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What clients of the shop ask for: pages, products, orders with retries, the sales report, exports, health."""
+"""What clients of the shop ask for: pages, products, orders with retries, the sales report, exports."""
 
 import json
 import time
@@ -61,20 +61,6 @@ def exports(tier: str, per_s: float, goods: Goods, most: int = 6) -> Flow:
         return Asking("POST", "/v1/exports", {"Idempotency-Key": f'"{goods.name}-export-{time.time_ns()}"'}, body)
 
     return Flow(f"exports of {tier}", tier, per_s, asking, lambda answer: answer.headers.get("location", ""), most)
-
-
-def health(per_s: float) -> Flow:
-    """Whatever environment answers says which store decides for it, and which release it is."""
-    return Flow("health", None, per_s, lambda _: Asking("GET", "/health"), _deciding, most=3)
-
-
-def _deciding(answer: httpx.Response) -> str:
-    """Who decides for an environment, its breaker of Redis and its release: "redis closed 3"."""
-    if answer.status_code != 200:
-        return ""
-    told = answer.json()
-    breakers = [each["breaker"] for each in told["dependencies"] if each["name"] == "redis"]
-    return f"{told['deciding']} {breakers[0] if breakers else '-'} {told['version']}"
 
 
 def _member(answer: httpx.Response, name: str) -> object:
