@@ -174,28 +174,42 @@ def test_a_first_one_that_is_bad_leaves_nothing(tmp_path):
     agreed(engine, 2, tmp_path)
 
 
+@pytest.mark.parametrize("following", ["good", "bad"])
 @pytest.mark.parametrize("sort", ["good", "bad", "fatal"])
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
-def test_whenever_it_is_killed_the_next_one_finds_its_way(tmp_path, sort, first):
-    for at in count(2):
-        engine, was = Engine(), 0 if first else 1
+def test_whenever_it_is_killed_the_next_one_finds_its_way(tmp_path, first, sort, following):
+    for half_steps in count(2):
+        engine = Engine()
         if not first:
             release(engine, tmp_path)
-        engine.sources, engine.kill = was + 1, at / 2
+        engine.sources, engine.kill = engine.sources + 1, half_steps / 2
         if sort != "good":
             getattr(engine, sort).add(engine.sources)
         try:
             release(engine, tmp_path)
-        except ReleaseError:
-            pass
         except KilledError:
-            killed, engine.kill = True, None
-            engine.sources += 1
-            release(engine, tmp_path)
-            agreed(engine, engine.sources, tmp_path)
-            continue
-        assert killed
-        return  # it came to its end before that call
+            engine.kill = None
+            follow(engine, following, tmp_path)
+        except ReleaseError:
+            break
+        else:
+            break
+    assert half_steps > 6  # it was killed before and after three calls at least, and came to its end at last
+
+
+def follow(engine, sort, tmp_path):
+    """Release once more: a good one is in force; a bad one leaves what was in force before it, if anything."""
+    engine.sources += 1
+    if sort == "good":
+        release(engine, tmp_path)
+        agreed(engine, engine.sources, tmp_path)
+        return
+    engine.bad.add(engine.sources)
+    with pytest.raises(ReleaseError):
+        release(engine, tmp_path)
+    if engine.deployed is not None:
+        agreed(engine, int(engine.alias[0]), tmp_path)
+        assert int(engine.alias[0]) < engine.sources
 
 
 def test_a_deploy_that_moves_an_alias_is_told(tmp_path):
