@@ -43,7 +43,7 @@ def judge(document: Document, order: Order, using: Parts) -> Document:
     found = _next(document, order, attributes, verdict)
     phase = "holding for a person" if found["outcome"] == "hold" else "watching"
     using.ledger.write(document["token"], phase=phase, looks=seen, verdicts=verdicts, live=live)
-    return {"looked": now, "judged_ms": judged_ms, **found}
+    return {"looked": now, "judged_ms": judged_ms if found["outcome"] == "roll_back" else None, **found}
 
 
 def _next(document: Document, order: Order, attributes: Mapping[str, Any], verdict: Verdict | None) -> Document:

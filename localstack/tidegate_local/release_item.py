@@ -4,6 +4,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -26,7 +27,10 @@ class Served:
 
 @dataclass(frozen=True)
 class ReleaseItem:
-    """A release as it is now: `state` is running, promoted or rolled-back; versions are by function; times epoch s."""
+    """A release as it is now: `state` is running, promoted or rolled-back; versions are by function; times epoch s.
+
+    `weightless_ms` is how long after the verdict all weight was taken from the canary; None: no verdict did that.
+    """
 
     token: int
     state: str
@@ -41,6 +45,7 @@ class ReleaseItem:
     reason: str
     served: Mapping[str, Served]
     promotions: tuple[Mapping[str, str], ...]
+    weightless_ms: int | None = None
 
     @property
     def ended_well(self) -> bool:
@@ -108,4 +113,10 @@ def _release(item: Mapping[str, Any]) -> ReleaseItem:
         reason=item["reason"],
         served={who: Served.of(live.get(who, {})) for who in ("stable", "canary")},
         promotions=tuple(json.loads(item.get("promotions") or "[]")),
+        weightless_ms=_weightless_ms(json.loads(item.get("unshifted") or "{}")),
     )
+
+
+def _weightless_ms(told: Mapping[str, Any]) -> int | None:
+    judged_ms, at = told.get("judged_ms"), told.get("at")
+    return round(datetime.fromisoformat(at).timestamp() * 1000 - judged_ms) if judged_ms and at else None

@@ -1,0 +1,119 @@
+"""New versions that aren't as they should be, as text that is put into the copy of the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tidegate_local.scenarios.clone import CHECKOUT, Clone
+
+Change = Callable[[Clone], None]
+
+STAGES = "infra/stages.py"
+_VERSIONS = "functions/migrate/versions"
+
+
+def edited(text: str = "# a release", file: str = CHECKOUT) -> Change:
+    """Change one file."""
+    return lambda clone: clone.append(file, text)
+
+
+def together(*changes: Change) -> Change:
+    """Change several things."""
+
+    def change(clone: Clone) -> None:
+        for each in changes:
+            each(clone)
+
+    return change
+
+
+def stage(settings: str = "", release: str = "") -> Change:
+    """Change settings of the local stage, and of its way of releasing."""
+    rest = f", {settings}" if settings else ""
+    return edited(
+        f"LOCAL = replace(LOCAL, release=replace(LOCAL.release, {release}){rest})\n"
+        "STAGES = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})",
+        STAGES,
+    )
+
+
+def migration(name: str, text: str) -> Change:
+    """Add a migration, which the new version needs."""
+
+    def change(clone: Clone) -> None:
+        (clone.root / _VERSIONS / f"{name}.py").write_text(text, encoding="utf-8")
+        clone.append("functions/api/schema.py", f"SCHEMA_VERSION = {int(name[:4])}")
+
+    return change
+
+
+# A share of the orders ends the function's process, as a fault in a C extension does, or too little memory.
+CRASHING_ORDERS = """
+import os as _os
+import random as _random
+
+_good_place = Checkout.place
+
+
+def _last_place(self, wish):
+    if _random.random() < {share}:
+        _os._exit(1)
+    return _good_place(self, wish)
+
+
+Checkout.place = _last_place
+"""
+
+# A share of the orders never ends.
+ENDLESS_ORDERS = """
+import random as _random
+import time as _time
+
+_good_place = Checkout.place
+
+
+def _endless_place(self, wish):
+    if _random.random() < {share}:
+        _time.sleep(60)
+    return _good_place(self, wish)
+
+
+Checkout.place = _endless_place
+"""
+
+# Every order gets its channel. `computed` is called for each of them.
+CHANNEL = '''
+"""Every order has a channel."""
+
+from functions.migrate.migration import Backfill
+
+BAKE_S = 7 * 86_400
+expand = Backfill("orders", "attribute_not_exists(channel)", "SET channel = :web", values={":web": {"S": "web"}})
+contract = None
+down = Backfill("orders", "attribute_exists(channel)", "REMOVE channel")
+'''
+
+# DynamoDB refuses the update: what it adds to is no number.
+REFUSED = CHANNEL.replace("SET channel = :web", "SET channel = :web, currency = currency + :web")
+
+# Another one, which fails in the middle of the table.
+HALF_WAY = '''
+"""Every order has a warehouse; after forty of them it fails."""
+
+from functions.migrate.migration import Backfill
+
+BAKE_S = 7 * 86_400
+_seen = []
+
+
+def _warehouse(item):
+    _seen.append(item["id"])
+    if len(_seen) > 40:
+        raise LookupError(f"no warehouse for {item['id']['S']}")
+    return {":warehouse": {"S": "north"}}
+
+
+expand = Backfill("orders", "attribute_not_exists(warehouse)", "SET warehouse = :warehouse", computed=_warehouse)
+contract = None
+down = Backfill("orders", "attribute_exists(warehouse)", "REMOVE warehouse")
+'''
