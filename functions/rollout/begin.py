@@ -68,7 +68,7 @@ def _promoted(using: Parts) -> bool:
 def _go_back(order: Order, using: Parts, in_force: Mapping[str, str]) -> str:
     known = using.ledger.read()
     if known and known.running:  # its machine is dead, or may write nothing any more from now on
-        using.ledger.end(known.token, "rolled-back", "CloudFormation gave the release up.")
+        using.ledger.end(known.token, "rolled-back", "Whoever ordered the release gave it up.")
     for target in order.targets:
         using.aliases.settle(target.name, target.version)
     moved = order.moving(in_force)

@@ -77,6 +77,8 @@ def watch(place: Place | None, deploy: Callable[[], None], view: ReleaseView) ->
         LocalCloudError: the deploy failed for another reason.
     """
     before = _latest(place)
+    if before and before.state == "running":
+        before = None  # whoever began it has died: it is shown, and ends before this one begins
     with ThreadPoolExecutor(1) as pool, view.opened():
         deploying = pool.submit(deploy)
         _follow(place, before, deploying, view)
