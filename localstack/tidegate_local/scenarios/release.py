@@ -68,7 +68,10 @@ def play(folder: StateFolder, play: Play) -> Report:
         logged = decisions.read(play.state, play.since())
     weights.append((play.phases[-1].ended, weights[-1][1]))
     held = promises(play, good, bad)
-    about = (f"The bad version fails {FAILING_SHARE:.0%} of its orders, and nothing else",)
+    about = (
+        f"The bad version fails {FAILING_SHARE:.0%} of its orders, and nothing else",
+        "Clients don't repeat a failed order: its replay would count as a failure of the version that gives it",
+    )
     return report.of_play(play, logged, held, name=NAME, question=QUESTION, about=about, weights=weights)
 
 
