@@ -65,6 +65,12 @@ _LOCALSTACK = (
         "UpdateAlias with weights fails, and CloudFormation replaces and loses an alias with weights.",
         "Init scripts mend both inside the engine (localstack/init/start.d).",
     ),
+    Gap(
+        "stored settings",
+        "Gateway responses' bodies and headers, and a function's own log group, are stored and not used; "
+        "GetFunctionConfiguration doesn't know aliases.",
+        "Init scripts mend all three.",
+    ),
     Gap("metrics and alarms", "Percentiles of CloudWatch fail; alarms ring or don't.", _ALARMS),
     Gap("HTTP APIs", "There are no HTTP APIs (v2).", "Nothing: Tidegate's is a REST API, with keys and usage plans."),
     Gap(
