@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.rollout import cloudformation
@@ -41,7 +41,7 @@ def _taken(event: Mapping[str, Any], to: Mapping[str, str]) -> str | None:
     in_force = using.aliases.in_force(order.targets)
     first = event["RequestType"] == "Create" and not order.moving(in_force) and not _promoted(using)
     if in_force and goes_back(order, in_force) and not first:
-        return _go_back(order, using, in_force)
+        return _go_back(order, using, in_force, event.get("OldResourceProperties"))
     client("stepfunctions").start_execution(
         stateMachineArn=properties["Machine"],
         name=event["RequestId"],
@@ -65,14 +65,21 @@ def _promoted(using: Parts) -> bool:
     return bool(known and known.attributes.get("promotions"))
 
 
-def _go_back(order: Order, using: Parts, in_force: Mapping[str, str]) -> str:
+def _go_back(order: Order, using: Parts, in_force: Mapping[str, str], given_up: Mapping[str, Any] | None) -> str:
     known = using.ledger.read()
+    if known and known.running and given_up and not _is_of(known.attributes["targets"], Order.of(given_up)):
+        return "Another release is under way: it goes on."  # a second one was refused, and its stack rolls back
     if known and known.running:  # its machine is dead, or may write nothing any more from now on
         using.ledger.end(known.token, "rolled-back", "Whoever ordered the release gave it up.")
     for target in order.targets:
         using.aliases.settle(target.name, target.version)
     moved = order.moving(in_force)
     return f"Back to {_names(moved)}, at once." if moved else "Nothing to release."
+
+
+def _is_of(targets: Sequence[Mapping[str, str]], order: Order) -> bool:
+    """Whether the release that runs has these targets, as the ledger keeps them, by this order."""
+    return {(t["name"], t["version"]) for t in targets} == {(t.name, t.version) for t in order.targets}
 
 
 def _names(targets: tuple[Any, ...]) -> str:

@@ -93,3 +93,17 @@ def test_a_first_release_has_nothing_to_go_back_to():
     using = SimpleNamespace(aliases=aliases, ledger=ledger)
     locked = states.lock({"id": "id-1", "first": True}, Order.of(PROPERTIES), using)
     assert (locked["stable"], locked["back"]) == ({}, [])
+
+
+@pytest.mark.parametrize(("given_up", "harmed"), [("8", True), ("9", False)])
+def test_only_the_release_that_is_given_up_is_ended(monkeypatch, given_up, harmed):
+    controller = Controller(monkeypatch, {"shop-api": "7"})
+    ended = []
+    running = Known(1, running=True, attributes={"targets": [{"name": "shop-api", "version": "8", "serves": "http"}]})
+    ledger = SimpleNamespace(read=lambda: running, end=lambda *of: ended.append(of))
+    aliases = begin.parts(None).aliases
+    monkeypatch.setattr(begin, "parts", lambda _: SimpleNamespace(aliases=aliases, ledger=ledger))
+    targets = [{"Name": "shop-api", "Version": given_up, "Serves": "http"}]
+    said = asked(OldResourceProperties={**PROPERTIES, "Targets": targets})
+    assert bool(ended) is bool(controller.settled) is harmed
+    assert said == ("Nothing to release." if harmed else "Another release is under way: it goes on.")
