@@ -93,8 +93,10 @@ contract = None
 down = Backfill("orders", "attribute_exists(channel)", "REMOVE channel")
 '''
 
-# DynamoDB refuses the update: what it adds to is no number.
-REFUSED = CHANNEL.replace("SET channel = :web", "SET channel = :web, currency = currency + :web")
+# It reads what no order has.
+REFUSED = CHANNEL.replace(
+    'values={":web": {"S": "web"}})', 'computed=lambda item: {":web": item["sold_by"]}, reads=("sold_by",))'
+)
 
 # Another one, which fails in the middle of the table.
 HALF_WAY = '''
