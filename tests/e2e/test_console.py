@@ -171,7 +171,8 @@ def test_who_has_no_token_learns_and_breaks_nothing(shown):
             said = next(line for line in events.iter_lines() if line.startswith("data: "))
     assert json.loads(said.removeprefix("data: "))["cloud"]["up"] in {True, False}
     assert shown.registry.running(redis_server.NAME) is not None
-    lost = shown.page.context.new_page()
-    lost.goto(shown.origin)
-    expect(lost.locator("#notice")).to_contain_text("Open the address")
-    lost.close()
+    browser = shown.page.context.browser
+    assert browser is not None
+    with closing(browser.new_page()) as lost:
+        lost.goto(shown.origin)
+        expect(lost.locator("#notice")).to_contain_text("Open the address")
