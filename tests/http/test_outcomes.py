@@ -96,6 +96,23 @@ def test_outcomes_are_counted_with_the_decision_after(run, settings, reader):
     assert counted(reader) == ((1, 0, 0, 1), (5, 2, 0, 3))
 
 
+def test_a_replayed_answer_is_not_counted_again_for_whoever_replays_it(run, settings, reader):
+    app = shop()
+
+    @app.post("/orders")
+    @policy(limits=[AMPLE], idempotent=True)
+    async def orders() -> Response:
+        return Response(status_code=500)
+
+    api = run(app, settings)
+    for _ in range(4):
+        answer = api.post("/orders", key="alice", headers={"idempotency-key": '"one"'})
+        assert answer.status_code == 500
+    assert answer.headers["idempotent-replayed"] == "true"
+    api.get("/items/200", key="alice")
+    assert counted(reader) == ((1, 1, 0, 0), (0, 0, 0, 0))
+
+
 def test_they_cost_no_round_trip(run, stores, settings):
     api = run(shop(), settings)
     for _ in range(3):  # by then every script is known

@@ -380,7 +380,8 @@ class _Way:
         took_s = self._environment.clock.monotonic() - self._began
         self._line.duration_ms = _ms(took_s)
         if self._environment.outcomes is not None:
-            self._environment.outcomes.ended(self._scope, self._line.status, took_s)
+            own = self._line.outcome != "replayed"
+            self._environment.outcomes.ended(self._scope, self._line.status, took_s, own=own)
         context = self._scope.get("aws.context")
         write(self._line, getattr(context, "aws_request_id", None), self._environment.settings.release)
 

@@ -68,11 +68,19 @@ class OutcomeCounter:
             self._in_flight.began()
         self._overdue.began(remaining() / 1000)
 
-    def ended(self, scope: Scope, status: int | None, seconds: float) -> None:
-        """Count a request that has ended, unless it was told as timed out."""
+    def ended(self, scope: Scope, status: int | None, seconds: float, *, own: bool = True) -> None:
+        """Count a request that has ended, unless it was told as timed out.
+
+        Args:
+            scope: the request.
+            status: its answer's; None: its client has left.
+            seconds: what it took.
+            own: whether this version made the answer. A replayed one says nothing of who replays it: the failures of
+                a bad version would be laid to the good one's door, where its clients' retries go.
+        """
         if self._in_flight is not None:
             self._in_flight.ended()
-        if "aws.context" not in scope or not self._overdue.ended():
+        if ("aws.context" not in scope or not self._overdue.ended()) and own:
             self.tally.ended(status, seconds)
 
     def write_if_due(self) -> None:
