@@ -76,7 +76,9 @@ def release_again(cloud: Cloud, _cli: Cli) -> str:
     status, printed = second.tidegate("up", "--endpoint", cloud.state["endpoint_url"], timeout_s=DEADLINE_S)
     running = cloud.latest().state == "running"
     assert status, printed
-    refused = [line.strip() for line in printed.splitlines() if "_IN_PROGRESS" in line]
+    refused = [
+        line.strip() for line in printed.splitlines() if "Another release" in line or "cannot be updated" in line
+    ]
     by_stack = refused[-1] if refused else printed.strip().splitlines()[-1]
     return f"The second, by a clone{'' if running else ' (late)'}: {by_stack}. By the machine alone: {by_machine}"
 
