@@ -60,13 +60,16 @@ def make(home: Path) -> None:
     """
     draft, log = home.with_name(f"{home.name}.draft"), TOOLCHAIN / "localstack.log"
     shutil.rmtree(draft, ignore_errors=True)
-    into = ["--python", str(draft / "bin" / "python"), "--compile-bytecode"]
+    interpreter = str(draft / "bin" / "python")
+    into = ["--python", interpreter, "--compile-bytecode"]
     uv = str(toolchain.find_uv())
     steps = (
         # Functions run on this interpreter, too: their packages are built for the version that runs this.
         [uv, "venv", "--no-project", "--relocatable", "--python", sys.executable, str(draft)],
         [uv, "pip", "install", *into, "--require-hashes", "--requirement", str(LOCK)],
         [uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", str(_EXECUTOR), str(_HOST_MODE)],
+        # LocalStack is written for 3.13, whatever its metadata say.
+        [interpreter, "-m", "tidegate_localstack.older_python"],
     )
     try:
         for number, words in enumerate(steps):
