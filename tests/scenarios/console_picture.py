@@ -1,6 +1,7 @@
 """Photographs the console while Redis is down under traffic.
 
-`python -m tests.scenarios.console_picture docs/console.png` works on the cloud that is up (TIDEGATE_STATE_DIR), whose Redis is killed and started again.
+`python -m tests.scenarios.console_picture docs/console.png` works on the cloud that is up (TIDEGATE_STATE_DIR),
+whose Redis is killed and started again.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main(file: str) -> None:
     folder = StateFolder.from_environ()
     state = LocalState.require(folder.state_file)
     with running_console(folder.path) as address, running_browser(binary) as browser:
-        page = browser.new_page(viewport={"width": 1360, "height": 1000}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1180, "height": 1000}, color_scheme="light")
         page.goto(address)
         try:
             with Goods.stocked(state) as goods, Traffic(state, traffic(goods)):
