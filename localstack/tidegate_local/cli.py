@@ -24,6 +24,7 @@ from tidegate_local.doctor import command as doctor_command
 from tidegate_local.engines.engine import OwnEngine
 from tidegate_local.errors import LocalCloudError, ReleaseError
 from tidegate_local.layout import StateFolder
+from tidegate_local.new import command as new_command
 from tidegate_local.progress import Steps
 from tidegate_local.release import Place
 from tidegate_local.scenarios import command as scenarios
@@ -194,6 +195,7 @@ def scenario(
 
 
 app.command()(doctor_command.doctor)
+app.command()(new_command.new)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

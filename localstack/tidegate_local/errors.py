@@ -7,6 +7,7 @@ LocalCloudError
 ├── DeploymentError       CDK failed, or what it deployed does not answer
 ├── ReleaseError          a release was rolled back, or there is nothing to abort or to return to
 ├── ScenarioError         a scenario can't be played on this cloud as it is
+├── ProjectError          a new project can't be made: its name, its folder, or this checkout
 ├── StateError            .tidegate/state.json is absent where one is needed, or is not ours
 └── BusyError             another `tidegate up` or `down` is at work on the same state folder
 """
@@ -40,6 +41,10 @@ class ReleaseError(LocalCloudError):
 
 class ScenarioError(LocalCloudError):
     """A scenario can't be played, or a fault can't be made, on this cloud."""
+
+
+class ProjectError(LocalCloudError):
+    """A project can't be made so."""
 
 
 class StateError(LocalCloudError):

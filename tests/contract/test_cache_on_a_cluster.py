@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.http.cached import Catalogue, told
+from tests.harness.cache_status import told
+from tests.http.cached import Catalogue
 from tests.http.wire import call
 from tidegate import Settings, protect
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from localstack_client.session import Session
 
 from tests.harness.engine_choice import ENGINE
-from tests.local.test_engine import listening_addresses
+from tests.harness.listening import listening_addresses
 
 pytestmark = pytest.mark.e2e
 

@@ -84,13 +84,6 @@ class Catalogue:
         return app
 
 
-def told(answer: httpx.Response) -> dict[str, Any]:
-    """What Cache-Status says, tokens as text."""
-    [(name, parameters)] = http_sf.parse(answer.headers["cache-status"].encode(), tltype="list")
-    assert str(name) == "tidegate"
-    return {key: value if isinstance(value, bool | int) else str(value) for key, value in parameters.items()}
-
-
 def control(answer: httpx.Response) -> dict[str, Any]:
     """What Cache-Control says."""
     found = http_sf.parse(answer.headers["cache-control"].encode(), tltype="dictionary")

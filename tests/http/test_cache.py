@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from fastapi import FastAPI, Request
 
-from tests.http.cached import AMPLE, Catalogue, control, told
+from tests.harness.cache_status import told
+from tests.http.cached import AMPLE, Catalogue, control
 from tidegate import Cache, ConfigurationError, Policy, TokenBucket, policy, protect
 
 TAGGED = ("product:{product_id}",)

@@ -3,7 +3,8 @@
 import pytest
 from fastapi import FastAPI
 
-from tests.http.cached import PATIENCE_S, Catalogue, control, told
+from tests.harness.cache_status import told
+from tests.http.cached import PATIENCE_S, Catalogue, control
 from tests.http.deadlines import eventually
 from tests.http.faces import Server
 from tidegate import Cache, policy

@@ -4,8 +4,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.harness.cache_status import told
 from tests.harness.lambda_events import LambdaContext, rest_event
-from tests.http.cached import Catalogue, told
+from tests.http.cached import Catalogue
 from tests.http.deadlines import eventually
 from tests.http.lambda_queue import LambdaQueue
 from tidegate.caching import refresh

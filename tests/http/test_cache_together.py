@@ -6,7 +6,8 @@ import threading
 import pytest
 from fastapi import FastAPI, Response
 
-from tests.http.cached import AMPLE, PATIENCE_S, Catalogue, control, told
+from tests.harness.cache_status import told
+from tests.http.cached import AMPLE, PATIENCE_S, Catalogue, control
 from tests.http.deadlines import eventually
 from tests.http.wire import Call, http_scope
 from tidegate import Cache, policy, protect

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.harness.listening import listening_addresses
 from tests.local.deployed_function import deploy_function
 from tidegate_local import cloud, ports
 from tidegate_local.engines import process
@@ -163,17 +164,3 @@ def members(group: int) -> list[int]:
         if int(fields[2]) == group and fields[0] != "Z":
             found.append(int(stat.parent.name))
     return found
-
-
-def listening_addresses(pid: int) -> set[str]:
-    """The addresses of the IPv4 and IPv6 sockets on which a process listens."""
-    opened = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
-    inodes = {name[len("socket:[") : -1] for name in opened if name.startswith("socket:[")}
-    addresses = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                packed = bytes.fromhex(fields[1].partition(":")[0])
-                addresses.add(socket.inet_ntoa(packed[::-1]) if table == "tcp" else packed.hex())
-    return addresses

@@ -6,7 +6,7 @@ import pytest
 from functions.api.data.errors import DataUnavailableError
 from functions.api.data.products import ProductTable
 from functions.api.routes.products import PRODUCT
-from tests.http.cached import told
+from tests.harness.cache_status import told
 from tests.shop.conftest import connect
 
 pytestmark = pytest.mark.anyio

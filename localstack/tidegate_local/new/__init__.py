@@ -1,0 +1,1 @@
+"""`tidegate new`: a project of one's own, made from this one."""

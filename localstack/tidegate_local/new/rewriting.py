@@ -1,0 +1,118 @@
+"""How a file of this repository reads in a project: pure, text in and text out."""
+
+import re
+from collections.abc import Callable
+
+from tidegate_local.errors import ProjectError
+from tidegate_local.new.project import AwsSettings, Project
+from tidegate_local.new.starter import module, readme, registered
+
+# These are the same everywhere: the library, and what makes LocalStack run.
+_AS_THEY_ARE = (
+    "layers/",
+    "localstack/process_executor/",
+    "localstack/host_mode/",
+    "localstack/init/",
+    "docs/",
+    "LICENSE",
+)
+_STACK = re.compile(r"\bTidegate-(?=local\b|aws\b|\{stage)")
+# Make's targets whose tests and benchmarks are the library's, and stay with it.
+_NOT_TAKEN = ("bench", "storm", "release-demo")
+
+
+def rewritten(file: str, text: str, project: Project, settings: AwsSettings) -> str:
+    """Return a file's text in the project.
+
+    Raises:
+        ProjectError: it isn't what this expects, so the copy would be half this project, half the other.
+    """
+    if file.startswith(_AS_THEY_ARE):
+        return text
+    text = _STACK.sub(f"{project.stack}-", text)
+    special = _SPECIAL.get(file)
+    return text if special is None else special(text, project, settings)
+
+
+def _project_file(text: str, project: Project, _settings: AwsSettings) -> str:
+    text = _once(text, 'name = "tidegate"\n', f'name = "{project.name}"\n')
+    # All groups stay, the benchmarks' too: the lock holds them, and a new one needs the network.
+    return re.sub(
+        r'^description = ".*"$', f'description = "{project.title}, on Tidegate."', text, count=1, flags=re.MULTILINE
+    )
+
+
+def _lock(text: str, project: Project, _settings: AwsSettings) -> str:
+    return text.replace('name = "tidegate"\n', f'name = "{project.name}"\n').replace(
+        '    "tidegate",\n', f'    "{project.name}",\n'
+    )
+
+
+def _makefile(text: str, _project: Project, _settings: AwsSettings) -> str:
+    for target in _NOT_TAKEN:
+        text, found = re.subn(rf"^{target}: setup ##.*?(?=^\S)", "", text, count=1, flags=re.MULTILINE | re.DOTALL)
+        if not found:
+            raise ProjectError(f"The Makefile's target {target} isn't where `tidegate new` expects it.")
+        text = re.sub(rf"^(\.PHONY:.*) {target}\b", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^# Sockets and tasks that peers .*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^# The benchmarks' packages.*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    return _once(text, "tests/e2e tests/scenarios tests/process_executor -p", "tests/e2e -p")
+
+
+def _gateway(text: str, project: Project, _settings: AwsSettings) -> str:
+    return _once(text, 'f"tidegate-{stage.name}"', f'f"{project.name}-{{stage.name}}"')
+
+
+def _measures(text: str, project: Project, _settings: AwsSettings) -> str:
+    return _once(text, 'NAMESPACE = "Tidegate"', f'NAMESPACE = "{project.stack}"')
+
+
+def _stack(text: str, project: Project, _settings: AwsSettings) -> str:
+    text = _once(
+        text, '"POWERTOOLS_METRICS_NAMESPACE": "Tidegate"', f'"POWERTOOLS_METRICS_NAMESPACE": "{project.stack}"'
+    )
+    text = _once(text, 'f"tidegate-{self._stage.name}"', f'f"{project.name}-{{self._stage.name}}"')
+    return _once(text, "Tidegate: a protected API behind API Gateway", f"{project.title}: an API behind Tidegate")
+
+
+def _stages(text: str, _project: Project, settings: AwsSettings) -> str:
+    local, mark, aws = text.partition("\nAWS = Stage(\n")
+    for name, value in settings.changes().items():
+        aws, found = re.subn(rf"^(    {name}=)\d[\d_]*,.*$", rf"\g<1>{value},", aws, count=1, flags=re.MULTILINE)
+        if not found:
+            raise ProjectError(f"infra/stages.py has no {name} for the stage aws.")
+    return local + mark + aws
+
+
+def _app(text: str, project: Project, _settings: AwsSettings) -> str:
+    text = _once(text, "Tidegate's shop", project.title)
+    text = _once(text, "A small shop behind every protection of Tidegate.", f"{project.title}, behind Tidegate.")
+    for route in project.routes:
+        text = registered(text, route)
+    return text
+
+
+def _once(text: str, before: str, after: str) -> str:
+    if text.count(before) != 1:
+        raise ProjectError(f"{before!r} isn't where `tidegate new` expects it, once: is this checkout changed?")
+    return text.replace(before, after)
+
+
+_SPECIAL: dict[str, Callable[[str, Project, AwsSettings], str]] = {
+    "pyproject.toml": _project_file,
+    "uv.lock": _lock,
+    "Makefile": _makefile,
+    "infra/gateway.py": _gateway,
+    "infra/measures.py": _measures,
+    "infra/stack.py": _stack,
+    "infra/stages.py": _stages,
+    "functions/api/app.py": _app,
+}
+
+
+def written_anew(project: Project) -> dict[str, str]:
+    """Return the files that only the project has."""
+    files = {"README.md": readme(project), "CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n"}
+    for route in project.routes:
+        files |= module(route)
+    return files

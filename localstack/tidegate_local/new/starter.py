@@ -1,0 +1,72 @@
+"""The first text of what is a project's own: its README, its routes and their tests."""
+
+import re
+from pathlib import Path
+
+from tidegate_local.new.project import Project
+
+_README = Path(__file__).with_name("project_readme.md")
+_MODULE = '''"""GET /v1/@: a start; all of it is yours to change."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from tidegate import TokenBucket, policy
+
+router = APIRouter(prefix="/v1/@", tags=["@"])
+
+
+class @@Out(BaseModel):
+    """What is answered."""
+
+    message: str
+
+
+@router.get("", operation_id="show@@", summary="Say hello")
+@policy(limits=[TokenBucket("20/s", burst=40)])
+async def show() -> @@Out:
+    """Say hello, to each caller at most 20 times a second."""
+    return @@Out(message="hello from @")
+'''
+_TEST = """import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_answers_and_says_what_is_left(http):
+    answer = await http.get("/v1/@")
+    assert (answer.status_code, answer.json()) == (200, {"message": "hello from @"})
+    assert answer.headers["ratelimit-policy"] == '"20/s";q=40;w=2'
+"""
+
+
+def readme(project: Project) -> str:
+    """Return its README."""
+    listed = "".join(
+        f"- `GET /v1/{route}`: `functions/api/routes/{route}.py`, tested in `tests/shop/test_{route}.py`.\n"
+        for route in project.routes
+    )
+    return _README.read_text(encoding="utf-8").format(
+        title=project.title, stack=project.stack, routes=f"{listed}\n" if listed else ""
+    )
+
+
+def module(route: str) -> dict[str, str]:
+    """Return a route's module and its test."""
+    camel = "".join(word.capitalize() for word in route.split("_"))
+    return {
+        f"functions/api/routes/{route}.py": _MODULE.replace("@@", camel).replace("@", route),
+        f"tests/shop/test_{route}.py": _TEST.replace("@@", camel).replace("@", route),
+    }
+
+
+def registered(app: str, route: str) -> str:
+    """Return the application's module with one more router."""
+    imported = re.sub(
+        r"^from functions\.api\.routes import (.*)$",
+        lambda found: f"from functions.api.routes import {', '.join(sorted([*found.group(1).split(', '), route]))}",
+        app,
+        count=1,
+        flags=re.MULTILINE,
+    )
+    return re.sub(r"^ROUTERS = \((.*?),?\)$", rf"ROUTERS = (\1, {route}.router)", imported, count=1, flags=re.MULTILINE)
