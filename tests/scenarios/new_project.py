@@ -46,7 +46,7 @@ def main() -> None:
 def _run(command: list[str], folder: Path, environ: dict[str, str]) -> None:
     began = time.monotonic()
     done = subprocess.run(command, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True, check=False)
-    print(
+    _say(
         f"{' '.join(command[-3:])}: {time.monotonic() - began:.0f} s, {done.stdout.strip().splitlines()[-1:]}",
         flush=True,
     )
@@ -54,12 +54,16 @@ def _run(command: list[str], folder: Path, environ: dict[str, str]) -> None:
         sys.exit(done.stdout)
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201  it is what the program is for
+
+
 def _ask(project: Path) -> None:
     state = json.loads((project / ".tidegate" / "state.json").read_text(encoding="utf-8"))
     asked = urllib.request.Request(f"{state['api_url']}/v1/books", headers={"x-api-key": state["api_keys"]["pro"]})
     with urllib.request.urlopen(asked, timeout=60) as answer:
-        print(f"GET /v1/books: {answer.status} {answer.read().decode()}")
-    print(f"The stack: {state['outputs']['FunctionName']}")
+        _say(f"GET /v1/books: {answer.status} {answer.read().decode()}")
+    _say(f"The stack: {state['outputs']['FunctionName']}")
 
 
 if __name__ == "__main__":

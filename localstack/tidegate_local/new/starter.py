@@ -6,27 +6,27 @@ from pathlib import Path
 from tidegate_local.new.project import Project
 
 _README = Path(__file__).with_name("project_readme.md")
-_MODULE = '''"""GET /v1/@: a start; all of it is yours to change."""
+_MODULE = '''"""GET /v1/ROUTE: a start; all of it is yours to change."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from tidegate import TokenBucket, policy
 
-router = APIRouter(prefix="/v1/@", tags=["@"])
+router = APIRouter(prefix="/v1/ROUTE", tags=["ROUTE"])
 
 
-class @@Out(BaseModel):
+class CAMELOut(BaseModel):
     """What is answered."""
 
     message: str
 
 
-@router.get("", operation_id="show@@", summary="Say hello")
+@router.get("", operation_id="showCAMEL", summary="Say hello")
 @policy(limits=[TokenBucket("20/s", burst=40)])
-async def show() -> @@Out:
+async def show() -> CAMELOut:
     """Say hello, to each caller at most 20 times a second."""
-    return @@Out(message="hello from @")
+    return CAMELOut(message="hello from ROUTE")
 '''
 _TEST = """import pytest
 
@@ -34,8 +34,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_it_answers_and_says_what_is_left(http):
-    answer = await http.get("/v1/@")
-    assert (answer.status_code, answer.json()) == (200, {"message": "hello from @"})
+    answer = await http.get("/v1/ROUTE")
+    assert (answer.status_code, answer.json()) == (200, {"message": "hello from ROUTE"})
     assert answer.headers["ratelimit-policy"] == '"20/s";q=40;w=2'
 """
 
@@ -55,8 +55,8 @@ def module(route: str) -> dict[str, str]:
     """Return a route's module and its test."""
     camel = "".join(word.capitalize() for word in route.split("_"))
     return {
-        f"functions/api/routes/{route}.py": _MODULE.replace("@@", camel).replace("@", route),
-        f"tests/shop/test_{route}.py": _TEST.replace("@@", camel).replace("@", route),
+        f"functions/api/routes/{route}.py": _MODULE.replace("CAMEL", camel).replace("ROUTE", route),
+        f"tests/shop/test_{route}.py": _TEST.replace("CAMEL", camel).replace("ROUTE", route),
     }
 
 
