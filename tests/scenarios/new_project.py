@@ -48,7 +48,6 @@ def _run(command: list[str], folder: Path, environ: dict[str, str]) -> None:
     done = subprocess.run(command, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True, check=False)
     _say(
         f"{' '.join(command[-3:])}: {time.monotonic() - began:.0f} s, {done.stdout.strip().splitlines()[-1:]}",
-        flush=True,
     )
     if done.returncode:
         sys.exit(done.stdout)
