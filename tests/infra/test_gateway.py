@@ -84,7 +84,9 @@ def test_paths_of_throttles_are_written_as_the_stage_reads_them(both):
     ],
 )
 def test_each_tier_has_a_plan_and_a_key(synthesized, tier, throttle, quota):
-    name = f"tidegate-{synthesized.stage.name}-{tier}"
+    api = synthesized.only("AWS::ApiGateway::RestApi")["Name"]
+    assert api.endswith(f"-{synthesized.stage.name}")
+    name = f"{api}-{tier}"
     plans = synthesized.resources("AWS::ApiGateway::UsagePlan").items()
     ((plan_id, plan),) = [p for p in plans if p[1]["Properties"]["UsagePlanName"] == name]
     assert plan["Properties"]["Throttle"] == throttle
