@@ -122,6 +122,32 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize(
+    ("name", "routes", "why"),
+    [
+        ("redis", (), "a package that the project itself needs"),
+        ("fastapi", (), "a package that the project itself needs"),
+        ("shop", ("class",), "a word of Python's"),
+        ("shop", ("os",), "functions/api/app.py"),
+        ("shop", ("books", "protect"), "functions/api/app.py"),
+        ("shop", ("shapes",), "would replace functions/api/routes/shapes.py"),
+        ("shop", ("schema",), "would replace tests/shop/test_schema.py"),
+    ],
+)
+def test_names_that_meet_others_are_refused_before_anything_is_written(tmp_path, name, routes, why):
+    with pytest.raises(ProjectError, match=f"{why}.*choose another"):
+        make(Project.of(name, routes), AwsSettings(), tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_message_shows_a_folder_as_it_is_called(tmp_path):
+    folder = tmp_path / "full[bold]"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    done = CliRunner().invoke(app, ["new", "shop", "--into", str(folder)])
+    assert f"{folder} is there" in done.output
+
+
 def test_a_folder_in_the_repository_is_refused():
     with pytest.raises(ProjectError, match="--into"):
         make(Project.of("shop"), AwsSettings(), REPOSITORY / "shop")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.new.making import commit, make
@@ -33,7 +34,7 @@ def new(
         if git:
             commit(folder)
     except LocalCloudError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
         raise typer.Exit(1) from error
-    console.print(f"{project.title} is in {folder}. Next:", soft_wrap=True, highlight=False)
-    console.print(f"  cd {folder}\n  make test\n  make up", soft_wrap=True, highlight=False)
+    told = f"{project.title} is in {folder}. Next:\n  cd {folder}\n  make test\n  make up"
+    console.print(told, soft_wrap=True, highlight=False, markup=False)

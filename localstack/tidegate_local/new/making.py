@@ -8,6 +8,7 @@ from pathlib import Path
 from tidegate_local import toolchain
 from tidegate_local.errors import ProjectError
 from tidegate_local.layout import REPOSITORY
+from tidegate_local.new.collisions import check_files, check_name, check_routes
 from tidegate_local.new.project import AwsSettings, Project
 from tidegate_local.new.rewriting import rewritten, written_anew
 from tidegate_local.new.selection import of_repository, selected
@@ -21,16 +22,20 @@ def make(project: Project, settings: AwsSettings, into: Path, root: Path = REPOS
     """Write a project into a folder that is empty or not there yet.
 
     Raises:
-        ProjectError: the folder isn't empty, lies in the repository, or the repository isn't as it is expected.
+        ProjectError: the folder isn't empty, lies in the repository, or the repository isn't as it is expected; or a
+            name is that of something else in the project.
     """
     _check(into, root)
-    taken = selected(of_repository(root))
+    taken, anew = selected(of_repository(root)), written_anew(project)
+    check_name(project, (root / "uv.lock").read_text(encoding="utf-8"))
+    check_routes(project, (root / "functions/api/app.py").read_text(encoding="utf-8"))
+    check_files(taken, anew)
     # All texts before the first file: a checkout that is changed too much leaves no half project behind.
     texts = {
         file: rewritten(file, (root / file).read_text(encoding="utf-8"), project, settings)
         for file in taken
         if Path(file).suffix in _TEXT
-    } | written_anew(project)
+    } | anew
     for file in taken:
         _put(into / file, root / file)
     for file, text in texts.items():
