@@ -22,10 +22,10 @@ def test_a_stage_that_asks_for_neither_has_neither(synthesized):
 
 
 def test_provisioned_environments_are_the_alias_of_the_api_s(synth):
-    made = synth(replace(AWS, provisioned=7, release=Rollout(weights=())))
+    made = synth(replace(AWS, provisioned=2, release=Rollout(weights=())))
     [alias] = made.of_function("AWS::Lambda::Alias").values()
     [worker] = made.of_function("AWS::Lambda::Alias", "worker").values()
-    assert alias["Properties"]["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 7}
+    assert alias["Properties"]["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
     assert "ProvisionedConcurrencyConfig" not in worker["Properties"]
 
 

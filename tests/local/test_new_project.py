@@ -2,8 +2,10 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tidegate_local.layout import REPOSITORY
 from tidegate_local.new.making import make
 from tidegate_local.new.project import AwsSettings, Project
 from tidegate_local.new.selection import of_repository, selected
+from tidegate_local.new.starter import registered
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +90,31 @@ def test_the_librarys_own_tests_and_their_targets_stay_here(made):
             assert f"from tests.{module}" not in text, name
 
 
-def test_ruff_has_nothing_to_say(made):
-    ruff = shutil.which("ruff", path=str(REPOSITORY / ".venv/bin"))
-    if ruff is None:
+@pytest.mark.parametrize(
+    ("name", "routes"),
+    [("a", ()), ("an-uncommonly-long-project-nam", ("b10", "b2", "b_3", "authors", "publishers", "x" * 30))],
+)
+def test_ruff_has_nothing_to_say_whatever_the_names(tmp_path, name, routes):
+    ruff = Path(sys.executable).with_name("ruff")
+    if not ruff.is_file():
         pytest.skip("ruff is in the lint group, which isn't installed")
-    done = subprocess.run([ruff, "check", "--no-cache"], cwd=made, stdout=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    make(Project.of(name, routes), AwsSettings(), tmp_path)
+    for words in (["check"], ["format", "--check"]):
+        done = subprocess.run([ruff, *words, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+    listed = (tmp_path / "functions/api/app.py").read_text()
+    assert all(f"{route}.router" in listed for route in routes)
+
+
+def test_a_project_made_from_a_project_has_the_routes_of_both():
+    source = (REPOSITORY / "functions/api/app.py").read_text()
+    wrapped = re.sub(
+        r"(?m)^(from functions.api.routes import )(.*)$", r"\1(\n    \2,\n)", registered(source, ("books",))
+    )
+    assert "import (\n    books," in wrapped
+    imported, routers = (line for line in registered(wrapped, ("zoo",)).splitlines() if "zoo" in line)
+    assert imported == "from functions.api.routes import books, exports, health, orders, products, reports, zoo"
+    assert routers.endswith("books.router, zoo.router)")
 
 
 @pytest.mark.parametrize("name", ["Book", "9books", "book--shop", "-book", "book_shop", "a" * 31, "", "tidegate"])
@@ -101,7 +123,7 @@ def test_names_that_lambda_or_we_refuse(name):
         Project.of(name)
 
 
-@pytest.mark.parametrize("route", ["Books", "my-books", "1st", "orders"])
+@pytest.mark.parametrize("route", ["Books", "my-books", "1st", "orders", "b" * 31])
 def test_routes_that_python_or_the_sample_refuses(route):
     with pytest.raises(ProjectError):
         Project.of("shop", (route,))

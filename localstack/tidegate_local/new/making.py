@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def make(project: Project, settings: AwsSettings, into: Path, root: Path = REPOS
         place = into / file
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
+    _format(into)
 
 
 def commit(into: Path) -> None:
@@ -72,6 +74,13 @@ def _check(into: Path, root: Path) -> None:
         raise ProjectError(f"{into} lies in this repository. Name a folder outside of it with --into.")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise ProjectError(f"{into} is there and isn't empty. Name another folder with --into.")
+
+
+def _format(into: Path) -> None:
+    """Break lines anew, which are longer or shorter by the project's names; without the lint group they stay so."""
+    ruff = Path(sys.executable).with_name("ruff")
+    if ruff.is_file():
+        _run([str(ruff), "format", "--quiet", "--no-cache"], into)
 
 
 def _put(place: Path, source: Path) -> None:

@@ -42,6 +42,8 @@ class Project:
                     f"{route!r} can't name a route and its module: write lower-case letters, digits and underscores, "
                     "a letter first, such as books."
                 )
+            if len(route) > _LONGEST:
+                raise ProjectError(f"{route!r} is too long: write at most {_LONGEST} characters.")
             if route in _SAMPLES:
                 raise ProjectError(f"The sample has the route /v1/{route} already: choose another name.")
         return cls(name, tuple(dict.fromkeys(routes)))

@@ -87,9 +87,7 @@ def _stages(text: str, _project: Project, settings: AwsSettings) -> str:
 def _app(text: str, project: Project, _settings: AwsSettings) -> str:
     text = _once(text, "Tidegate's shop", project.title)
     text = _once(text, "A small shop behind every protection of Tidegate.", f"{project.title}, behind Tidegate.")
-    for route in project.routes:
-        text = registered(text, route)
-    return text
+    return registered(text, project.routes)
 
 
 def _once(text: str, before: str, after: str) -> str:

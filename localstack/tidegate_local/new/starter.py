@@ -1,10 +1,13 @@
 """The first text of what is a project's own: its README, its routes and their tests."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate_local.new.project import Project
 
+_IMPORT = re.compile(r"^from functions\.api\.routes import (\([^)]*\)|.*)$", re.MULTILINE)
+_ROUTERS = re.compile(r"^ROUTERS = \(([^)]*)\)$", re.MULTILINE)
 _README = Path(__file__).with_name("project_readme.md")
 _MODULE = '''"""GET /v1/ROUTE: a start; all of it is yours to change."""
 
@@ -60,13 +63,25 @@ def module(route: str) -> dict[str, str]:
     }
 
 
-def registered(app: str, route: str) -> str:
-    """Return the application's module with one more router."""
-    imported = re.sub(
-        r"^from functions\.api\.routes import (.*)$",
-        lambda found: f"from functions.api.routes import {', '.join(sorted([*found.group(1).split(', '), route]))}",
+def registered(app: str, routes: Sequence[str]) -> str:
+    """Return the application's module with these routes' routers, too."""
+    imported = _IMPORT.sub(
+        lambda found: f"from functions.api.routes import {_listed(sorted([*_names(found[1]), *routes], key=_natural))}",
         app,
         count=1,
-        flags=re.MULTILINE,
     )
-    return re.sub(r"^ROUTERS = \((.*?),?\)$", rf"ROUTERS = (\1, {route}.router)", imported, count=1, flags=re.MULTILINE)
+    routers = [f"{route}.router" for route in routes]
+    return _ROUTERS.sub(lambda found: f"ROUTERS = ({_listed([*_names(found[1]), *routers])})", imported, count=1)
+
+
+def _names(text: str) -> list[str]:
+    return re.findall(r"[\w.]+", text)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort b2 before b10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
