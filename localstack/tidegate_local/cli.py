@@ -151,7 +151,7 @@ def release(
         if abort or go_on:
             with _place(stage) as place:
                 if not place.releases().demand("abort" if abort else "go_on"):
-                    raise ReleaseError("No release is under way.")
+                    raise ReleaseError("No release is under way. `tidegate release` begins one.")
             console.print("The release rolls back." if abort else "The release goes on.")
             return
         way = {"strategy": strategy, "step_s": str(step_s) if step_s else None}

@@ -72,7 +72,9 @@ class Deployer:
             DeploymentError: the command failed, or the stack lacks one of the outputs that are read here.
         """
         if not (REPOSITORY / "app.py").is_file():
-            raise DeploymentError(f"There is no app.py in {REPOSITORY}: nothing to deploy.")
+            raise DeploymentError(
+                f"There is no app.py in {REPOSITORY}: put it back, or run `make up` in a whole checkout."
+            )
         self._cdk(
             "deploy",
             [
@@ -91,7 +93,10 @@ class Deployer:
         )
         stack = self.current()
         if stack is None:
-            raise DeploymentError(f"CDK reported success, but the engine has no complete stack {STACK}.")
+            raise DeploymentError(
+                f"CDK reported success, but the engine has no complete stack {STACK}. "
+                "`make down && make up` starts anew."
+            )
         return stack
 
     def current(self) -> Stack | None:
@@ -106,7 +111,10 @@ class Deployer:
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         missing = [name for name in _REQUIRED_OUTPUTS if name not in outputs]
         if missing:
-            raise DeploymentError(f"The stack {STACK} has no output {', '.join(missing)}.")
+            raise DeploymentError(
+                f"The stack {STACK} has no output {', '.join(missing)}. "
+                "It is read here: infra/stack.py has to write it."
+            )
         changed = described.get("LastUpdatedTime") or described["CreationTime"]
         return Stack(outputs, f"{described['StackId']}@{changed.isoformat()}")
 
@@ -117,7 +125,9 @@ class Deployer:
             except ClientError:
                 return None  # CloudFormation's way to say that there is none is a ValidationError
             except BotoCoreError as error:
-                raise DeploymentError(f"The engine at {self.endpoint_url} stopped answering ({error}).") from error
+                raise DeploymentError(
+                    f"The engine at {self.endpoint_url} stopped answering ({error}). `make up` starts it again."
+                ) from error
         return found[0] if found and found[0]["StackStatus"] != "DELETE_COMPLETE" else None
 
     def _cdk(self, command: str, words: Sequence[str], cwd: Path) -> None:

@@ -32,7 +32,9 @@ def listen_from(first: int, tries: int = 50) -> socket.socket:
                 raise
         else:
             return listener
-    raise StartError(f"No free port on {LOOPBACK} from {first} to {first + tries - 1}.")
+    raise StartError(
+        f"No free port on {LOOPBACK} from {first} to {first + tries - 1}: end something that listens there."
+    )
 
 
 def free_port(preferred: int | None = None, patience_s: float = 1.0) -> int:
@@ -52,7 +54,7 @@ def free_port(preferred: int | None = None, patience_s: float = 1.0) -> int:
     for port in random.sample(_BELOW_EPHEMERAL, 100):
         if _is_free(port):
             return port
-    raise StartError(f"No free port on {LOOPBACK}.")
+    raise StartError(f"No free port on {LOOPBACK}: end something that listens there.")
 
 
 def _is_free(port: int) -> bool:

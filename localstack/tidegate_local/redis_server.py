@@ -21,6 +21,7 @@ _ATTEMPTS = 3
 # How long a Redis may take to answer before it counts as hung.
 _PATIENCE_S = 1.0
 _ON_PATH = ("redis-server", "valkey-server")
+_INSTEAD = "Set REDIS_URL to use a Redis that runs already."
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _start(folder: StateFolder, registry: ProcessRegistry, before: ManagedProces
         if "Address already in use" not in log.read_text(errors="replace"):
             break
         port = ports.free_port()
-    raise StartError(f"Redis ({binary}) died while starting. The end of its log, {log_tail(log)}")
+    raise StartError(f"Redis ({binary}) died while starting. The end of its log, {log_tail(log)}\n{_INSTEAD}")
 
 
 def _start_on(port: int, binary: Path, log: Path, folder: StateFolder, registry: ProcessRegistry) -> RedisServer | None:
@@ -151,7 +152,8 @@ def _start_on(port: int, binary: Path, log: Path, folder: StateFolder, registry:
         raise
     registry.stop(NAME)
     raise StartError(
-        f"Redis did not answer within {_START_DEADLINE_S:.0f} s of its start. The end of its log, {log_tail(log)}"
+        f"Redis did not answer within {_START_DEADLINE_S:.0f} s of its start. The end of its log, {log_tail(log)}\n"
+        f"{_INSTEAD}"
     )
 
 
@@ -169,7 +171,7 @@ def _described(client: redis.Redis) -> str:
     client.ping()
     server = client.info("server")
     if not isinstance(server, dict):
-        raise LocalCloudError("Redis answered INFO with something unreadable.")
+        raise LocalCloudError("Redis answered INFO with something unreadable: set REDIS_URL to a Redis or a Valkey.")
     if "valkey_version" in server:
         return f"valkey {server['valkey_version']}"
     return f"redis {server.get('redis_version', 'of an unknown version')}"

@@ -56,12 +56,15 @@ def aws_place(stage: str) -> Iterator[Place]:
     Raises:
         ReleaseError: there is no such stack.
     """
-    session = boto3.Session()
     name: Any = "cloudformation"
     try:
+        session = boto3.Session()
         stacks = session.client(name).describe_stacks(StackName=f"Tidegate-{stage}")["Stacks"]
     except (BotoCoreError, ClientError) as error:
-        raise ReleaseError(f"The stack Tidegate-{stage} can't be read: {error}") from error
+        raise ReleaseError(
+            f"The stack Tidegate-{stage} can't be read: {error}\n"
+            f"Deploy it (`tidegate cdk deploy -c stage={stage}`), with credentials of its account: see `make doctor`."
+        ) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
     client: Any = session.client
     yield Place(outputs, stage, cache(client))
@@ -143,7 +146,9 @@ def _move(functions: Any, alias: str, to: Mapping[str, str]) -> None:
         for name, number in to.items():
             functions.get_function_configuration(FunctionName=name, Qualifier=number)
     except functions.exceptions.ResourceNotFoundException as error:
-        raise ReleaseError(f"There is no such version any more: {dict(to)}") from error
+        raise ReleaseError(
+            f"There is no such version any more: {dict(to)}. Name a later one, or none: the one before."
+        ) from error
     for name, number in to.items():
         functions.update_alias(
             FunctionName=name, Name=alias, FunctionVersion=number, RoutingConfig={"AdditionalVersionWeights": {}}
@@ -154,7 +159,9 @@ def _await_end(releases: Releases) -> None:
     deadline = time.monotonic() + _ABORTED_WITHIN_S
     while (release := releases.latest()) and release.state == "running":
         if time.monotonic() > deadline:
-            raise ReleaseError("The release that runs didn't take notice of its abortion; the version is in force.")
+            raise ReleaseError(
+                "The version is in force, but the release that runs took no notice: `tidegate release --abort` again."
+            )
         time.sleep(_LOOK_EVERY_S)
 
 

@@ -99,7 +99,10 @@ def _cdk_cli(node: Path, search_path: str) -> Path:
             cwd=draft,
         )
     except CommandError as error:
-        raise ToolMissingError(f"npm could not install the CDK CLI. The end of its log, {log_tail(log)}") from error
+        raise ToolMissingError(
+            f"npm could not install the CDK CLI. The end of its log, {log_tail(log)}\n"
+            "It needs npm's registry: set npm_config_registry to one that can be reached from here."
+        ) from error
     shutil.rmtree(home, ignore_errors=True)
     draft.rename(home)
     return cli

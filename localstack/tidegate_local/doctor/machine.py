@@ -80,7 +80,7 @@ def _port(registry: ProcessRegistry) -> Finding:
         with ports.listen_from(PORT) as listener:
             return of_port(listener.getsockname()[1], ours=False)
     except StartError as error:
-        return failure("port", str(error), "End what listens there.")
+        return failure("port", f"none is free from {PORT} on", str(error))
 
 
 def _redis() -> Finding:

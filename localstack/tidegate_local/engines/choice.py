@@ -23,7 +23,7 @@ def choose(asked: str | None, endpoint_url: str | None, former: LocalState | Non
         EndpointError: there is no engine of that name, or both are given.
     """
     if asked and endpoint_url:
-        raise EndpointError("--engine and --endpoint are given; one of them says which engine is meant.")
+        raise EndpointError("--engine and --endpoint are given: leave one of them away.")
     if endpoint_url:
         return External(endpoint_url)
     if asked:
@@ -37,4 +37,4 @@ def _named(asked: str) -> EngineKind:
     try:
         return KINDS[asked]
     except KeyError:
-        raise EndpointError(f"There is no engine {asked!r}. There are {', '.join(KINDS)}.") from None
+        raise EndpointError(f"There is no engine {asked!r}: take {', '.join(KINDS)}.") from None

@@ -79,7 +79,9 @@ class Containers:
         try:
             run_logged(command, env={**os.environ, **self.environment()}, log=log, cwd=COMPOSE_FILE.parent)
         except CommandError as error:
-            raise StartError(f"`docker compose {words[0]}` failed. The end of its log, {log_tail(log)}") from error
+            raise StartError(
+                f"`docker compose {words[0]}` failed. The end of its log, {log_tail(log)}\n{_INSTEAD}"
+            ) from error
 
 
 def recorded(folder: StateFolder) -> Containers | None:

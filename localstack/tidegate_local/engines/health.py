@@ -41,7 +41,7 @@ def ready(url: str, timeout_s: float) -> Health | str:
     if failed:
         raise StartError(
             f"LocalStack's init script {', '.join(failed)} failed; its log says why. The scripts are for version "
-            "4.14.0: is this another one?"
+            "4.14.0: if this is another one, take that."
         )
     return ask(url, timeout_s) if told.get("completed", {}).get("READY") else "its init scripts are at work"
 

@@ -21,6 +21,7 @@ _POLL_TIMEOUT_S = 1.0
 _PATIENCE_S = 5.0
 # All that the engine's process gets from the developer's environment: engines hand their own on to functions.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
+_NEXT = "`make doctor` looks at this machine; `make down && make up` starts anew."
 
 
 class ProcessEngine(ABC):
@@ -97,8 +98,9 @@ class ProcessEngine(ABC):
             if isinstance(found, Health):
                 return found
             if not is_running(process.identity):
-                raise StartError(f"The engine died while starting. The end of its log, {log_tail(log)}")
+                raise StartError(f"The engine died while starting. The end of its log, {log_tail(log)}\n{_NEXT}")
             time.sleep(0.02)
         raise StartError(
-            f"The engine did not answer within {self.start_deadline_s:.0f} s. The end of its log, {log_tail(log)}"
+            f"The engine did not answer within {self.start_deadline_s:.0f} s. The end of its log, "
+            f"{log_tail(log)}\n{_NEXT}"
         )
