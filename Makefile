@@ -44,7 +44,7 @@ dev: setup ## Serve the app under uvicorn with reload, against the cloud that is
 ON_ENGINE = -m "e2e$(if $(filter localstack-host,$(ENGINE)), or localstack)" \
 	$(if $(ARGS),,tests/e2e tests/scenarios tests/process_executor -p tests.harness.engine_report)
 
-test: setup ## Run all tests; ARGS="tests/unit -k gcra" runs some; ENGINE=localstack-host those of the deployed API there
+test: setup ## Run all tests; ARGS="tests/shop -k orders" runs some; ENGINE=localstack-host those of the deployed API there
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" TIDEGATE_TEST_ENGINE="$(ENGINE)" \
 		$(BIN)/python -m pytest $(if $(ENGINE),$(ON_ENGINE),-n 2 --dist loadgroup) $(ARGS)
 

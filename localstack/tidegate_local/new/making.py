@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tidegate_local import toolchain
 from tidegate_local.errors import ProjectError
 from tidegate_local.layout import REPOSITORY
 from tidegate_local.new.collisions import check_files, check_name, check_routes
@@ -37,12 +36,15 @@ def make(project: Project, settings: AwsSettings, into: Path, root: Path = REPOS
         for file in taken
         if Path(file).suffix in _TEXT
     } | anew
-    for file in taken:
-        _put(into / file, root / file)
-    for file, text in texts.items():
-        place = into / file
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+    try:
+        for file in taken:
+            _put(into / file, root / file)
+        for file, text in texts.items():
+            place = into / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(f"{into} can't be written ({error}). Name another folder with --into.") from error
     _format(into)
 
 
@@ -57,19 +59,15 @@ def commit(into: Path) -> None:
         raise ProjectError("git is not on PATH: install it, or leave --git out.")
     _run([git, "init", "--quiet"], into)
     _run([git, "add", "--all"], into)
-    _run([git, "commit", "--quiet", "-m", "A project on Tidegate"], into)
-
-
-def check_lock(into: Path) -> None:
-    """See that the lock is the project's.
-
-    Raises:
-        ProjectError: it isn't; uv's words are in the message.
-    """
-    _run([str(toolchain.find_uv()), "lock", "--check", "--offline", "--quiet"], into)
+    try:
+        _run([git, "commit", "--quiet", "-m", "A project on Tidegate"], into)
+    except ProjectError as error:
+        raise ProjectError(f"The project is whole in {into}; only its first commit is missing. {error}") from error
 
 
 def _check(into: Path, root: Path) -> None:
+    if 'name = "tidegate"\n' not in (root / "pyproject.toml").read_text(encoding="utf-8"):
+        raise ProjectError(f"{root} is a project already. `tidegate new` works in a checkout of Tidegate itself.")
     if into.resolve().is_relative_to(root):
         raise ProjectError(f"{into} lies in this repository. Name a folder outside of it with --into.")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):

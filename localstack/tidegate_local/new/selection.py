@@ -28,9 +28,10 @@ def of_repository(root: Path) -> tuple[str, ...]:
     git = shutil.which("git")
     if git and (root / ".git").exists():
         done = subprocess.run(  # noqa: S603  to list
-            [git, "ls-files", "-z"], cwd=root, stdout=subprocess.PIPE, text=True, check=True
+            [git, "ls-files", "-z"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
         )
-        return tuple(name for name in done.stdout.split("\0") if name and (root / name).is_file())
+        if not done.returncode:  # else it refuses the folder, as of another owner
+            return tuple(name for name in done.stdout.split("\0") if name and (root / name).is_file())
     return tuple(_walked(root))
 
 
