@@ -125,7 +125,9 @@ async def test_live_asks_nobody(start):
 
 
 async def test_a_throttled_table_is_a_503_problem_everywhere(start, http_faults):
-    async with connect(start(TIDEGATE_STORE="memory", AWS_ENDPOINT_URL=http_faults.endpoint_url)) as http:
+    async with connect(
+        start(TIDEGATE_STORE="memory", TIDEGATE_SHED="off", AWS_ENDPOINT_URL=http_faults.endpoint_url)
+    ) as http:
         http_faults.fail(THROTTLED)
         order = {"items": [{"product_id": "lamp", "quantity": 1}]}
         answers = [
