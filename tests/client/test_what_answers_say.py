@@ -11,7 +11,7 @@ from tidegate.algorithms.decision import LimitState
 from tidegate.client.quotas import Quotas
 from tidegate.client.rate_limit import Left, quotas_left
 from tidegate.client.retry_after import LONGEST_S, retry_after_s
-from tidegate.http import Standing, rate_limit_fields
+from tidegate.http import Standing, limit_field, policy_field
 from tidegate.limits.concurrency import Concurrency
 from tidegate.limits.token_bucket import TokenBucket
 
@@ -70,8 +70,8 @@ def test_the_library_s_own_fields_are_read():
     standings = [
         Standing(limit, limit.rule(NOW_US), state) for limit, state in zip((bucket, slots), states, strict=True)
     ]
-    fields = rate_limit_fields(standings, 2, NOW_US)
-    first, second = quotas_left(fields.limit.decode(), fields.policy.decode())
+    left, policies = limit_field(standings, 2, NOW_US), policy_field((bucket, slots))
+    first, second = quotas_left(left.decode(), policies.decode())
     assert (first.name, first.remaining, first.reset_s, first.in_requests) == (bucket.label, 0, 2, True)
     assert (second.name, second.remaining, second.in_requests) == ("slots", 3, False)
 

@@ -13,11 +13,13 @@ from tidegate.algorithms.decision import NEVER, LimitState
 from tidegate.asgi import Outgoing
 from tidegate.http import (
     Problem,
+    RateLimitFields,
     Standing,
+    limit_field,
     may_carry_fields,
+    policy_field,
     problem_headers,
     problem_type,
-    rate_limit_fields,
     retry_after_s,
 )
 from tidegate.identity import Caller
@@ -69,7 +71,9 @@ def verdict_on(policy: Policy, answer: Answer) -> limits.LimitVerdict:
 
 
 def fields_of(limit: Limit, state: LimitState):
-    return rate_limit_fields([Standing(limit, limit.rule(NOW_US), state)], None, NOW_US)
+    return RateLimitFields(
+        policy_field((limit,)), limit_field([Standing(limit, limit.rule(NOW_US), state)], None, NOW_US)
+    )
 
 
 def read(policy: Policy, answer: Answer) -> tuple[dict, dict, int | None]:

@@ -94,19 +94,14 @@ class Standing(NamedTuple):
     state: LimitState
 
 
-def rate_limit_fields(standings: Sequence[Standing], retry_after: int | None, now_us: int) -> RateLimitFields:
-    """Describe the limits and what is left of them.
+def limit_field(standings: Sequence[Standing], retry_after: int | None, now_us: int) -> bytes:
+    """Write `RateLimit`: what is left of the limits.
 
     Args:
         standings: the limits that bind, and what the store said of each.
         retry_after: the seconds that `Retry-After` says, if it is sent: it must not end before a window does.
         now_us: the time.
     """
-    return RateLimitFields(policy_field(tuple(s.limit for s in standings)), limit_field(standings, retry_after, now_us))
-
-
-def limit_field(standings: Sequence[Standing], retry_after: int | None, now_us: int) -> bytes:
-    """Write `RateLimit`; as `rate_limit_fields` takes them."""
     return ", ".join([_left(standing, _reset(standing, retry_after, now_us)) for standing in standings]).encode()
 
 

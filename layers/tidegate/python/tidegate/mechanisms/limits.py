@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 from tidegate.algorithms.decision import NEVER, SLOTS
 from tidegate.http import (
-    LIMIT_FIELD,
-    POLICY_FIELD,
     Headers,
     Problem,
+    RateLimitFields,
     Standing,
     limit_field,
     passing_us,
@@ -192,7 +191,7 @@ def read(applied: Bill, answer: Answer, now_us: int) -> LimitVerdict:
 def _fields(applied: Bill, binding: list[Standing], retry_after: int | None, now_us: int) -> Headers:
     if not binding:
         return ()
-    return ((POLICY_FIELD, applied.policy), (LIMIT_FIELD, limit_field(binding, retry_after, now_us)))
+    return RateLimitFields(applied.policy, limit_field(binding, retry_after, now_us)).headers()
 
 
 def _passes_in_us(binding: list[Standing]) -> int | None:

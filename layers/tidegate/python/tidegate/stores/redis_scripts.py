@@ -275,8 +275,10 @@ def read_claim(reply: Sequence[Any], part: Part) -> ClaimAnswer | Unknown | None
 
 def read_cache(reply: Sequence[Any], part: Part) -> CacheAnswer | None:
     """Read what is known of the copy, if the question wished for one and was admitted."""
+    if part.cache is None:
+        return None
     told = reply[1 + _STATE_FIELDS * len(part.charges) + (0 if part.claim is None else _CLAIM_FIELDS) :]
-    if part.cache is None or not told:
+    if not told:
         return None
     from tidegate.stores.redis_cache import read_copy  # noqa: PLC0415  only what caches needs it
 

@@ -149,7 +149,7 @@ class TrackedStore:
             self._breaker.failed(permission)
             raise
         self._breaker.succeeded(permission)
-        if self._breaker.state == "closed":
+        if self.trusted:
             self._latency_ms = (self._clock.monotonic() - began) * 1000
             if self._state.state != "ready":
                 self._enter("ready", None, None)
