@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +13,16 @@ from rich.table import Column, Table
 
 from tidegate_local import dev as dev_server
 from tidegate_local import down as stopping
-from tidegate_local import interruption, redis_server, releasing, toolchain
 from tidegate_local import logs as function_logs
 from tidegate_local import migrate as migrations
+from tidegate_local import redis_server, releasing, toolchain
 from tidegate_local import release as release_control
 from tidegate_local import status as inspection
+from tidegate_local.clear_errors import clear_errors
 from tidegate_local.doctor import account
 from tidegate_local.doctor import command as doctor_command
 from tidegate_local.engines.engine import OwnEngine
-from tidegate_local.errors import LocalCloudError, ReleaseError
+from tidegate_local.errors import ReleaseError
 from tidegate_local.layout import StateFolder
 from tidegate_local.new import command as new_command
 from tidegate_local.progress import Steps
@@ -36,7 +36,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_EXIT_INTERRUPTED = 130
 
 
 @app.command()
@@ -51,7 +50,7 @@ def up(
 ) -> None:
     """Start what isn't running, deploy what changed, and return when the API answers."""
     console = Console()
-    with _clear_errors():
+    with clear_errors():
         steps = Steps(console)
         state = bring_up(StateFolder.from_environ(), engine=engine, endpoint=endpoint or None, steps=steps)
         console.print(f"Up after {sum(steps.seconds.values()):.1f} s.\n", highlight=False)
@@ -61,7 +60,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop what `up` started; logs, tools and built assets stay."""
-    with _clear_errors():
+    with clear_errors():
         stopped = stopping.take_down(StateFolder.from_environ())
     Console().print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
@@ -71,7 +70,7 @@ def status() -> None:
     """Show what runs and what the stack is; exit status 1 unless all is well."""
     # In a pipe rich takes 80 columns for granted and would break every URL.
     folder, console = StateFolder.from_environ(), Console(width=None if sys.stdout.isatty() else 200)
-    with _clear_errors():
+    with clear_errors():
         state = LocalState.require(folder.state_file)
         parts = inspection.inspect(folder, state)
     table = Table("part", "state", Column("where", overflow="fold"))
@@ -94,7 +93,7 @@ def logs(
     platform: Annotated[bool, typer.Option(help="Lambda's START, END and REPORT lines, too.")] = False,
 ) -> None:
     """Print what the functions log: one JSON object a line."""
-    with _clear_errors(), suppress(KeyboardInterrupt):  # Ctrl-C is how one stops following
+    with clear_errors(), suppress(KeyboardInterrupt):  # Ctrl-C is how one stops following
         state = LocalState.require(StateFolder.from_environ().state_file)
         for line in function_logs.read(state, since_s=since, follow=follow, platform=platform):
             print(line, flush=True)  # noqa: T201 - raw lines for jq, not rich's wrapped ones
@@ -105,7 +104,7 @@ def dev(
     port: Annotated[int | None, typer.Option(help="Default: 8000, or the next free port.")] = None,
 ) -> None:
     """Serve the app under uvicorn with reload, against the Redis and the engine that are up."""
-    with _clear_errors():
+    with clear_errors():
         dev_server.serve(LocalState.require(StateFolder.from_environ().state_file), port)
 
 
@@ -118,7 +117,7 @@ def migrate(
     down: Annotated[str | None, typer.Option(help="Take back what a release expanded, by its name.")] = None,
 ) -> None:
     """Expand the tables as a release does; exit status 1 if a migration fails."""
-    with _clear_errors():
+    with clear_errors():
         state = LocalState.require(StateFolder.from_environ().state_file)
         action: migrations.Action = "down" if down else "contract" if contract else "expand"
         for answer in migrations.run(state, "status" if status else action, release=down, dry_run=dry_run):
@@ -129,7 +128,7 @@ def migrate(
 @app.command()
 def tools() -> None:
     """Install the tools that tests and deploys need; prints the path of a Redis server."""
-    with _clear_errors():
+    with clear_errors():
         toolchain.ensure()
         print(redis_server.find_binary())  # noqa: T201 - the Makefile reads it
 
@@ -147,7 +146,7 @@ def release(
 ) -> None:
     """Deploy what changed as a release, and show its steps, weights, rates and latencies; exit status 1 if it fails."""
     console = Console()
-    with _clear_errors():
+    with clear_errors():
         if abort or go_on:
             with _place(stage) as place:
                 if not place.releases().demand("abort" if abort else "go_on"):
@@ -164,7 +163,7 @@ def rollback(
     stage: Annotated[str, typer.Option(help="local, or a stage on AWS (by your own credentials).")] = "local",
 ) -> None:
     """Give a version that was kept all of the traffic, at once; the next deploy releases from there."""
-    with _clear_errors(), _place(stage) as place:
+    with clear_errors(), _place(stage) as place:
         for name, number in release_control.roll_back(place, version).items():
             Console().print(f"{name}: version {number} is in force.", highlight=False)
 
@@ -174,7 +173,7 @@ def serve_console(
     port: Annotated[int | None, typer.Option(help="Default: 4600, or the next free port.")] = None,
 ) -> None:
     """Serve a page that shows the cloud at work, with buttons that break it; on this machine only."""
-    with _clear_errors(), suppress(KeyboardInterrupt):  # Ctrl-C is how one ends it
+    with clear_errors(), suppress(KeyboardInterrupt):  # Ctrl-C is how one ends it
         # FastAPI takes as long to import as the other commands take.
         from tidegate_local.console import command as page  # noqa: PLC0415 - see the comment above
 
@@ -189,7 +188,7 @@ def scenario(
     ] = None,
 ) -> None:
     """Break something under traffic, show it live, write a report; exit status 1 if a promise did not hold."""
-    with _clear_errors():
+    with clear_errors():
         if not scenarios.run(names, docs, Console()):
             raise typer.Exit(1)
 
@@ -201,7 +200,7 @@ app.command()(new_command.new)
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def cdk(context: typer.Context) -> None:
     """Run the pinned CDK CLI with your own environment: `tidegate cdk synth -c stage=aws`."""
-    with _clear_errors():
+    with clear_errors():
         unmeant = account.unmeant_account(context.args, os.environ)
         if unmeant:
             Console(stderr=True).print(f"[yellow]warning:[/yellow] {escape(unmeant)}", soft_wrap=True, highlight=False)
@@ -228,22 +227,3 @@ def _show_access(console: Console, state: LocalState) -> None:
     )
     for line in (listing, ordering, f"curl -i {url}/health"):
         console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """End with the error's message instead of its traceback, and take SIGTERM and SIGHUP as Ctrl-C."""
-    interruption.take()
-    console = Console(stderr=True)
-    try:
-        yield
-    except LocalCloudError as error:
-        console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as error:
-        console.print("Interrupted.")
-        raise typer.Exit(_EXIT_INTERRUPTED) from error
-    except BrokenPipeError:
-        # The reader of our output (head, say) has gone.
-        sys.stderr.close()
-        raise typer.Exit(0) from None

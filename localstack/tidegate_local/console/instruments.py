@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tidegate_local import cloud
+from tidegate_local.alias_shares import shares
 from tidegate_local.console.gauge import Gauge, Read
 from tidegate_local.release_item import ReleaseItem, Releases
 from tidegate_local.state import LocalState
@@ -148,7 +149,7 @@ class Instruments:
         outputs = self.state.outputs
         releases = Releases(dynamodb, outputs["TidegateTable"], "local")
         name = {"FunctionName": outputs["FunctionName"], "Name": outputs["AliasName"]}
-        return lambda: Weights(_divided(functions.get_alias(**name)), releases.latest())
+        return lambda: Weights(_percent(functions.get_alias(**name)), releases.latest())
 
     def _limits(self, held: ExitStack) -> Read[Remaining]:
         reader = held.enter_context(LimitsReader.opened(self.state))
@@ -184,7 +185,5 @@ def _said(answer: httpx.Response) -> Health:
     )
 
 
-def _divided(alias: dict[str, Any]) -> dict[str, float]:
-    extra = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    shares = {version: round(100 * float(share), 2) for version, share in extra.items()}
-    return {str(alias["FunctionVersion"]): round(100 - sum(shares.values()), 2), **shares}
+def _percent(alias: dict[str, Any]) -> dict[str, float]:
+    return {version: round(100 * share, 2) for version, share in shares(alias).items()}

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from tidegate_local.clear_errors import clear_errors
 from tidegate_local.doctor import account, machine, running, tools
 from tidegate_local.doctor.finding import Finding
 from tidegate_local.engines.gaps import Gap
@@ -19,22 +20,23 @@ _MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "fai
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False) -> None:
     """Look at everything that a local cloud and a deploy need, and say what to do; exit status 1 on a failure."""
-    folder = StateFolder.from_environ()
-    state, unreadable = running.state_of(folder)
-    found = [
-        *tools.findings(),
-        *machine.findings(folder),
-        *([unreadable] if unreadable else []),
-        *running.findings(folder, state),
-        *account.findings(state),
-    ]
-    engine, gaps = running.engine_gaps(state)
-    if as_json:
-        print(_json(found, engine, gaps))  # noqa: T201  for machines: not rich's wrapped lines
-    else:
-        _show(Console(), found, engine, gaps)
-    if any(finding.grade == "failure" for finding in found):
-        raise typer.Exit(1)
+    with clear_errors():
+        folder = StateFolder.from_environ()
+        state, unreadable = running.state_of(folder)
+        found = [
+            *tools.findings(),
+            *machine.findings(folder),
+            *([unreadable] if unreadable else []),
+            *running.findings(folder, state),
+            *account.findings(state),
+        ]
+        engine, gaps = running.engine_gaps(state)
+        if as_json:
+            print(_json(found, engine, gaps))  # noqa: T201  for machines: not rich's wrapped lines
+        else:
+            _show(Console(), found, engine, gaps)
+        if any(finding.grade == "failure" for finding in found):
+            raise typer.Exit(1)
 
 
 def _json(found: Sequence[Finding], engine: str, gaps: Sequence[Gap]) -> str:

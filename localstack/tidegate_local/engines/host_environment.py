@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from tidegate_local import toolchain
 from tidegate_local.errors import ToolMissingError, log_tail
+from tidegate_local.files import made_whole
 from tidegate_local.layout import REPOSITORY, TOOLCHAIN, exclusive
 from tidegate_local.processes import CommandError, run_logged
 
@@ -58,12 +58,23 @@ def make(home: Path) -> None:
     Raises:
         ToolMissingError: uv is missing or failed; the message has the end of its log.
     """
-    draft, log = home.with_name(f"{home.name}.draft"), TOOLCHAIN / "localstack.log"
-    shutil.rmtree(draft, ignore_errors=True)
+    log = TOOLCHAIN / "localstack.log"
+    try:
+        with made_whole(home) as draft:
+            for number, words in enumerate(_steps(draft)):
+                run_logged(words, env=_environment(), log=log, cwd=TOOLCHAIN, append=number > 0)
+    except CommandError as error:
+        raise ToolMissingError(
+            f"LocalStack could not be installed. The end of the log, {log_tail(log)}\n"
+            "Without it: make up ENGINE=embedded"
+        ) from error
+
+
+def _steps(draft: Path) -> tuple[list[str], ...]:
     interpreter = str(draft / "bin" / "python")
     into = ["--python", interpreter, "--compile-bytecode"]
     uv = str(toolchain.find_uv())
-    steps = (
+    return (
         # Functions run on this interpreter, too: their packages are built for the version that runs this.
         [uv, "venv", "--no-project", "--relocatable", "--python", sys.executable, str(draft)],
         [uv, "pip", "install", *into, "--require-hashes", "--requirement", str(LOCK)],
@@ -71,16 +82,6 @@ def make(home: Path) -> None:
         # LocalStack is written for 3.13, whatever its metadata say.
         [interpreter, "-m", "tidegate_localstack.older_python"],
     )
-    try:
-        for number, words in enumerate(steps):
-            run_logged(words, env=_environment(), log=log, cwd=TOOLCHAIN, append=number > 0)
-    except CommandError as error:
-        raise ToolMissingError(
-            f"LocalStack could not be installed. The end of the log, {log_tail(log)}\n"
-            "Without it: make up ENGINE=embedded"
-        ) from error
-    shutil.rmtree(home, ignore_errors=True)
-    draft.rename(home)
 
 
 def _environment() -> dict[str, str]:

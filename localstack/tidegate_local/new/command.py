@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from tidegate_local.errors import LocalCloudError
+from tidegate_local.clear_errors import clear_errors
 from tidegate_local.new.making import commit, make
 from tidegate_local.new.project import AwsSettings, Project
 
@@ -27,14 +26,11 @@ def new(
 ) -> None:
     """Make a project of your own from this one: its name, its routes, its settings, and tests that pass."""
     console = Console()
-    try:
+    with clear_errors():
         project = Project.of(name, tuple(route or ()))
         folder = into or Path.cwd() / project.name
         make(project, AwsSettings(memory_mb, timeout_s, reserved_concurrency), folder)
         if git:
             commit(folder)
-    except LocalCloudError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from error
     told = f"{project.title} is in {folder}. Next:\n  cd {folder}\n  make test\n  make up"
     console.print(told, soft_wrap=True, highlight=False, markup=False)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from tidegate_local.telemetry.figures import percentile
+
 # Who answers a request, from the edge inwards; `failed` is a 5xx that nobody meant, `nobody` is none at all.
 WHO = ("edge", "limits", "shedding", "queue", "cache", "replay", "handler", "failed", "nobody")
 
@@ -77,12 +79,6 @@ def tally(answers: Sequence[Answer]) -> Tally:
         percentile(took_ms, 50),
         percentile(took_ms, 99),
     )
-
-
-def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Return the value that so many percent of them don't exceed (nearest rank); None of none."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100).__trunc__() - 1)] if ordered else None
 
 
 def between(answers: Iterable[Answer], began: float, ended: float) -> list[Answer]:

@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tidegate_local.scenarios.answers import percentile
 from tidegate_local.scenarios.report import Report
+from tidegate_local.telemetry.figures import percentile
 
 # From calm to alarming; apart from each other for those who don't see red and green, too.
 COLOURS = {

@@ -12,11 +12,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tidegate_local.scenarios.answers import WHO, Answer, percentile
+from tidegate_local.scenarios.answers import WHO, Answer
 from tidegate_local.scenarios.hearing import Hearing
 from tidegate_local.scenarios.play import Deed
 from tidegate_local.scenarios.text import milliseconds, shares
 from tidegate_local.state import LocalState
+from tidegate_local.telemetry.figures import percentile
 from tidegate_local.telemetry.reader import LineReader
 
 _LAST_S = 3.0

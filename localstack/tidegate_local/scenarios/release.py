@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tidegate_local import release as releases
 from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import StateFolder
@@ -39,7 +37,7 @@ _USUALLY_S = {"good": 40.0, "bad": 70.0}
 def traffic(goods: Goods) -> list[Flow]:
     """Return the shop's clients: most of them order, which is where the bad release is bad.
 
-    They ask once: a failure's replay would be counted as the version's that gives it.
+    They ask once, so that a failure hurts one request: a retry gets it replayed.
     """
     return [
         flows.orders("internal", 8, goods, retried=False, most=4),
@@ -70,7 +68,7 @@ def play(folder: StateFolder, play: Play) -> Report:
     held = promises(play, good, bad)
     about = (
         f"The bad version fails {FAILING_SHARE:.0%} of its orders, and nothing else",
-        "Clients don't repeat a failed order: its replay would count as a failure of the version that gives it",
+        "Clients don't repeat a failed order: a failure is replayed, and would hurt them twice",
     )
     return report.of_play(play, logged, held, name=NAME, question=QUESTION, about=about, weights=weights)
 
@@ -119,7 +117,7 @@ def released(folder: StateFolder, sort: Sort, play: Play, seen: Callable[[Releas
     """
     with copies.copy(folder) as clone, releases.local_place(play.state) as place:
         clone.append(CHECKOUT, f"{_CHANGES[sort]}\n# {time.time_ns()}")
-        before, last = in_force(place), _latest(place)
+        before, last = in_force(place), releases.latest(place)
         with clone.start("release", *_WAYS[sort]) as cli:
             try:
                 found = _follow(place, last, cli, play, seen)
@@ -128,7 +126,7 @@ def released(folder: StateFolder, sort: Sort, play: Play, seen: Callable[[Releas
                 _end(place, cli)
         if found is None:
             raise ScenarioError(f"Nothing was released. `tidegate release` of the copy said:\n{printed}")
-        return Ending(_latest(place) or found, before, in_force(place), printed)
+        return Ending(releases.latest(place) or found, before, in_force(place), printed)
 
 
 def in_force(place: Place) -> str:
@@ -149,7 +147,7 @@ def _follow(
 
     def ended() -> bool:
         nonlocal found
-        now = _latest(place)
+        now = releases.latest(place)
         if now and (last is None or now.token != last.token):
             found = now
             if seen:
@@ -168,9 +166,3 @@ def _end(place: Place, cli: subprocess.Popen[str]) -> None:
         with suppress(subprocess.TimeoutExpired):
             cli.wait(120)
         cli.kill()
-
-
-def _latest(place: Place) -> ReleaseItem | None:
-    with suppress(BotoCoreError, ClientError):  # it is asked again in a moment
-        return place.releases().latest()
-    return None

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from tidegate_local.telemetry.lines import RequestLine
 
 
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """Return the value that so many percent of them don't exceed (nearest rank); None of none."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-len(ranked) * percent // 100) - 1)] if ranked else None
+
+
 @dataclass(frozen=True)
 class Percentiles:
     """Milliseconds; None: there was nothing to measure."""
@@ -18,8 +24,7 @@ class Percentiles:
     @classmethod
     def of(cls, values_ms: Sequence[float]) -> "Percentiles":
         """Take them by the nearest rank: each is a value that was measured."""
-        ranked = sorted(values_ms)
-        return cls(_ranked(ranked, 0.50), _ranked(ranked, 0.99)) if ranked else cls()
+        return cls(percentile(values_ms, 50), percentile(values_ms, 99))
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,3 @@ def _refused_at(lines: Sequence[RequestLine]) -> float | None:
 
 def _counted(words: Iterable[str | None]) -> dict[str, int]:
     return dict(Counter(word for word in words if word is not None).most_common())
-
-
-def _ranked(ranked: Sequence[float], share: float) -> float:
-    return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
