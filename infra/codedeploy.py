@@ -14,8 +14,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.function import ALIAS, LiveFunction, log_and_role
-from infra.layers import Layers, architecture
+from infra.function import ALIAS, LiveFunction, Program, plain_function
+from infra.layers import Layers
 from infra.release import order
 from infra.stages import Rollout, Stage
 from infra.strategy import shift
@@ -72,23 +72,9 @@ class Deployment(Construct):
             yield cloudwatch.Alarm.from_alarm_name(self, name, f"{Stack.of(self).stack_name}-{name}")
 
     def _hook(self, ordered: str) -> lambda_.Function:
-        stage = self._stage
-        log_group, role = log_and_role(self, stage, "Hook")
-        return lambda_.Function(
-            self,
-            "Hook",
-            function_name=f"{Stack.of(self).stack_name}-hook",
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=architecture(stage.target),
-            handler="functions.rollout.codedeploy.handler",
-            code=self._layers.code(self._code),
-            layers=list(self._layers.versions),
-            memory_size=512,
-            timeout=_HOOK_TIMEOUT,
-            environment={"TIDEGATE_ORDER": ordered},
-            role=role,
-            log_group=log_group,
-        )
+        handler, environment = "functions.rollout.codedeploy.handler", {"TIDEGATE_ORDER": ordered}
+        program = Program("hook", handler, self._code, self._layers, _HOOK_TIMEOUT, environment)
+        return plain_function(self, "Hook", stage=self._stage, program=program)
 
     def _role(self, live: Sequence[LiveFunction], hook: lambda_.Function) -> iam.Role:
         """Let CodeDeploy move these aliases, call the hook, and look at these alarms."""

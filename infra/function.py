@@ -1,6 +1,7 @@
 """A function that is released by version: callers name the alias `live`, never the function itself."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
@@ -79,6 +80,42 @@ class LiveFunction(Construct):
     def allow(self, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Let the function call these actions on these resources (ARNs)."""
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a function runs: its last name, its handler, code and layers, how long it may take, and its variables."""
+
+    name: str
+    handler: str
+    code: Asset
+    layers: Layers
+    timeout: Duration
+    environment: Mapping[str, str]
+
+
+def plain_function(
+    scope: Construct, prefix: str, *, stage: Stage, program: Program, network: Network | None = None
+) -> lambda_.Function:
+    """Make a function of the platform's own: without an alias, for it is no part of what is released by version."""
+    log_group, role = log_and_role(scope, stage, prefix)
+    function_name = f"{Stack.of(scope).stack_name}-{program.name}"
+    return lambda_.Function(
+        scope,
+        prefix or "Function",
+        function_name=function_name,
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        architecture=architecture(stage.target),
+        handler=program.handler,
+        code=program.layers.code(program.code),
+        layers=list(program.layers.versions),
+        memory_size=512,
+        timeout=program.timeout,
+        environment=dict(program.environment),
+        role=role,
+        log_group=log_group,
+        **attach(network, role, function_name),
+    )
 
 
 def attach(network: Network | None, role: iam.Role, function_name: str) -> Any:

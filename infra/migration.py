@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.function import log_and_role
-from infra.layers import Layers, architecture
+from infra.function import Program, plain_function
+from infra.layers import Layers
 from infra.stages import Stage
 from infra.tables import Tables
 
@@ -37,25 +36,12 @@ class Migration(Construct):
         environment: Mapping[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group, self.role = log_and_role(self, stage)
-        self.function = lambda_.Function(
-            self,
-            "Function",
-            function_name=f"{Stack.of(self).stack_name}-migrate",
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=architecture(stage.target),
-            handler="functions.migrate.handler.handler",
-            code=layers.code(code),
-            layers=list(layers.versions),
-            memory_size=512,
-            timeout=Duration.seconds(_TIMEOUT_S),
-            environment=dict(environment),
-            role=self.role,
-            log_group=log_group,
-        )
+        handler, timeout = "functions.migrate.handler.handler", Duration.seconds(_TIMEOUT_S)
+        program = Program("migrate", handler, code, layers, timeout, environment)
+        self.function = plain_function(self, "", stage=stage, program=program)
 
     def migrate(self, tables: Tables) -> None:
         """Let it keep its journal in the library's table, and change the items of the shop's."""
         shop = [tables.products.table_arn, tables.orders.table_arn]
         for actions, arns in ((_JOURNAL_ACTIONS, [tables.tidegate.table_arn]), (_BACKFILL_ACTIONS, shop)):
-            self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=arns))
+            self.function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=arns))

@@ -15,8 +15,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.assets import Asset
-from infra.function import ALIAS, LiveFunction, attach, log_and_role
-from infra.layers import Layers, architecture
+from infra.function import ALIAS, LiveFunction, Program, plain_function
+from infra.layers import Layers
 from infra.network import Network
 from infra.release_machine import definition
 from infra.stages import Stage
@@ -80,25 +80,9 @@ class Release(Construct):
             function.alias.node.add_dependency(resource)
 
     def _function(self, name: str, network: Network | None) -> lambda_.Function:
-        stage = self._stage
-        log_group, role = log_and_role(self, stage, name)
-        function_name = f"{Stack.of(self).stack_name}-{name.lower()}"
-        return lambda_.Function(
-            self,
-            name,
-            function_name=function_name,
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=architecture(stage.target),
-            handler="functions.rollout.handler.handler",
-            code=self._layers.code(self._code),
-            layers=list(self._layers.versions),
-            memory_size=512,
-            timeout=Duration.seconds(_TIMEOUT_S),
-            environment=dict(self._environment),
-            role=role,
-            log_group=log_group,
-            **attach(network, role, function_name),
-        )
+        handler, timeout = "functions.rollout.handler.handler", Duration.seconds(_TIMEOUT_S)
+        program = Program(name.lower(), handler, self._code, self._layers, timeout, self._environment)
+        return plain_function(self, name, stage=self._stage, program=program, network=network)
 
     def _machine(self) -> sfn.CfnStateMachine:
         role = self._machine_role
