@@ -53,28 +53,24 @@ lint: setup ## Check style, formatting and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
+# Packages that one target needs and nothing else: `bench` are the peers, `demo` draws the scenarios' charts.
+packages = uv export --quiet --frozen --only-group $(1) --no-emit-workspace --output-file .tidegate/$(1).txt \
+	&& uv pip install --quiet --python $(BIN)/python --require-hashes --requirement .tidegate/$(1).txt
+
 # Sockets and tasks that peers leave to the garbage collector are nobody's failure here.
 PEERS_LEAVINGS := -p no:unraisableexception -p no:threadexception
 
-# The benchmarks' packages, which nothing else needs.
-BENCH_PACKAGES = uv export --quiet --frozen --only-group bench --no-emit-workspace --output-file .tidegate/bench.txt \
-	&& uv pip install --quiet --python $(BIN)/python --require-hashes --requirement .tidegate/bench.txt
-
 bench: setup ## Run the benchmarks beside the peers, and write docs/benchmarks.md; ARGS="-k cold_start" runs some
-	@$(BENCH_PACKAGES)
+	@$(call packages,bench)
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" \
 		$(BIN)/pytest tests/benchmarks -m benchmark -s --show-capture=no $(PEERS_LEAVINGS) $(ARGS)
 
-# What draws the scenarios' charts.
-DEMO_PACKAGES = uv export --quiet --frozen --only-group demo --no-emit-workspace --output-file .tidegate/demo.txt \
-	&& uv pip install --quiet --python $(BIN)/python --require-hashes --requirement .tidegate/demo.txt
-
 demo: setup ## The three questions, live: Redis lost, a storm, releases; ARGS=storm plays one; leaves .tidegate/reports
-	@$(DEMO_PACKAGES)
+	@$(call packages,demo)
 	@$(BIN)/tidegate scenario $(or $(ARGS),redis-down storm release)
 
 storm: setup ## Raise request storms over a fleet, with a live view; leaves a table and charts in .tidegate/reports
-	@$(BENCH_PACKAGES)
+	@$(call packages,bench)
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/python -m tests.scenarios.storm $(ARGS)
 
 release-demo: setup ## Release well and badly under traffic, and write docs/releases.md's table; ARGS="'p95 x4'" plays some

@@ -55,7 +55,7 @@ def _makefile(text: str, _project: Project, _settings: AwsSettings) -> str:
             raise ProjectError(f"The Makefile's target {target} isn't where `tidegate new` expects it.")
         text = re.sub(rf"^(\.PHONY:.*) {target}\b", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"^# Sockets and tasks that peers .*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"^# The benchmarks' packages.*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = _once(text, "`bench` are the peers, `demo` draws", "`demo` draws")
     return _once(text, "tests/e2e tests/scenarios tests/process_executor -p", "tests/e2e -p")
 
 
