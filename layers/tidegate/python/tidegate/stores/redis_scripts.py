@@ -54,7 +54,7 @@ class Script(NamedTuple):
         return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
-LIMITS = ("limits.lua", "ladder.lua", "token_bucket.lua")
+LIMITS = ("limits.lua", "ladder.lua", "buckets_clock.lua", "token_bucket.lua")
 # What else a limit's kind needs.
 _ALGORITHMS = {"d": "leaky_bucket.lua", "w": "sliding_window.lua", "q": "quota.lua", "c": "concurrency.lua"}
 
@@ -94,7 +94,7 @@ class Call(NamedTuple):
 
 
 class Ladder(NamedTuple):
-    """What an evaluation is told of the ladder (see `ladder.lua`).
+    """What an evaluation is told of the ladder (see `buckets_clock.lua`).
 
     Attributes:
         keys: the ladder's key, where one node has all keys.

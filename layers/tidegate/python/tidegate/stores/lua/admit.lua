@@ -1,7 +1,7 @@
 -- The one question, decided at once: every limit is looked at, and charged only if all admit.
 -- A key whose answer is known is answered from it, and charged nothing: a replay costs no more than a refusal.
 -- KEYS: one per limit, then the claim's and the copy's if there are any, then the ladder's where one node has them all.
--- ARGV: limits, claim?, peek?, the ladder as the asker knows it (see ladder.lua), copy?, each charge (see limits.lua),
+-- ARGV: limits, claim?, peek?, the ladder as the asker knows it (see buckets_clock.lua), copy?, each charge (see limits.lua),
 --       then of the claim fingerprint, attempt, hold ms, lifetime ms, in_redis,
 --       then of the copy the stamps' prefix, token, hold ms, draw, tags (see cache.lua).
 -- Answer: admitted, then allowed, remaining, retry_after µs, wait µs, debt µs or counts per limit,

@@ -1,6 +1,6 @@
 -- What was charged is put right: more, less, a slot freed or its lease renewed. Never refuses.
 -- KEYS: one per limit, then the ladder's where one node has them all.
--- ARGV: the ladder as the asker knows it (see ladder.lua), each correction (see limits.lua), units as what is due beyond what was charged.
+-- ARGV: the ladder as the asker knows it (see buckets_clock.lua), each correction (see limits.lua), units as what is due beyond what was charged.
 
 local now, limits = server_time(), (#ARGV - 1) / CHARGE
 local bucket_now = buckets_clock(ARGV[1], KEYS[#KEYS], now)

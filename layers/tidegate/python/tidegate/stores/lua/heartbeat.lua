@@ -5,6 +5,21 @@
 -- Answer: live environments, this one's place among them from 0, life, then the buckets' clock: stood, held from,
 --         held until, born.
 
+local KEPT_LONGER = 60000000
+
+local function stand_returned(stand, server, away_us, used_us, environments)
+  local away = math.max(server - away_us, stand.back)
+  local seen = math.min(server, math.max(away, stand.seen))
+  local stood = server - seen + math.floor(math.min(seen - away, used_us) / environments)
+  if server < stand.held_until then
+    stand.held_from = stand.held_from + stood
+  else
+    stand.held_from, stand.held_until = server, environments > 1 and server + math.min(SPREAD, server - seen) or server
+  end
+  stand.stood, stand.seen, stand.back, stand.growing = stand.stood + stood, server, server, stand.growing + stood
+  if stand.growing >= KEPT_LONGER then stand.growing, stand.born = 0, stand_now(stand, server) end
+end
+
 local server, id, silent_s = server_time(), ARGV[1], tonumber(ARGV[2])
 local stand = stand_since_loss(KEYS[2], stand_of(KEYS[2]), tonumber(ARGV[3]), server)
 if stand.life == 0 then stand.life, stand.seen = server, server end

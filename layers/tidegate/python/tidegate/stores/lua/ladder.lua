@@ -1,9 +1,7 @@
 -- The clock by which buckets refill: tidegate/algorithms/standstill.py is the same in Python, and the truth.
 -- Beside the fleet: life, stood, seen, back, held_from, held_until, growing, born (all µs).
 
-local SPREAD, KEPT_LONGER, LADDER_KEPT_MS = 1200000, 60000000, 40 * 86400000
--- Decisions are signs of life, too: this many µs apart.
-local SEEN_EVERY = 50000
+local SPREAD, LADDER_KEPT_MS = 1200000, 40 * 86400000
 
 -- Read at every decision: eight doubles, which are read in a third of the time of a hash's eight fields.
 local STAND = '>dddddddd'
@@ -38,37 +36,4 @@ local function stand_since_loss(key, stand, life, server)
   }
   keep_stand(key, stand)
   return stand
-end
-
-local function stand_returned(stand, server, away_us, used_us, environments)
-  local away = math.max(server - away_us, stand.back)
-  local seen = math.min(server, math.max(away, stand.seen))
-  local stood = server - seen + math.floor(math.min(seen - away, used_us) / environments)
-  if server < stand.held_until then
-    stand.held_from = stand.held_from + stood
-  else
-    stand.held_from, stand.held_until = server, environments > 1 and server + math.min(SPREAD, server - seen) or server
-  end
-  stand.stood, stand.seen, stand.back, stand.growing = stand.stood + stood, server, server, stand.growing + stood
-  if stand.growing >= KEPT_LONGER then stand.growing, stand.born = 0, stand_now(stand, server) end
-end
-
--- The time on the buckets' clock. On one node the asker says which life of the server's memory it knows, and the hash
--- is read; on a cluster it brings `stood:held_from:held_until:born` as it heard them last.
-local on_buckets_clock = { b = true, d = true }
-
-local function buckets_clock(told, key, server)
-  local stood, held_from, held_until, known_born = string.match(told, '^(%d+):(%d+):(%d+):(%d+)$')
-  if stood then
-    born = tonumber(known_born)
-    return stand_now(
-      { stood = tonumber(stood), held_from = tonumber(held_from), held_until = tonumber(held_until) }, server)
-  end
-  local stand = stand_since_loss(key, stand_of(key), tonumber(told), server)
-  if stand.life > 0 and server - stand.seen > SEEN_EVERY then
-    stand.seen = server
-    keep_stand(key, stand)
-  end
-  born = stand.born
-  return stand_now(stand, server)
 end
