@@ -8,7 +8,6 @@ outside the library; what the application and Mangum do counts for them, though 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -17,11 +16,11 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import tidegate
 from tests.benchmarks import contenders, cores, events, processes, wire
 from tests.benchmarks.output import log_lines_away
+from tests.benchmarks.own_loop import OwnLoop
 from tests.benchmarks.programs import latency
 from tests.benchmarks.sampling import Place, Samples, Stack
 from tests.harness.dynamodb import DynamoServer
@@ -61,13 +60,12 @@ class Account:
 
 def account(redis_url: str, limits: int = 1) -> Account:
     """Measure a guarded GET; standard output is away while it runs, for the log lines go there."""
-    asyncio.set_event_loop(asyncio.new_event_loop())
     with log_lines_away(), cores.placed("together", redis_url):
-        sent = wire.recorded(redis_url, lambda: _send(contenders.tidegate(limits), 3))
-        guarded = contenders.tidegate(limits)
+        sent = wire.recorded(redis_url, lambda: _send(OwnLoop(lambda: contenders.tidegate(limits)), 3))
+        guarded = OwnLoop(lambda: contenders.tidegate(limits))
         handlers = {
-            "bare": contenders.bare(),
-            "with the unit": contenders.one_evalsha(redis_url),
+            "bare": OwnLoop(contenders.bare),
+            "with the unit": OwnLoop(lambda: contenders.one_evalsha(redis_url)),
             "guarded": guarded,
             "silent": guarded,
         }
@@ -118,12 +116,13 @@ def _innermost(stack: Stack) -> Place | None:
     return None
 
 
-def _send(handler: Any, times: int) -> None:
+def _send(handler: OwnLoop, times: int) -> None:
+    handler.enter()
     for _ in range(times):
         latency.invoke(handler, (events.get(), LambdaContext()))
 
 
-def _medians_us(handlers: dict[str, Any]) -> dict[str, float]:
+def _medians_us(handlers: dict[str, OwnLoop]) -> dict[str, float]:
     """Each handler's median over rounds in turns."""
     for handler in handlers.values():
         _send(handler, 300)
@@ -136,7 +135,8 @@ def _medians_us(handlers: dict[str, Any]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in took.items()}
 
 
-def _median_us(handler: Any) -> float:
+def _median_us(handler: OwnLoop) -> float:
+    handler.enter()
     took = []
     for invocation in [(events.get(), LambdaContext()) for _ in range(30)]:
         began = time.perf_counter_ns()

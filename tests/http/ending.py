@@ -1,6 +1,5 @@
 """A function's environment as a process, which Lambda's SIGTERM ends; said on its output: what it has come to."""
 
-import asyncio
 import json
 import signal
 import sys
@@ -16,7 +15,6 @@ def main(scene: str) -> None:
     if scene == "chained":
         signal.signal(signal.SIGTERM, lambda *_: say("own handler") or sys.exit(3))
     app = shop()
-    asyncio.set_event_loop(asyncio.new_event_loop())
     handler = lambda_handler(app)
     for _ in range(3):
         handler(rest_event("GET", "/free"), LambdaContext())

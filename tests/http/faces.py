@@ -23,9 +23,9 @@ class Function:
     """One environment of a function: its handler on an event loop that lives over all invocations."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(None)  # as in a function: the handler makes it
         self.handler = lambda_handler(app)
+        self._loop = asyncio.get_event_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="function")
 
     def begin(self, method: str, path: str, **rest: Any) -> "Future[httpx.Response]":

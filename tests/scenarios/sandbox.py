@@ -3,7 +3,6 @@
 An HTTP request becomes the event that API Gateway makes of it; one at a time is handed to the function's handler.
 """
 
-import asyncio
 import base64
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -42,5 +41,4 @@ class Invocation(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    asyncio.set_event_loop(asyncio.new_event_loop())
     HTTPServer(("127.0.0.1", int(sys.argv[1])), Invocation).serve_forever()

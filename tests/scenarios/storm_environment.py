@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import sys
@@ -18,7 +17,6 @@ def main(path: str) -> None:
     Args:
         path: the Unix socket of whoever has the events, one JSON object a line; the answers go back the same way.
     """
-    asyncio.set_event_loop(asyncio.new_event_loop())
     handler = lambda_handler(app)
     with socket.socket(socket.AF_UNIX) as polled, polled.makefile("rwb") as lines:
         polled.connect(path)

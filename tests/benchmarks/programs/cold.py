@@ -27,22 +27,27 @@ class Context:
 
 def _made(name, url, table):
     """The contender's handler; making it is the import of the function's module."""
-    import asyncio
-
     from tests.benchmarks import contenders
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
     return {
         "bare": contenders.bare,
         "tidegate": contenders.tidegate,
         "slowapi": lambda: contenders.slowapi(url),
         "slowapi-headers": lambda: contenders.slowapi(url, headers=True),
-        "fastapi-limiter": lambda: contenders.fastapi_limiter(url, loop),
+        "fastapi-limiter": lambda: contenders.fastapi_limiter(url, _loop()),
         "slowapi-cashews": lambda: contenders.slowapi_cashews(url),
         "powertools": lambda: contenders.powertools(lambda: contenders.dynamodb_layer(table)),
         "slowapi-powertools": lambda: contenders.slowapi_powertools(url, lambda: contenders.dynamodb_layer(table)),
     }[name]()
+
+
+def _loop():
+    """The thread's event loop, for who needs it before there is a handler, which else makes one."""
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
 
 
 def main(name, event_file, *options):

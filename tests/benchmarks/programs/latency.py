@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
 from tests.benchmarks import contenders, cores, events, peers
+from tests.benchmarks.own_loop import OwnLoop
 from tests.harness.lambda_events import LambdaContext
 
 ROUNDS = 80
@@ -33,14 +34,18 @@ BARE = "FastAPI + Mangum"
 SILENT = "no log line"
 
 Invocation = tuple[dict[str, Any], LambdaContext]
-Call = Callable[[Invocation], object]
+
+
+class Call(NamedTuple):
+    """A contender: what is done before its round, and its call."""
+
+    prepare: Callable[[], None]
+    make: Callable[[Invocation], object]
 
 
 def main(placement: cores.Placement, redis_url: str, result: str) -> None:
     """Measure everyone in turns and write the medians of every round, in microseconds."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    calls = _contenders(redis_url, loop)
+    calls = _contenders(redis_url)
     with cores.placed(placement, redis_url):
         medians = _measure(calls)
     Path(result).write_text(json.dumps(medians), encoding="utf-8")
@@ -48,8 +53,9 @@ def main(placement: cores.Placement, redis_url: str, result: str) -> None:
 
 def _measure(calls: dict[str, Call]) -> dict[str, list[float]]:
     for call in calls.values():
+        call.prepare()
         for _ in range(WARM_UP):
-            call((events.get(), LambdaContext()))
+            call.make((events.get(), LambdaContext()))
     medians: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():
@@ -57,7 +63,7 @@ def _measure(calls: dict[str, Call]) -> dict[str, list[float]]:
     return medians
 
 
-def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
+def _contenders(url: str) -> dict[str, Call]:
     wanted: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
         BARE: ((), contenders.bare),
         WITH_UNIT: ((), lambda: contenders.one_evalsha(url)),
@@ -68,7 +74,7 @@ def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
         "slowapi, 1 limit": (("slowapi",), lambda: contenders.slowapi(url)),
         "slowapi, 1 limit, its headers": (("slowapi",), lambda: contenders.slowapi(url, headers=True)),
         "slowapi, 3 limits, its headers": (("slowapi",), lambda: contenders.slowapi(url, limits=3, headers=True)),
-        "fastapi-limiter, 1 limit": (("fastapi-limiter",), lambda: contenders.fastapi_limiter(url, loop)),
+        "fastapi-limiter, 1 limit": (("fastapi-limiter",), lambda: contenders.fastapi_limiter(url, _new_loop())),
         "slowapi + cashews, 1 limit and a cached result": (
             ("slowapi", "cashews"),
             lambda: contenders.slowapi_cashews(url),
@@ -76,11 +82,19 @@ def _contenders(url: str, loop: asyncio.AbstractEventLoop) -> dict[str, Call]:
     }
     client = redis.Redis.from_url(url)
     sha = client.script_load(contenders.ONE_COMMAND)
-    calls: dict[str, Call] = {UNIT: lambda _: client.evalsha(sha, 1, "bench:{unit}")}
+    calls = {UNIT: Call(lambda: None, lambda _: client.evalsha(sha, 1, "bench:{unit}"))}
     for name, (needs, make) in wanted.items():
         if peers.missing(*needs) is None:
-            calls[name] = partial(invoke, make())
+            handler = OwnLoop(make)
+            calls[name] = Call(handler.enter, partial(invoke, handler))
     return calls
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """The thread's event loop, for who needs it before there is a handler."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
 
 
 def invoke(handler: Callable[[Any, Any], dict[str, Any]], invocation: Invocation) -> None:
@@ -94,10 +108,11 @@ def _round_us(name: str, call: Call) -> float:
     silent = name.endswith(SILENT)
     logging.getLogger("tidegate").setLevel(logging.WARNING if silent else logging.INFO)
     invocations = [(events.get(), LambdaContext()) for _ in range(REQUESTS_A_ROUND)]
+    call.prepare()
     took, before = [], _bytes_written()
     for invocation in invocations:
         began = time.perf_counter_ns()
-        call(invocation)
+        call.make(invocation)
         took.append(time.perf_counter_ns() - began)
     if (_bytes_written() > before) != (name.startswith("Tidegate") and not silent):
         raise RuntimeError(f"{name}: its log lines are not what its name says")
