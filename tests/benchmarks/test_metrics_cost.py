@@ -77,7 +77,8 @@ def _logger(nowhere: io.TextIOBase) -> Callable[[], object]:
 
     logger = Logger(service="peer", stream=nowhere, use_rfc3339=True)
     logging.getLogger("peer").propagate = False  # pytest's own handlers would be measured, too
-    members = _line().fields()
+    line = _line()
+    members = {name: value for name in line.__slots__ if (value := getattr(line, name)) is not None}
     return lambda: logger.info("request", extra=members)
 
 

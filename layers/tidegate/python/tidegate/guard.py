@@ -130,7 +130,7 @@ class _Way:
         self._body: Body | None = None
         self._caching: Caching | None = None
         self._left = False  # the server has given the request up; it goes on to its end
-        self._bill = limits.Bill()
+        self._bill = limits.NO_BILL
         self._owing = False  # whether the bill was charged, and is still to be put right
         self._wait_us = 0
         self._line = RequestLine(scope["method"], UNMATCHED, "unknown")
@@ -148,7 +148,7 @@ class _Way:
         self._subject = limits.subject(self._environment.settings.namespace, self._caller)
         self._admission = Admission(self._principal, self._route.route, organisation=self._caller.organisation)
         self._scope.setdefault("state", {})["tidegate"] = self._admission
-        self._line = RequestLine(self._scope["method"], self._route.route, self._principal)
+        self._line.route, self._line.principal = self._route.route, self._principal
         self._admission.voider = lambda: _voider(self._environment, routes)
         if self._policy.captures:
             from tidegate.mechanisms.caching import Caching  # noqa: PLC0415  only cached routes need it

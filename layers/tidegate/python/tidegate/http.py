@@ -70,20 +70,14 @@ def retry_after_s(wait_us: int) -> int:
     return min(_LONGEST_WAIT_S, max(1, math.ceil(seconds * (1 + random.uniform(0, _JITTER)))))  # noqa: S311  spreads clients
 
 
-class RateLimitFields(NamedTuple):
-    """The two fields of one answer.
+def rate_limit_fields(policy: bytes, limit: bytes) -> Headers:
+    """Return the two fields of one answer as ASGI header pairs.
 
-    Attributes:
+    Args:
         policy: `RateLimit-Policy`, the same in every answer of the route.
         limit: `RateLimit`, what is left now.
     """
-
-    policy: bytes
-    limit: bytes
-
-    def headers(self) -> Headers:
-        """Return them as ASGI header pairs."""
-        return ((POLICY_FIELD, self.policy), (LIMIT_FIELD, self.limit))
+    return ((POLICY_FIELD, policy), (LIMIT_FIELD, limit))
 
 
 class Standing(NamedTuple):

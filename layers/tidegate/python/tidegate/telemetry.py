@@ -13,9 +13,11 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from tidegate import metrics
@@ -30,6 +32,7 @@ _NONE: frozenset[str] = frozenset()
 _NO_CAUSE = frozenset({"cause"})
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+_string = json.encoder.encode_basestring_ascii
 _standard = logging.getLogger(SERVICE)
 
 
@@ -70,9 +73,12 @@ class RequestLine:
     status: int | None = None
     duration_ms: float | None = None
 
-    def fields(self) -> dict[str, Any]:
-        """Return what is known, as the line's members."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+
+# What differs from request to request; all else of a line is the same for many.
+_OF_ONE = ("principal", "admission_ms", "waited_ms", "shadowed", "pressure", "duration_ms")
+_NUMBERS = ("admission_ms", "duration_ms", "waited_ms", "pressure")
+_OF_MANY = tuple(name for name in RequestLine.__slots__ if name not in _OF_ONE)
+_of_many = attrgetter(*_OF_MANY)
 
 
 @cache
@@ -94,29 +100,38 @@ def write(line: RequestLine, request_id: str | None, release: str) -> None:
     wanted, space = _wanted(), metrics.namespace()
     if not wanted and space is None:
         return
-    members = _members(line, request_id, release) if wanted else _dimensions(line, release)
-    text = _encode(members) if space is None else _measured(members, line, space)
+    text = _told(line, request_id, release) if wanted else _encode(_dimensions(line, release))[:-1]
+    if space is not None:
+        text += _measured(line, space, _NUMBERS if wanted else ())
     stream = _stream()
-    stream.write(text + "\n")
+    stream.write(text + "}\n")
     stream.flush()
 
 
-def _members(line: RequestLine, request_id: str | None, release: str) -> dict[str, Any]:
-    members = {
-        "level": "INFO",
-        "location": SERVICE,
-        "message": "request",
-        "timestamp": _timestamp(_now_ms()),
-        "service": _service(),
-        **line.fields(),
-        "release": release,
-    }
+def _told(line: RequestLine, request_id: str | None, release: str) -> str:
+    """Write the line but for its closing brace; a dict and an encoder would take twice the time."""
+    text = f'{_begun(_of_many(line), release)},"timestamp":"{_timestamp(_now_ms())}"'
+    text += f',"principal":{_string(line.principal)}'
+    for name in _NUMBERS:
+        number = getattr(line, name)
+        if number is not None:
+            text += f',"{name}":{number}'
+    if line.shadowed is not None:
+        text += f',"shadowed":{_encode(line.shadowed)}'
     if request_id:
-        members["request_id"] = request_id
+        text += f',"request_id":{_string(request_id)}'
     trace = os.environ.get("_X_AMZN_TRACE_ID")
     if trace:
-        members["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
-    return members
+        text += f',"xray_trace_id":{_string(trace.partition(";")[0].removeprefix("Root="))}'
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _begun(of_many: tuple[Any, ...], release: str) -> str:
+    """Write what a line has in common with many others."""
+    told = {name: value for name, value in zip(_OF_MANY, of_many, strict=True) if value is not None}
+    members = {"level": "INFO", "location": SERVICE, "message": "request", "service": _service()}
+    return _encode({**members, **told, "release": release})[:-1]
 
 
 def _dimensions(line: RequestLine, release: str) -> dict[str, Any]:
@@ -125,14 +140,15 @@ def _dimensions(line: RequestLine, release: str) -> dict[str, Any]:
     return members if line.store is None else {**members, "store": line.store}
 
 
-def _measured(members: dict[str, Any], line: RequestLine, space: str) -> str:
-    """Return the line with its metrics; the part that is the same for most requests is kept as text."""
+def _measured(line: RequestLine, space: str, told: Collection[str]) -> str:
+    """Write the metrics, but for the values that the line has told."""
     values, cause = metrics.values_of(line), metrics.cause_of(line)
-    members.update(values)
+    members: dict[str, Any] = {name: value for name, value in values.items() if name not in told}
     if cause is not None:
         members["cause"] = cause
-    told = metrics.directives(space, tuple(values), _NONE if cause is not None else _NO_CAUSE)
-    return f'{_encode(members)[:-1]},"_aws":{{"Timestamp":{_now_ms()},"CloudWatchMetrics":{told}}}}}'
+    directives = metrics.directives(space, tuple(values), _NONE if cause is not None else _NO_CAUSE)
+    text = f',"_aws":{{"Timestamp":{_now_ms()},"CloudWatchMetrics":{directives}}}'
+    return f",{_encode(members)[1:-1]}{text}" if members else text
 
 
 def _timestamp(now_ms: int) -> str:

@@ -143,3 +143,7 @@ class Average(NamedTuple):
         if self.at_s == -math.inf:
             return 0.0
         return float(self.value * 0.5 ** (max(0.0, now_s - self.at_s) / half_life_s))
+
+    def reaches(self, level: float, now_s: float, half_life_s: float) -> bool:
+        """Whether it is believed to be so high; what never was isn't worth the arithmetic."""
+        return self.value >= level and self.at(now_s, half_life_s) >= level

@@ -11,12 +11,12 @@ from tidegate.algorithms.decision import NEVER, SLOTS
 from tidegate.http import (
     Headers,
     Problem,
-    RateLimitFields,
     Standing,
     limit_field,
     passing_us,
     policy_field,
     quota_exceeded,
+    rate_limit_fields,
     reduced_capacity,
 )
 from tidegate.identity import Caller, digest
@@ -33,17 +33,22 @@ class Bill(NamedTuple):
         limits: those that apply to its caller.
         charges: one for each, in order.
         policy: the RateLimit-Policy field, of those that bind; empty if none does.
+        reports: whether some only report.
+        holds: whether some hold a slot.
     """
 
     limits: tuple[Limit, ...] = ()
     charges: tuple[Charge, ...] = ()
     policy: bytes = b""
+    reports: bool = False
+    holds: bool = False
 
     @classmethod
     def of(cls, limits: tuple[Limit, ...], charges: tuple[Charge, ...]) -> Bill:
         """Make it out."""
         binding = tuple(limit for limit in limits if not limit.shadow)
-        return cls(limits, charges, policy_field(binding) if binding else b"")
+        policy = policy_field(binding) if binding else b""
+        return cls(limits, charges, policy, len(binding) < len(limits), any(charge.holder for charge in charges))
 
     def corrections(self, units: Mapping[str | None, int]) -> tuple[Charge, ...]:
         """Return what puts the charges right after the run: slots freed, costs as the handler said them.
@@ -51,6 +56,8 @@ class Bill(NamedTuple):
         Args:
             units: what the request turned out to cost, by limit's name; None stands for all that aren't named.
         """
+        if not units and not self.holds:
+            return ()
         made = []
         for limit, charge in zip(self.limits, self.charges, strict=True):
             due = 0 if charge.holder else units.get(limit.name, units.get(None, charge.cost))
@@ -60,7 +67,10 @@ class Bill(NamedTuple):
 
     def renewals(self) -> tuple[Charge, ...]:
         """Return what keeps the request's slots, if it has any."""
-        return tuple(charge._replace(cost=0) for charge in self.charges if charge.holder)
+        return tuple(charge._replace(cost=0) for charge in self.charges if charge.holder) if self.holds else ()
+
+
+NO_BILL = Bill()
 
 
 class LimitVerdict(NamedTuple):
@@ -178,20 +188,22 @@ def read(applied: Bill, answer: Answer, now_us: int) -> LimitVerdict:
         Standing(limit, charge.rule, state)
         for limit, charge, state in zip(applied.limits, applied.charges, answer.limits, strict=True)
     ]
-    binding = [standing for standing in standings if not standing.limit.shadow]
-    shadowed = [s.limit.label for s in standings if s.limit.shadow and not s.state.allowed]
+    binding, shadowed = standings, tuple[str, ...]()
+    if applied.reports:
+        binding = [standing for standing in standings if not standing.limit.shadow]
+        shadowed = tuple([s.limit.label for s in standings if s.limit.shadow and not s.state.allowed])
     if answer.admitted:
         wait_us = max([standing.state.wait_us for standing in binding], default=0)
-        return LimitVerdict(None, _fields(applied, binding, None, now_us), wait_us, tuple(shadowed))
+        return LimitVerdict(None, _fields(applied, binding, None, now_us), wait_us, shadowed)
     refusal, retry_after = quota_exceeded(binding)
     fields = _fields(applied, binding, retry_after, now_us)
-    return LimitVerdict(refusal, fields, 0, tuple(shadowed), _passes_in_us(binding))
+    return LimitVerdict(refusal, fields, 0, shadowed, _passes_in_us(binding))
 
 
 def _fields(applied: Bill, binding: list[Standing], retry_after: int | None, now_us: int) -> Headers:
     if not binding:
         return ()
-    return RateLimitFields(applied.policy, limit_field(binding, retry_after, now_us)).headers()
+    return rate_limit_fields(applied.policy, limit_field(binding, retry_after, now_us))
 
 
 def _passes_in_us(binding: list[Standing]) -> int | None:

@@ -98,10 +98,9 @@ class Shedder:
             now_s: the same on the monotonic one.
         """
         pressure, by = self._pressure(arrived, now_s)
-        if arrived.left_s is not None:
-            run_s = self._runs.get(route, _UNSEEN).at(now_s, _RUN_HALF_LIFE_S)
-            if arrived.left_s <= run_s:
-                return Decision(refused=True, pressure=pressure, pressed_by="deadline")
+        left_s = arrived.left_s
+        if left_s is not None and self._runs.get(route, _UNSEEN).reaches(left_s, now_s, _RUN_HALF_LIFE_S):
+            return Decision(refused=True, pressure=pressure, pressed_by="deadline")
         if not pressure:
             return _ADMITTED
         share = refused_share(pressure, arrived.criticality)
@@ -143,7 +142,10 @@ class Shedder:
         if (pressure := self._of_wait(arrived)) > highest:
             highest, by = pressure, "wait"
         for name, seen in self._latencies.items():
-            pressure = BELOW_CRITICAL * ramp(seen.at(now_s, _LATENCY_HALF_LIFE_S), *self._targets[name])
+            low, high = self._targets[name]
+            if not seen.reaches(low, now_s, _LATENCY_HALF_LIFE_S):
+                continue
+            pressure = BELOW_CRITICAL * ramp(seen.at(now_s, _LATENCY_HALF_LIFE_S), low, high)
             if pressure > highest:
                 highest, by = pressure, name
         return highest, by if highest else None

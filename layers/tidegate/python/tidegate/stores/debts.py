@@ -34,6 +34,10 @@ class Moment(NamedTuple):
         """Microseconds to a later moment, by the clock that makes it fewer."""
         return min(int((later.monotonic - self.monotonic) * 1_000_000), later.wall_us - self.wall_us)
 
+    def precedes(self, other: Moment) -> bool:
+        """Whether it is earlier, by either clock."""
+        return self.monotonic < other.monotonic or self.wall_us < other.wall_us
+
     def plus(self, us: int) -> Moment:
         """The moment so many microseconds later."""
         return Moment(self.monotonic + us / 1_000_000, self.wall_us + us)
@@ -82,7 +86,7 @@ class Debts:
                 if tale is None or (isinstance(tale, Moment) and not buckets):
                     continue
                 before = self._known.get(key)
-                self._known[key] = tale if before is None else _later(before, tale, asked)
+                self._known[key] = tale if before is None else _later(before, tale)
                 self._known.move_to_end(key)
             while len(self._known) > self._capacity:
                 self._known.popitem(last=False)
@@ -122,9 +126,9 @@ def _tale(charge: Charge, state: LimitState, asked: Moment) -> Moment | State | 
     return state.counts or None
 
 
-def _later(before: Moment | State, tale: Moment | State, asked: Moment) -> Moment | State:
+def _later(before: Moment | State, tale: Moment | State) -> Moment | State:
     if isinstance(before, Moment) and isinstance(tale, Moment):
-        return tale if asked.us_until(before) < asked.us_until(tale) else before
+        return tale if before.precedes(tale) else before
     if isinstance(before, Moment) or isinstance(tale, Moment) or len(before) != len(tale):
         return tale  # the limit has changed its algorithm
     # Counters of one window or period only grow; those of a later one replace them.

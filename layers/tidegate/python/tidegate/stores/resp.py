@@ -99,12 +99,17 @@ class Connection:
         """
         gets = self._reader.gets
         replies: list[Any] = []
-        while len(replies) < count:
-            reply = gets()
-            if reply is _PARTIAL:
-                self._reader.feed(self._received(ends_at, replies))
-            else:
-                replies.append(reply)
+        try:
+            while len(replies) < count:
+                reply = gets()
+                if reply is _PARTIAL:
+                    self._reader.feed(self._receive(ends_at))
+                else:
+                    replies.append(reply)
+        except ConnectionError as error:
+            if replies and isinstance(replies[-1], ReplyError):
+                raise replies[-1] from error
+            raise
         return replies
 
     @property
@@ -115,14 +120,6 @@ class Connection:
     def close(self) -> None:
         """Close the socket."""
         self._sock.close()
-
-    def _received(self, ends_at: float, replies: Sequence[Any]) -> bytes:
-        try:
-            return self._receive(ends_at)
-        except ConnectionError as error:
-            if replies and isinstance(replies[-1], ReplyError):
-                raise replies[-1] from error
-            raise
 
     def _receive(self, ends_at: float) -> bytes:
         while True:

@@ -148,8 +148,9 @@ class TrackedStore:
         except BaseException:
             self._breaker.failed(permission)
             raise
-        self._breaker.succeeded(permission)
-        if self.trusted:
+        if permission == "probe":
+            self._breaker.succeeded(permission)
+        if self._breaker.state == "closed":
             self._latency_ms = (self._clock.monotonic() - began) * 1000
             if self._state.state != "ready":
                 self._enter("ready", None, None)
