@@ -29,15 +29,18 @@ class Outgoing:
         """Whether the client has seen a status."""
         return self.status is not None
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         """Pass a message on; the first one gets the fields."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             fields = (*self.always, *self.fields) if may_carry_fields(message["status"]) else self.always
             if fields:
                 message = {**message, "headers": [*message.get("headers", ()), *fields]}
-        if not self.gone:
-            await self._send(message)
+        return _dropped() if self.gone else self._send(message)
+
+
+async def _dropped() -> None:
+    """Send nothing: nobody is there."""
 
 
 class Captured:

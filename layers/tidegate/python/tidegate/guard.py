@@ -356,16 +356,15 @@ class _Way:
             self._claiming.end()
         if self._body is not None:
             self._body.close()
-        await self._put_right()
+        if due := self._due(self._line.store):
+            await self._put_right(due)
         self._report()
 
-    async def _put_right(self) -> None:
+    async def _put_right(self, due: tuple[Charge, ...]) -> None:
         """Put right what the request was charged, where the settlement did not: a slot freed, a cost as it was."""
-        due = self._due(self._line.store)
-        if due:
-            stores, store, subject = self._environment.stores, self._line.store, self._subject
-            with suppress(StoreUnavailableError):  # a slot's lease ends by itself
-                await self._environment.call(lambda: stores.correct(store, subject, due))
+        stores, store, subject = self._environment.stores, self._line.store, self._subject
+        with suppress(StoreUnavailableError):  # a slot's lease ends by itself
+            await self._environment.call(lambda: stores.correct(store, subject, due))
 
     def _due(self, store: str | None) -> tuple[Charge, ...]:
         """Take what is still to be put right, if that store decided."""

@@ -80,8 +80,9 @@ class Shedder:
         arrived = arrival(scope, route.policy.priority, caller, now_us)
         began = self._clock.monotonic()
         decision = _ADMITTED if self._settings.shed == "off" else self.decide(arrived, route, now_us, began)
-        expected_s = self._expected_s(route)
+        expected_s = 0.0
         if self._demand is not None:
+            expected_s = self._expected_s(route, self._demand)
             self._demand.came(arrived.criticality, expected_s)
         shed = decision.refused and self._settings.shed == "on"
         self._in_flight += not shed
@@ -125,15 +126,15 @@ class Shedder:
         """Note what a call to something took; what has no threshold counts for nothing."""
         if dependency in self._targets:
             now = self._clock.monotonic()
-            seen = self._latencies.get(dependency, Average(0.0, now))  # one slow call is no slow dependency
+            seen = self._latencies.get(dependency) or Average(0.0, now)  # one slow call is no slow dependency
             # Slower than too slow says no more: an environment that was frozen during a call would take an hour for
             # its latency, and shed long after.
             sample = min(milliseconds, 2 * self._targets[dependency][1])
             self._latencies[dependency] = seen.with_sample(sample, now, _LATENCY_WEIGHT)
 
-    def _expected_s(self, route: RoutePolicy) -> float:
+    def _expected_s(self, route: RoutePolicy, demand: DemandView) -> float:
         """What a request will take: what the route took, or else all that ran here."""
-        return self._runs.get(route, _UNSEEN).value or (0.0 if self._demand is None else self._demand.run_s)
+        return self._runs.get(route, _UNSEEN).value or demand.run_s
 
     def _pressure(self, arrived: Arrival, now_s: float) -> tuple[float, str | None]:
         highest, by = self._of_demand(), "demand"

@@ -46,7 +46,7 @@ class FailoverStore:
     ) -> None:
         self._rungs = rungs
         self._last = last
-        self._current = rungs[0].name if rungs else last.name
+        self._current = self._preferred = rungs[0].name if rungs else last.name
         self._debts = Debts(clock)
         self._view = view or FleetView(clock, Fleet())
         self._shares = Shares(clock)
@@ -132,6 +132,6 @@ class FailoverStore:
 
     def _noted(self, question: Question, answer: Answer, asked: Moment) -> Answer:
         self._current = answer.store
-        of_all = answer.store == self._rungs[0].name if self._rungs else True
+        of_all = answer.store == self._preferred
         self._debts.heard(question, answer, asked, buckets=of_all or self._view.fleet.environments == 1)
         return answer

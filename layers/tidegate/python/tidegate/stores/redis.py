@@ -267,5 +267,6 @@ def _parts(question: Question) -> list[Part]:
 
 
 def _answer(part: Part, reply: Sequence[Any], fleet: Fleet | None) -> Answer:
-    claim, cache = read_claim(reply, part), read_cache(reply, part)
+    claim = None if part.claim is None else read_claim(reply, part)
+    cache = None if part.cache is None else read_cache(reply, part)
     return Answer(bool(reply[0]), read_limits(reply, part.charges), claim, RedisStore.name, fleet, cache)

@@ -255,10 +255,8 @@ def _read_limit(allowed: int, remaining: int, retry_after: int, wait: int, carry
     return LimitState(bool(allowed), remaining, retry_after, 0, wait, counts)
 
 
-def read_claim(reply: Sequence[Any], part: Part) -> ClaimAnswer | Unknown | None:
-    """Read what is known of the claim, if the question had one."""
-    if part.claim is None:
-        return None
+def read_claim(reply: Sequence[Any], part: Part) -> ClaimAnswer | Unknown:
+    """Read what is known of the claim."""
     state, payload = reply[1 + _STATE_FIELDS * len(part.charges) :][:_CLAIM_FIELDS]
     match state:
         case b"granted" | b"taken-over":
@@ -274,9 +272,7 @@ def read_claim(reply: Sequence[Any], part: Part) -> ClaimAnswer | Unknown | None
 
 
 def read_cache(reply: Sequence[Any], part: Part) -> CacheAnswer | None:
-    """Read what is known of the copy, if the question wished for one and was admitted."""
-    if part.cache is None:
-        return None
+    """Read what is known of the copy, if the question was admitted."""
     told = reply[1 + _STATE_FIELDS * len(part.charges) + (0 if part.claim is None else _CLAIM_FIELDS) :]
     if not told:
         return None

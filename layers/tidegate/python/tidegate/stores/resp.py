@@ -72,16 +72,17 @@ class Connection:
             ConnectionError: the connection is dead.
         """
         self.heard = False
-        left = memoryview(packed)
+        left: bytes | memoryview = packed
         while True:
             try:
-                left = left[self._sock.send(left) :]
+                sent = self._sock.send(left)
             except _WOULD_BLOCK:
-                pass
+                sent = 0
             except _CUT_OFF as error:
                 raise ConnectionResetError(str(error)) from error
-            if not left:
+            if sent == len(left):
                 return
+            left = memoryview(left)[sent:]
             self._wait_to_write(ends_at)
 
     def read(self, count: int, ends_at: float) -> list[Any]:
