@@ -2,7 +2,7 @@
 
 Mechanisms contribute to the question and read their part of the answer; only stores see both. Nothing here
 knows a driver, and nothing in a store knows HTTP. Named tuples, for a cold start pays three times as much for a
-dataclass; but what has no field, or is compared in part, is a dataclass.
+dataclass; but what is compared in part is one.
 """
 
 from __future__ import annotations
@@ -105,14 +105,31 @@ class Completed(NamedTuple):
     record: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class _Bare:
+    """An answer that says nothing but what it is: equal to all of its kind."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Mismatch(_Bare):
     """The key was used with another payload."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+
+class Unknown(_Bare):
     """The store that was asked looked and knows no answer; the store that guards claims must be asked."""
+
+    __slots__ = ()
 
 
 ClaimAnswer = Granted | InProgress | Completed | Mismatch

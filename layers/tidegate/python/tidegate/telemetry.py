@@ -143,12 +143,11 @@ def _dimensions(line: RequestLine, release: str) -> dict[str, Any]:
 def _measured(line: RequestLine, space: str, told: Collection[str]) -> str:
     """Write the metrics, but for the values that the line has told."""
     values, cause = metrics.values_of(line), metrics.cause_of(line)
-    members: dict[str, Any] = {name: value for name, value in values.items() if name not in told}
+    text = "".join([f',"{name}":{value}' for name, value in values.items() if name not in told])
     if cause is not None:
-        members["cause"] = cause
+        text += f',"cause":{_string(cause)}'
     directives = metrics.directives(space, tuple(values), _NONE if cause is not None else _NO_CAUSE)
-    text = f',"_aws":{{"Timestamp":{_now_ms()},"CloudWatchMetrics":{directives}}}'
-    return f",{_encode(members)[1:-1]}{text}" if members else text
+    return f'{text},"_aws":{{"Timestamp":{_now_ms()},"CloudWatchMetrics":{directives}}}'
 
 
 def _timestamp(now_ms: int) -> str:

@@ -26,6 +26,11 @@ class Slots:
     slots: int
     lease_us: int
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Its two numbers, as scripts take them."""
+        return self.slots, self.lease_us
+
     def decide(self, state: State | None, now_us: int, cost: int, known: Known) -> Decision:
         """Take a slot, or keep the one that the holder has; the state is pairs of (holder, lease's end)."""
         del cost

@@ -72,6 +72,10 @@ class Rule(Protocol):
     def kind(self) -> str:
         """One letter for the algorithm, as the scripts know it."""
 
+    @property
+    def numbers(self) -> tuple[int | str, int]:
+        """Its two numbers, as scripts take them; a period's ends count for one."""
+
     def decide(self, state: State | None, now_us: int, cost: int, known: Known) -> Decision:
         """Decide a charge of `cost` units at `now_us`, given what is stored; None if nothing is."""
 

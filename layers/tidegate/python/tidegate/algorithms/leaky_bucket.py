@@ -31,6 +31,11 @@ class Drain:
     interval_us: int
     max_wait_us: int
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Its two numbers, as scripts take them."""
+        return self.interval_us, self.max_wait_us
+
     def decide(self, state: State | None, now_us: int, cost: int, known: Known) -> Decision:
         """Reserve a start; the state is the TAT alone. No cost is refused for good: it only takes its time."""
         start = start_of_debt(state[0] if state else None, now_us, known.debt_us)

@@ -32,6 +32,11 @@ class Period:
     end_us: int
     quota: int
 
+    @property
+    def numbers(self) -> tuple[str, int]:
+        """Its two numbers, as scripts take them."""
+        return f"{self.start_us}:{self.end_us}", self.quota
+
     def decide(self, state: State | None, now_us: int, cost: int, known: Known) -> Decision:
         """Decide a charge; the state is (start of the period, units used)."""
         start, used = self.used(state, known)

@@ -51,6 +51,11 @@ class Window:
     window_ms: int
     quota: int
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Its two numbers, as scripts take them."""
+        return self.window_ms, self.quota
+
     def decide(self, state: State | None, now_us: int, cost: int, known: Known) -> Decision:
         """Decide a charge; the state is (index, current, previous)."""
         counts = self.counts(state, now_us, known)

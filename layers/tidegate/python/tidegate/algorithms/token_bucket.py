@@ -12,7 +12,7 @@ DynamoDB's decimals compute the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from tidegate.algorithms.decision import NEVER, Decision, Known, LimitState, State
 
@@ -35,6 +35,11 @@ class Bucket:
     def depth_us(self) -> int:
         """The burst as time: how long an empty bucket takes to fill (GCRA's tolerance)."""
         return self.interval_us * self.burst
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Its two numbers, as scripts take them."""
+        return self.interval_us, self.burst
 
     def decide(self, state: State | None, now_us: int, cost: int, known: Known) -> Decision:
         """Decide a charge; the state is the TAT alone."""
@@ -59,8 +64,7 @@ class Bucket:
         return max(0, int(state[0]) - now_us)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What became of one request for tokens.
 
     Attributes:

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from tidegate.identity import Scope, header
 
-_BOUNDARY = re.compile(r'(;\s*boundary=)(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))', re.IGNORECASE)
+# Compiled when it is needed: a cold start waits for each pattern.
+_BOUNDARY = r'(;\s*boundary=)(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))'
 
 
 class Fingerprint:
@@ -75,8 +76,9 @@ class _MultipartDigest:
 
 def _without_boundary(content_type: str) -> tuple[str | None, str]:
     """Return a multipart type's boundary, and the type without it."""
-    found = _BOUNDARY.search(content_type)
-    if found is None or not content_type.strip().lower().startswith("multipart/"):
+    multipart = content_type.strip().lower().startswith("multipart/")
+    found = re.search(_BOUNDARY, content_type, re.IGNORECASE) if multipart else None
+    if found is None:
         return None, content_type
     boundary = found[3] if found[2] is None else re.sub(r"\\(.)", r"\1", found[2])
     return boundary, content_type[: found.start()] + found[1] + content_type[found.end() :]

@@ -12,13 +12,8 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tidegate.algorithms.concurrency import Slots
-from tidegate.algorithms.decision import LimitState, Rule, State
-from tidegate.algorithms.leaky_bucket import Drain
-from tidegate.algorithms.quota import Period
+from tidegate.algorithms.decision import LimitState, State
 from tidegate.algorithms.shedding import Demand
-from tidegate.algorithms.sliding_window import Window
-from tidegate.algorithms.token_bucket import Bucket
 from tidegate.question import (
     Charge,
     ClaimAnswer,
@@ -211,8 +206,7 @@ def settle_call(settlement: Settlement) -> Call:
 
 def _charge_arguments(charge: Charge) -> tuple[Any, ...]:
     kind = charge.rule.kind.upper() if charge.shadow else charge.rule.kind
-    a, b = numbers(charge.rule)
-    return (kind, charge.cost, a, b, _brought(charge))
+    return (kind, charge.cost, *charge.rule.numbers, _brought(charge))
 
 
 def _brought(charge: Charge) -> Any:
@@ -221,23 +215,6 @@ def _brought(charge: Charge) -> Any:
     if charge.known_counts:
         return ":".join(map(str, charge.known_counts))
     return charge.known_debt_us
-
-
-def numbers(rule: Rule) -> tuple[Any, Any]:
-    """Return a rule's two numbers as its script takes them."""
-    match rule:
-        case Bucket():
-            return rule.interval_us, rule.burst
-        case Drain():
-            return rule.interval_us, rule.max_wait_us
-        case Window():
-            return rule.window_ms, rule.quota
-        case Period():
-            return f"{rule.start_us}:{rule.end_us}", rule.quota
-        case Slots():
-            return rule.slots, rule.lease_us
-        case _:
-            raise TypeError(f"no script knows {rule!r}")
 
 
 def read_limits(reply: Sequence[Any], charges: Sequence[Charge]) -> tuple[LimitState, ...]:
