@@ -11,14 +11,14 @@ from tests.benchmarks.programs import latency
 from tests.benchmarks.report import Goal, Section, Table
 
 HOW = (
-    f"One process, one event loop, a REST API event through Mangum, Redis on loopback. Everyone in turns, "
-    f"{latency.ROUNDS} rounds of {latency.REQUESTS_A_ROUND} requests; of every round the median, less the bare "
-    "application's of the same round. The unit is what one EVALSHA adds to a request: the bare application again, "
-    "whose handler makes one (redis-py, a script of one INCR). Shown are medians over the rounds, and between which "
-    "values half of them lay. First with Redis on another core, as if it were elsewhere: either side falls asleep "
-    "and has to be woken. Then with both on one core: nobody does, so that it is work alone. Tidegate sends the "
-    "RateLimit fields and writes one structured log line per request (to a file) in every row; `no log line` is the "
-    "same without it. The peers log nothing."
+    "One process, a REST API event through Mangum, Redis on loopback. Everyone in turns, each on the event loop that "
+    f"its handler has in a function of its own, {latency.ROUNDS} rounds of {latency.REQUESTS_A_ROUND} requests; of "
+    "every round the median, less the bare application's of the same round. The unit is what one EVALSHA adds to a "
+    "request: the bare application again, whose handler makes one (redis-py, a script of one INCR). Shown are medians "
+    "over the rounds, and between which values half of them lay. First with Redis on another core, as if it were "
+    "elsewhere: either side falls asleep and has to be woken. Then with both on one core: nobody does, so that it is "
+    "work alone. Tidegate sends the RateLimit fields and writes one structured log line per request (to a file) in "
+    "every row; `no log line` is the same without it. The peers log nothing."
 )
 
 

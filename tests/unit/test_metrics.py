@@ -239,13 +239,13 @@ def test_a_level_that_keeps_lines_out_writes_nothing_without_a_namespace(environ
     ],
 )
 def test_what_is_rare_has_lines_of_its_own(say, name, dimensions, environment):
-    telemetry.logger.cache_clear()
+    telemetry._made.clear()
     stream = io.StringIO()
     telemetry.logger().registered_handler.setStream(stream)
     try:
         say()
     finally:
-        telemetry.logger.cache_clear()
+        telemetry._made.clear()
     told = json.loads(stream.getvalue())
     assert told["service"] == SERVICE
     assert by_name(told, service=SERVICE, **dimensions) == {name: 1}

@@ -392,4 +392,4 @@ def _voider(environment: Environment, routes: RouteTable) -> Voider:
 
 
 def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+    return int(seconds * 1_000_000 + 0.5) / 1000  # `round` takes four times as long

@@ -81,9 +81,17 @@ _OF_MANY = tuple(name for name in RequestLine.__slots__ if name not in _OF_ONE)
 _of_many = attrgetter(*_OF_MANY)
 
 
-@cache
+_made: list[Logger] = []  # the Logger, once there was something rare to say
+
+
 def logger() -> Logger:
     """Return the structured logger, made when there is something rare to say."""
+    if not _made:
+        _made.append(_make())
+    return _made[0]
+
+
+def _make() -> Logger:
     from aws_lambda_powertools import Logger  # noqa: PLC0415  not at start-up, as the module says
 
     # The service names the underlying logger; whose lines they are is the deployment's to say.
@@ -185,7 +193,7 @@ def _level_of_environment() -> int:
 
 def _stream() -> TextIO:
     """Where the Logger writes, if it was made; else where it would write."""
-    if not logger.cache_info().currsize:
+    if not _made:
         return sys.stdout
     handler = logger().registered_handler
     return handler.stream if isinstance(handler, logging.StreamHandler) else sys.stdout

@@ -37,6 +37,8 @@ _CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 def pack(commands: Sequence[Command]) -> bytes:
     """Write commands as the server reads them."""
+    if len(commands) == 1:
+        return _pack(tuple(commands[0]))
     return b"".join([_pack(tuple(command)) for command in commands])
 
 
