@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from tidegate_local.state import LocalState
 pytestmark = pytest.mark.e2e
 
 PATIENCE_MS = 60_000
+RELEASED_WITHIN_MS = 400_000
 ASKED = 30
 
 
@@ -146,6 +148,45 @@ def test_hang_hangs_redis_and_resume_lets_it_go_on(shown):
     shown.redis_is("up")
     assert shown.registry.running(redis_server.NAME) == before
     assert shown.ping()
+
+
+@pytest.mark.benchmark  # half a minute: `make test ARGS="tests/e2e/test_console.py -m benchmark"` presses it
+def test_storm_brings_a_storm_and_says_what_clients_saw(shown):
+    shown.press("storm")
+    shown.says("The storm: burst")
+    expect(shown.page.locator("button[data-name=storm]")).to_be_disabled()
+    expect(shown.page.locator("#outcomes")).to_contain_text("limited")
+    shown.says("The storm: surge")
+    shown.says("The storm is over. What clients saw:")
+    expect(shown.page.locator("#attempt")).to_contain_text(re.compile(r"limits [1-9]"))
+    expect(shown.page.locator("button[data-name=storm]")).to_be_enabled()
+
+
+@pytest.mark.benchmark  # a minute or two, as above
+def test_bad_release_releases_a_version_that_is_rolled_back(cloud, shown):
+    before = version_in_force(cloud)
+    browser = shown.page.context.browser
+    assert browser is not None
+    # What is released goes to the engine that its state folder knows: the tests' cloud's own.
+    folder = Path(cloud.environ["TIDEGATE_STATE_DIR"])
+    with (
+        running_console(folder, REDIS_URL=cloud.redis.url) as address,
+        closing(browser.new_page()) as page,
+    ):
+        page.goto(address)
+        page.locator("button[data-name=bad-release]").click()
+        told = page.locator("#attempt")
+        expect(told).to_contain_text(re.compile(r"new version at \d"), timeout=RELEASED_WITHIN_MS)
+        expect(told).to_contain_text("was rolled back", timeout=RELEASED_WITHIN_MS)
+        expect(told).to_contain_text(f"Version {before} is in force.")
+    assert version_in_force(cloud) == before
+
+
+def version_in_force(cloud):
+    outputs = cloud.state["outputs"]
+    with cloud.aws("lambda") as client:
+        alias = client.get_alias(FunctionName=outputs["FunctionName"], Name=outputs["AliasName"])
+    return alias["FunctionVersion"]
 
 
 def test_a_cloud_that_goes_is_said_to_be_down_and_one_that_comes_is_shown(shown):

@@ -13,12 +13,17 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def running_console(folder: Path) -> Iterator[str]:
-    """The address that it prints, for the cloud of a state folder; its token is behind the #."""
+def running_console(folder: Path, **environ: str) -> Iterator[str]:
+    """The address that it prints, for the cloud of a state folder; its token is behind the #.
+
+    Args:
+        folder: the state folder.
+        environ: further variables, such as the REDIS_URL that the cloud was brought up with.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "tidegate_local", "console"],
         cwd=ROOT,
-        env={**os.environ, "TIDEGATE_STATE_DIR": str(folder)},
+        env={**os.environ, **environ, "TIDEGATE_STATE_DIR": str(folder)},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
