@@ -126,7 +126,7 @@ def test_alone_it_takes_its_own_demand_for_a_share_of_the_fleets():
         rig.clock.advance(0.1)
         visit.leave(ran=True)
         rig.clock.advance(0.1)
-    assert rig.view.fleet.sheddable == pytest.approx(2, rel=0.1)
+    assert rig.view.fleet.sheddable == pytest.approx(2, rel=0.15)  # what is shed is believed less and less
     asked = arrival(request(), "sheddable", Caller("key:1"), rig.clock.wall_us())
     decision = rig.shedder.decide(asked, rig.routes["sheddable"], rig.clock.wall_us(), rig.clock.monotonic())
     assert decision.pressure == pytest.approx(0.2, abs=0.04), "half of what is sheddable"

@@ -30,10 +30,11 @@ MIX = (
 class Fleet:
     """One shedder that stands for a fleet, under arrivals at an even pace."""
 
-    def __init__(self):
+    def __init__(self, run_s=RUN_S, environments=1, capacity=CAPACITY):
+        self.run_s = run_s
         self.clock = FakeClock()
-        self.view = DemandView(self.clock, lambda: 1)
-        self.shedder = Shedder(Settings(memory_only=True, capacity=CAPACITY), self.clock, self.view)
+        self.view = DemandView(self.clock, lambda: environments)
+        self.shedder = Shedder(Settings(memory_only=True, capacity=capacity), self.clock, self.view)
         self.came, self.running = 0, []
         self.pressures, self.told = [], []
 
@@ -56,7 +57,7 @@ class Fleet:
         self.pressures.append((now, visit.decision.pressure))
         self.told.append((now, principal, criticality, visit.decision.refused))
         if not visit.decision.refused:
-            self.running.append((now + RUN_S, visit))
+            self.running.append((now + self.run_s, visit))
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,13 @@ def test_nobody_is_tossed_about(fleet):
 
 def test_what_is_critical_is_served_all_the_time(fleet):
     assert not [one for one in fleet.told if one[2] == "critical" and one[3]]
+
+
+def test_runs_that_were_slow_at_the_start_do_not_shed_a_calm_moment_for_long():
+    """Who is refused tells nothing of how long it would take: what was learnt while all started at once must fade."""
+    fleet, started_s = Fleet(run_s=5, environments=12, capacity=3), 30
+    fleet.run(started_s, 25 / 12)
+    fleet.run_s = 0.02
+    fleet.run(150, 8 / 12)
+    assert max(between(fleet, started_s, started_s + 10)) > 0.8
+    assert set(between(fleet, started_s + 110, 1e9)) == {0}
