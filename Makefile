@@ -41,7 +41,7 @@ dev: setup ## Serve the app under uvicorn with reload, against the cloud that is
 
 # With ENGINE: those that need a cloud, on that engine, and those of LocalStack itself; a whole run writes its table
 # into docs/engines.md.
-ON_ENGINE = -m "e2e$(if $(filter localstack-host,$(ENGINE)), or localstack)" \
+ON_ENGINE = -m "not benchmark and (e2e$(if $(filter localstack-host,$(ENGINE)), or localstack))" \
 	$(if $(ARGS),,tests/e2e tests/scenarios tests/process_executor -p tests.harness.engine_report)
 
 test: setup ## Run all tests; ARGS="tests/shop -k orders" runs some; ENGINE=localstack-host those of the deployed API there
