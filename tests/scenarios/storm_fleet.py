@@ -82,12 +82,16 @@ class Fleet:
     async def _polled(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One environment asks for events: it gets the oldest, and the next one when it has answered."""
         self._polling.add(asyncio.current_task())  # type: ignore[arg-type]  # a callback of a server has a task
-        while True:
-            event, answer = await self._queue.get()
-            writer.write(json.dumps(event).encode() + b"\n")
-            said = await reader.readline()
-            if not answer.done():
-                answer.set_result(json.loads(said))
+        try:
+            while True:
+                event, answer = await self._queue.get()
+                writer.write(json.dumps(event).encode() + b"\n")
+                said = await reader.readline()
+                if not answer.done():
+                    answer.set_result(json.loads(said))
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     async def _close(self) -> None:
         for task in self._polling:
