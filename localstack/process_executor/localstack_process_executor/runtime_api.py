@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             "Content-Type": "application/json",
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(round(deadline_epoch_s * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(int(deadline_epoch_s * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
         }
         if invocation.trace_id:
