@@ -31,14 +31,17 @@ class Environment:
         return self._venv / "tidegate-stamp"
 
     def make_ready(self) -> None:
-        """Install what the lock says, unless that has been done.
+        """Install what the lock says, unless that has been done, and uv, which later commands need, too.
 
         Raises:
             BootstrapError: uv can't be had, or it failed.
         """
-        if self._is_ready():
+        ready = self._is_ready()
+        if ready and uv_tool.is_there(self.root):
             return
         uv = uv_tool.find(self.root) or uv_tool.install(self.root)
+        if ready:
+            return
         python = interpreters.choose(uv)
         say(f"Installing the locked packages on Python {python.version} ({python.path}) ...")
         self._stamp.unlink(missing_ok=True)

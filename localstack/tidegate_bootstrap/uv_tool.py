@@ -18,10 +18,12 @@ OLDEST = (0, 13)
 
 def find(root: Path) -> Path | None:
     """Return a uv that is recent enough: from the UV variable, from PATH, or installed here before."""
-    for candidate in (os.environ.get("UV"), shutil.which("uv"), str(_place(root))):
-        if candidate and _release(candidate) >= OLDEST:
-            return Path(candidate)
-    return None
+    return next((uv for uv in _candidates(root) if _release(str(uv)) >= OLDEST), None)
+
+
+def is_there(root: Path) -> bool:
+    """Say whether there is a uv in one of these places, of whatever release: quick, since none is run."""
+    return any(os.access(uv, os.X_OK) for uv in _candidates(root))
 
 
 def install(root: Path) -> Path:
@@ -44,6 +46,10 @@ def install(root: Path) -> Path:
         "uv could not be installed:\n" + "\n".join(said) + "\n"
         "Install it yourself (https://docs.astral.sh/uv/), or set PIP_INDEX_URL to an index that is reachable."
     )
+
+
+def _candidates(root: Path) -> list[Path]:
+    return [Path(uv) for uv in (os.environ.get("UV"), shutil.which("uv"), str(_place(root))) if uv]
 
 
 def _place(root: Path) -> Path:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tidegate_bootstrap import uv_tool
 from tidegate_bootstrap.environment import Environment
 from tidegate_bootstrap.failure import BootstrapError
 
@@ -52,6 +53,21 @@ def test_the_first_time_it_installs_the_lock_and_then_nothing(repository):
     assert "--locked" in sync
     Environment(repository).make_ready()
     assert not (repository / "calls").exists(), "uv isn't even asked for its version"
+
+
+def test_a_ready_environment_whose_uv_has_gone_gets_one_again_and_nothing_else(repository, monkeypatch):
+    Environment(repository).make_ready()
+    calls(repository)
+    installed = []
+    monkeypatch.setattr(uv_tool, "install", lambda root: installed.append(root) or root / "uv")
+    (repository / "uv").rename(repository / "gone")
+    monkeypatch.setenv("PATH", str(repository))
+    Environment(repository).make_ready()
+    assert installed == [repository]
+    (repository / "gone").rename(repository / "uv")
+    Environment(repository).make_ready()
+    assert installed == [repository]
+    assert not (repository / "calls").exists()
 
 
 @pytest.mark.parametrize("name", ["uv.lock", "pyproject.toml", "localstack/pyproject.toml"])
