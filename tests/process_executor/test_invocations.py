@@ -2,8 +2,12 @@
 
 import json
 import threading
+from contextlib import closing
+from queue import SimpleQueue
 
+import httpx
 from localstack_process_executor import faults
+from localstack_process_executor.runtime_api import RuntimeApi
 
 ECHO = """
     import os
@@ -28,6 +32,13 @@ def test_an_event_arrives_and_its_result_comes_back(make_environment, invocation
     assert seen["event"] == {"what": "ein Schlüssel: \u2713"}
     assert (seen["id"], seen["arn"], seen["trace"]) == (asked.request_id, asked.function_arn, asked.trace_id)
     assert 0 < seen["left_ms"] <= 60_000
+
+
+def test_a_deadline_is_told_in_whole_milliseconds_and_never_later_than_it_is(invocation):
+    with closing(RuntimeApi(SimpleQueue())) as api:
+        api.offer(invocation(), 1_700_000_000.0009)
+        told = httpx.get(f"http://{api.address}/2018-06-01/runtime/invocation/next")
+    assert told.headers["lambda-runtime-deadline-ms"] == "1700000000000"
 
 
 def test_one_process_serves_one_invocation_after_the_other(make_environment, invocation):
