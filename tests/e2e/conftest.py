@@ -25,6 +25,7 @@ from tests.harness.redis_server import RedisServer
 from tidegate_local.engines import gaps
 from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
+from tidegate_local.scenarios.flows import PAST_THE_CACHE
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +56,13 @@ class Cloud:
     def get(self, path: str, tier: str | None = "internal", **headers: str) -> httpx.Response:
         return self.http.get(self.state["api_url"] + path, headers={**(self.key(tier) if tier else {}), **headers})
 
+    def read(self, path: str, **headers: str) -> httpx.Response:
+        """Read as a client that comes again when a limit asks it to."""
+        deadline = time.monotonic() + 30
+        while (answer := self.get(path, **headers)).status_code == 429:
+            assert time.monotonic() < deadline, "never admitted"
+        return answer
+
     def order(self, key: str, items: list[dict[str, Any]], tier: str = "internal") -> httpx.Response:
         """Order under an idempotency key."""
         return self.post("/v1/orders", tier, {"idempotency-key": key}, json={"items": items})
@@ -77,11 +85,8 @@ class Cloud:
         self.at_once(2 * threads, lambda: self.get("/health/ready", tier=None), threads)
 
     def stock(self, product_id: str) -> int:
-        """The stock that the table has now: a request for a part is asked of the handler, past every copy."""
-        deadline = time.monotonic() + 30
-        while (answer := self.get(f"/v1/products/{product_id}", range="bytes=0-")).status_code == 429:
-            assert time.monotonic() < deadline, "never admitted"
-        return int(answer.json()["stock"])
+        """The stock that the table has now."""
+        return int(self.read(f"/v1/products/{product_id}", **PAST_THE_CACHE).json()["stock"])
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +116,13 @@ def _take_down(folder: Path, environ: dict[str, str]) -> None:
 def _a_redis_that_is_up(cloud: Cloud, request: pytest.FixtureRequest) -> None:
     cloud.redis.heal()
     request.node.user_properties.append((engine_report.PROPERTY, cloud.engine))
+
+
+@pytest.fixture
+def product(cloud: Cloud) -> str:
+    """One that there are many of; a copy may name products that a scenario has taken away since."""
+    items = cloud.read("/v1/products", **PAST_THE_CACHE).json()["items"]
+    return str(max(items, key=lambda item: item["stock"])["id"])
 
 
 @pytest.fixture

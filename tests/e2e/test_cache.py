@@ -24,21 +24,6 @@ def _control(answer: httpx.Response) -> dict[str, Any]:
     return {name: value for name, (value, _) in told.items()}
 
 
-def _read(cloud, path: str, **headers: str) -> httpx.Response:
-    """Read as a client that comes again when a limit asks it to."""
-    deadline = time.monotonic() + 30
-    while (answer := cloud.get(path, **headers)).status_code == 429:
-        assert time.monotonic() < deadline, "never admitted"
-    return answer
-
-
-@pytest.fixture
-def product(cloud):
-    # Past every copy: one may name products that a scenario has taken away since.
-    items = _read(cloud, "/v1/products", range="bytes=0-").json()["items"]
-    return max(items, key=lambda item: item["stock"])["id"]
-
-
 @pytest.fixture
 def decided_by_redis(cloud):
     """No environment looks at copies of its own: every one that answers has Redis."""
@@ -52,8 +37,8 @@ def decided_by_redis(cloud):
 
 def test_all_environments_give_one_copy_and_say_so(cloud, product, decided_by_redis):
     path = f"/v1/products/{product}"
-    _read(cloud, path)
-    answers = cloud.at_once(24, lambda: _read(cloud, path))
+    cloud.read(path)
+    answers = cloud.at_once(24, lambda: cloud.read(path))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     hits = [answer for answer in answers if _status(answer).get("hit")]
@@ -65,25 +50,25 @@ def test_all_environments_give_one_copy_and_say_so(cloud, product, decided_by_re
 
 
 def test_a_client_that_has_it_is_not_sent_it_again(cloud, product, decided_by_redis):
-    whole = _read(cloud, f"/v1/products/{product}")
-    again = _read(cloud, f"/v1/products/{product}", **{"if-none-match": whole.headers["etag"]})
+    whole = cloud.read(f"/v1/products/{product}")
+    again = cloud.read(f"/v1/products/{product}", **{"if-none-match": whole.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == whole.headers["etag"]
 
 
 def test_an_order_voids_its_products_copy_in_all_environments(cloud, product, decided_by_redis):
     path = f"/v1/products/{product}"
-    before = _read(cloud, path).json()["stock"]
+    before = cloud.read(path).json()["stock"]
     assert cloud.order(str(uuid.uuid4()), [{"product_id": product, "quantity": 1}]).status_code == 201
-    after = cloud.at_once(24, lambda: _read(cloud, path))
+    after = cloud.at_once(24, lambda: cloud.read(path))
     assert {(answer.status_code, answer.json().get("stock")) for answer in after} == {(200, before - 1)}
 
 
 def test_a_refusal_and_an_unknown_product_say_so_too(cloud, decided_by_redis):
-    missing = [_read(cloud, "/v1/products/unicorn") for _ in range(2)]
+    missing = [cloud.read("/v1/products/unicorn") for _ in range(2)]
     assert [answer.status_code for answer in missing] == [404, 404]
     assert _control(missing[1]) == {"max-age": 5}
-    wrong = _read(cloud, "/v1/products?limit=0")
+    wrong = cloud.read("/v1/products?limit=0")
     assert wrong.status_code == 422
     assert _control(wrong) == {"no-store": True}
     assert _status(wrong)["detail"] == "status-422"
@@ -93,7 +78,7 @@ def test_when_redis_is_killed_copies_are_given_still(cloud, product, decided_by_
     path = f"/v1/products/{product}"
     cloud.at_once(24, lambda: cloud.get(path))
     cloud.redis.kill()
-    answers = [_read(cloud, path) for _ in range(8)]
+    answers = [cloud.read(path) for _ in range(8)]
     assert {answer.status_code for answer in answers} == {200}
     assert all("cache-status" in answer.headers for answer in answers)
     assert any(_status(answer).get("hit") for answer in answers)

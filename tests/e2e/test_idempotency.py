@@ -10,13 +10,6 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture
-def product(cloud):
-    # Past every copy: one may name products that a scenario has taken away since.
-    items = cloud.get("/v1/products", range="bytes=0-").json()["items"]
-    return max(items, key=lambda item: item["stock"])["id"]
-
-
 def test_a_retry_gets_the_first_answer_byte_for_byte(cloud, product):
     key, before = str(uuid.uuid4()), cloud.stock(product)
     items = [{"product_id": product, "quantity": 2}]
