@@ -36,12 +36,11 @@ class Environment:
         Raises:
             BootstrapError: uv can't be had, or it failed.
         """
-        ready = self._is_ready()
-        if ready and uv_tool.is_there(self.root):
+        if self._is_ready():
+            if not uv_tool.is_there(self.root):
+                uv_tool.install(self.root)
             return
         uv = uv_tool.find(self.root) or uv_tool.install(self.root)
-        if ready:
-            return
         python = interpreters.choose(uv)
         say(f"Installing the locked packages on Python {python.version} ({python.path}) ...")
         self._stamp.unlink(missing_ok=True)
