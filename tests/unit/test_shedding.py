@@ -126,7 +126,7 @@ def test_alone_it_takes_its_own_demand_for_a_share_of_the_fleets():
         rig.clock.advance(0.1)
         visit.leave(ran=True)
         rig.clock.advance(0.1)
-    assert rig.view.fleet.sheddable == pytest.approx(2, rel=0.15)  # what is shed is believed less and less
+    assert rig.view.fleet.sheddable == pytest.approx(2, rel=0.1)
     asked = arrival(request(), "sheddable", Caller("key:1"), rig.clock.wall_us())
     decision = rig.shedder.decide(asked, rig.routes["sheddable"], rig.clock.wall_us(), rig.clock.monotonic())
     assert decision.pressure == pytest.approx(0.2, abs=0.04), "half of what is sheddable"
@@ -267,6 +267,17 @@ def test_a_route_that_was_slow_is_tried_again():
     timeout = {"tidegate-timeout-ms": "5000"}
     assert rig.enter(headers=timeout).refusal() is not None
     rig.clock.advance(10)
+    assert rig.enter(headers=timeout).refusal() is None
+
+
+def test_clients_that_ask_again_and_again_keep_nothing_refused_for_longer():
+    rig = Rig(capacity=10)
+    rig.learn(8)
+    timeout = {"tidegate-timeout-ms": "5000"}
+    for _ in range(6):
+        assert rig.enter(headers=timeout).refusal() is not None
+        rig.clock.advance(1)
+    rig.clock.advance(4)
     assert rig.enter(headers=timeout).refusal() is None
 
 

@@ -144,10 +144,6 @@ class Average(NamedTuple):
             return 0.0
         return float(self.value * 0.5 ** (max(0.0, now_s - self.at_s) / half_life_s))
 
-    def faded(self, now_s: float, half_life_s: float) -> Average:
-        """Return it as far as it is still believed, to be believed less from then on."""
-        return self if self.at_s == -math.inf else Average(self.at(now_s, half_life_s), now_s)
-
     def reaches(self, level: float, now_s: float, half_life_s: float) -> bool:
         """Whether it is believed to be so high; what never was isn't worth the arithmetic."""
         return self.value >= level and self.at(now_s, half_life_s) >= level

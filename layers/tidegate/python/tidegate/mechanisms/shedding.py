@@ -34,7 +34,7 @@ _RUN_WEIGHT = 0.125  # as of round trips in RFC 6298
 _LATENCY_WEIGHT = 0.1
 # How soon what isn't seen any more is forgotten: soon where it may be why nothing is seen.
 _RUN_HALF_LIFE_S = 10.0
-_SHED_HALF_LIFE_S = 30.0
+_DEMAND_HALF_LIFE_S = 30.0
 _LATENCY_HALF_LIFE_S = 5.0
 _SOONEST_US, _LATEST_US = 1_000_000, 10_000_000
 
@@ -83,11 +83,9 @@ class Shedder:
         decision = _ADMITTED if self._settings.shed == "off" else self.decide(arrived, route, now_us, began)
         expected_s = 0.0
         if self._demand is not None:
-            expected_s = self._expected_s(route, self._demand)
+            expected_s = self._expected_s(route, self._demand, began)
             self._demand.came(arrived.criticality, expected_s)
         shed = decision.refused and self._settings.shed == "on"
-        if shed:
-            self._doubt(route, began)
         self._in_flight += not shed
         self._first = False
         return Visit(self, route, arrived, decision, began=began, expected_s=expected_s, shed=shed)
@@ -135,19 +133,13 @@ class Shedder:
             sample = min(milliseconds, 2 * self._targets[dependency][1])
             self._latencies[dependency] = seen.with_sample(sample, now, _LATENCY_WEIGHT)
 
-    def _doubt(self, route: RoutePolicy, now_s: float) -> None:
-        """Believe less in how long a route takes, as time goes by in which it is shed.
+    def _expected_s(self, route: RoutePolicy, demand: DemandView, now_s: float) -> float:
+        """What a request will take: what the route took, or else all that ran here.
 
         Who is shed tells nothing new, and counts for what the route took before: runs that were slow once, as when
         many environments start together, would shed a calm moment as long as they were believed.
         """
-        known = self._runs.get(route)
-        if known is not None:
-            self._runs[route] = known.faded(now_s, _SHED_HALF_LIFE_S)
-
-    def _expected_s(self, route: RoutePolicy, demand: DemandView) -> float:
-        """What a request will take: what the route took, or else all that ran here."""
-        return self._runs.get(route, _UNSEEN).value or demand.run_s
+        return self._runs.get(route, _UNSEEN).at(now_s, _DEMAND_HALF_LIFE_S) or demand.run_s
 
     def _pressure(self, arrived: Arrival, now_s: float) -> tuple[float, str | None]:
         highest, by = self._of_demand(), "demand"
