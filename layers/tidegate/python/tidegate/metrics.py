@@ -1,8 +1,8 @@
-"""What a request's line counts: a table from `RequestLine` to metrics, in CloudWatch's embedded metric format (EMF).
+"""The metrics in a request's log line, in CloudWatch's embedded metric format (EMF): a table from `RequestLine`.
 
-The metrics ride on the request's one line: CloudWatch takes them out of the log, and nothing is sent or flushed.
-Their shape is what Powertools' Metrics writes, and so are the variables that switch them on. Every set of dimensions
-makes a metric of its own, which is paid for: no dimension has more values than a program has routes and causes.
+CloudWatch takes the metrics out of the log, so nothing is sent or flushed. Their format is that of Powertools' Metrics,
+and so are the variables that switch them on. Each set of dimensions makes a metric of its own, which costs money. So a
+dimension has only as many values as a program has routes and causes.
 
 Source: CloudWatch User Guide, "Specification: Embedded metric format".
 """
@@ -30,10 +30,10 @@ class Metric(NamedTuple):
     """One metric.
 
     Attributes:
-        name: as CloudWatch has it, and the line's member that holds its value.
-        unit: of its value.
-        by: the sets of dimensions for which it is kept apart; their names are members of the line, too.
-        read: its value in a request's line; None: nothing to report.
+        name: its name in CloudWatch, and the line's member with its value.
+        unit: its value's unit.
+        by: the sets of dimensions by which it is split; their names are members of the line, too.
+        read: returns its value in a request's line; None: nothing to report.
     """
 
     name: str
@@ -47,7 +47,7 @@ def _one(_: Any) -> int:
 
 
 def _server_error(line: Any) -> int | None:
-    """Whether the service failed the client; a request shed is the service as it was meant."""
+    """Return 1 if the service failed; a request that was shed is no failure."""
     failed = line.outcome == "failed" or (line.status or 0) >= 500
     return 1 if failed and line.outcome != "shed" else None
 
@@ -56,7 +56,7 @@ def _shed_in_shadow(line: Any) -> int | None:
     return 1 if getattr(line, "shed", None) and line.outcome != "shed" else None
 
 
-# What every request may report.
+# Metrics that any request may report.
 _ALWAYS = (
     Metric("requests", "Count", _RELEASE, _one),
     Metric("server_errors", "Count", _RELEASE, _server_error),
@@ -65,11 +65,11 @@ _ALWAYS = (
     Metric("admission_ms", "Milliseconds", _STORE, lambda line: None if line.store is None else line.admission_ms),
     Metric("waited_ms", "Milliseconds", _ROUTE, lambda line: line.waited_ms),
     Metric("pressure", "None", _WHOLE, lambda line: getattr(line, "pressure", None)),
-    # What limits and shedding that only report would have refused.
+    # Refusals that shadow limits, or shedding in shadow mode, would have made.
     Metric("limits_shadowed", "Count", _ROUTE, lambda line: len(line.shadowed) if line.shadowed else None),
     Metric("shed_shadowed", "Count", _ROUTE, _shed_in_shadow),
 )
-# One count for each outcome; what was not done says why.
+# One count for each outcome; those of requests that weren't run have a cause.
 _OUTCOMES = {
     "admitted": Metric("requests_admitted", "Count", _ROUTE, _one),
     "replayed": Metric("requests_replayed", "Count", _ROUTE, _one),
@@ -84,7 +84,7 @@ _OUTCOMES = {
 _CACHE = {
     word: Metric(f"cache_{word}", "Count", _ROUTE, _one) for word in ("hit", "stale", "collapsed", "computed", "bypass")
 }
-# What has lines of its own, because it is rare.
+# Rare events, which have log lines of their own.
 _RARE = {
     "store_changes": Metric("store_changes", "Count", _CHANGE, _one),
     "shadow_differed": Metric("shadow_differed", "Count", _WHOLE, _one),
@@ -95,7 +95,7 @@ TABLE: Mapping[str, Metric] = {
 
 
 def values_of(line: Any) -> dict[str, float]:
-    """Return what a request's line counts, by metric; members that a line hasn't count nothing."""
+    """Return the values in a request's line, by metric; missing members count nothing."""
     values = {metric.name: value for metric in _ALWAYS if (value := metric.read(line)) is not None}
     for found in (_OUTCOMES.get(line.outcome), _CACHE.get(getattr(line, "cache", None) or "")):
         if found is not None:
@@ -104,9 +104,9 @@ def values_of(line: Any) -> dict[str, float]:
 
 
 def cause_of(line: Any) -> str | None:
-    """Return why a request was not simply answered, in a word: a signal's name, or a problem's type."""
-    told = (getattr(line, "shed", None) if line.outcome == "shed" else None) or line.reason
-    return told.rpartition("#")[2].rpartition(":")[2] if told else None
+    """Return in a word why a request was refused or failed: a signal's name, or a problem's type; None if neither."""
+    cause = (getattr(line, "shed", None) if line.outcome == "shed" else None) or line.reason
+    return cause.rpartition("#")[2].rpartition(":")[2] if cause else None
 
 
 @cache
@@ -127,20 +127,20 @@ def _is_true(text: str | None) -> bool:
 def directives(space: str, names: tuple[str, ...], absent: frozenset[str]) -> str:
     """Return the JSON of `CloudWatchMetrics`: one directive for all metrics with the same sets of dimensions.
 
-    It is the same for most requests, so it is made once for each combination.
+    It is the same for most requests, so it is cached for each combination.
 
     Args:
         space: the namespace.
         names: the metrics.
-        absent: dimensions that the line hasn't; sets with one of them are left out.
+        absent: dimensions that the line lacks; sets with one of them are left out.
     """
     groups: dict[Dimensions, list[Metric]] = {}
     for metric in (TABLE[name] for name in names):
         by = tuple(dimensions for dimensions in metric.by if absent.isdisjoint(dimensions))
         if by:
             groups.setdefault(by, []).append(metric)
-    told = [_directive(space, by, metrics) for by, metrics in groups.items()]
-    return json.dumps(told, separators=(",", ":"))
+    listed = [_directive(space, by, metrics) for by, metrics in groups.items()]
+    return json.dumps(listed, separators=(",", ":"))
 
 
 def _directive(space: str, by: Dimensions, metrics: list[Metric]) -> dict[str, Any]:
@@ -152,14 +152,14 @@ def _directive(space: str, by: Dimensions, metrics: list[Metric]) -> dict[str, A
 
 
 def rare(name: str, timestamp_ms: int) -> dict[str, Any]:
-    """Return the members that make a line of its own count one; none without a namespace.
+    """Return the members that make a rare event's line count one; none without a namespace.
 
     Args:
-        name: the metric, whose dimensions the line has as its members.
-        timestamp_ms: the time.
+        name: the metric, whose dimensions are members of the line.
+        timestamp_ms: the time; epoch milliseconds.
     """
     space = namespace()
     if space is None:
         return {}
-    told = json.loads(directives(space, (name,), frozenset()))
-    return {name: 1, "_aws": {"Timestamp": timestamp_ms, "CloudWatchMetrics": told}}
+    listed = json.loads(directives(space, (name,), frozenset()))
+    return {name: 1, "_aws": {"Timestamp": timestamp_ms, "CloudWatchMetrics": listed}}

@@ -5,8 +5,8 @@
     @idempotent(persistence_store=layer)
     def handler(event, context): ...
 
-Powertools decides when a record is put, completed or deleted; each of these becomes a claim's here. Redis is asked
-first for an answer that was given before; whether a function may run is decided by the claim store alone.
+Powertools decides when a record is put, completed or deleted. Here that means to take, complete or release a claim.
+Redis is asked first for a response that was kept before. Only the claim store decides whether a function may run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from dataclasses import dataclass
 from threading import RLock, local
 from typing import Any, Protocol
 
-from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer, IdempotencyConfig
+try:
+    from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer, IdempotencyConfig
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "tidegate.powertools needs Powertools: pip install 'tidegate[lambda]'", name=missing.name
+    ) from missing
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
     IdempotencyItemNotFoundError,
@@ -28,12 +33,14 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS, DataRecord
 
+from tidegate.compose import compose
+from tidegate.digests import digest
+from tidegate.environment import Environment
 from tidegate.errors import ConfigurationError, StoreUnavailableError, TidegateError
-from tidegate.identity import digest
-from tidegate.lifecycle import Environment, compose
-from tidegate.mechanisms.idempotency import record_of
-from tidegate.mechanisms.renewal import SKEW_MARGIN_MS
-from tidegate.question import (
+from tidegate.idempotency.claim_store import ClaimStore
+from tidegate.idempotency.protocol import record_of
+from tidegate.idempotency.renewal import SKEW_MARGIN_MS
+from tidegate.messages import (
     Answer,
     ClaimAnswer,
     ClaimRequest,
@@ -43,53 +50,56 @@ from tidegate.question import (
     Mismatch,
     Question,
     Settlement,
+    Unreadable,
 )
-from tidegate.record import StoredResponse
+from tidegate.runtime import on_managed_instances
+from tidegate.service_name import UNNAMED
 from tidegate.settings import Settings
-from tidegate.stores.base import ClaimStore
+from tidegate.web.stored_response import StoredResponse
 
-# Environments' clocks differ: nobody takes over while the holder may live by its own.
-# More runs can't be nested in one thread than Python's recursion limit lets in.
+# Python's default recursion limit bounds how deep runs can be nested in one thread.
 _DEEPEST_NESTING = 1000
+_EXPIRES = b"expires-at"
+_UNREADABLE = "what is kept of the response can't be read"
 
 
 class ClaimSupersededError(TidegateError):
-    """This run outlived its claim: another one has taken over, and its response is the one that is kept.
+    """This run outlived its claim: another run has taken over, whose response is kept.
 
-    The `__cause__` of the `IdempotencyPersistenceLayerError` that Powertools raises.
+    It is the `__cause__` of the `IdempotencyPersistenceLayerError` that Powertools raises.
     """
 
 
 class ResponseNotKeptError(TidegateError):
-    """The function ran, with a response too large to be kept; it isn't run again.
+    """The function ran, but its response was too large to be kept, or can't be read any more. It isn't run again.
 
-    The `__cause__` of the `IdempotencyPersistenceLayerError` that Powertools raises.
+    It is the `__cause__` of the `IdempotencyPersistenceLayerError` that Powertools raises.
     """
 
 
 class Replays(Protocol):
-    """What knows answers that were given before: `RedisStore`, or `FailoverStore`, which has a breaker."""
+    """A store with copies of kept responses: `RedisStore`, or `FailoverStore`, which has a breaker."""
 
     def admit(self, question: Question) -> Answer:
-        """Look for the claim's answer; never asked to hold a claim."""
+        """Look for the claim's response; it is never asked to hold a claim."""
 
     def settle(self, settlement: Settlement) -> bool:
-        """Keep a copy of an answer."""
+        """Keep a copy of a response."""
 
     def close(self) -> None:
-        """Let go of connections; they are opened again when needed."""
+        """Close the connections; they are opened again when needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A claim of a run that hasn't ended."""
+    """The claim of a run that hasn't ended."""
 
     key: str
     request: ClaimRequest
 
 
 class _Thread(local):
-    """What one thread is at: Powertools keeps this on the layer, where threads and nested calls would mix it up."""
+    """One thread's state. Powertools keeps it on the layer, where threads and nested calls would overwrite it."""
 
     def __init__(self) -> None:
         self.function_name = ""
@@ -104,12 +114,13 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
     `IdempotencyPersistenceLayerError` from `ClaimSupersededError`, and a retry gets the successor's response.
 
     Args:
-        settings: where the stores are; read from the `TIDEGATE_*` variables if None.
-        claims: the store that guards effects, instead of the one that the settings name.
-        replays: beside explicit `claims`, what is asked first for a known answer; None: the claim store alone is.
+        settings: the stores' settings; read from the `TIDEGATE_*` variables if None.
+        claims: the claim store, in place of the settings' own.
+        replays: with explicit `claims`, a store that is asked first for a kept response; None: only the claim store is
+            asked.
 
     Raises:
-        ConfigurationError: a setting is wrong, or names no store that can guard effects.
+        ConfigurationError: a setting is wrong, or there is no store for claims.
     """
 
     def __init__(
@@ -126,21 +137,21 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
             settings = settings or Settings.from_environ(os.environ)
             environment = compose(settings)
             claims = _guarding(environment)
-            replays = environment.stores if settings.redis_url else None
-        self._namespace = (settings or Settings()).namespace
+            replays = environment.stores if settings.uses_redis else None
+        self._namespace = settings.namespace if settings else UNNAMED
         self._claims = claims
         self._replays = replays
 
     def close(self) -> None:
-        """Close the connections that replays are asked on; the next call opens new ones."""
+        """Close the connections to the store of replays; the next call opens new ones."""
         if self._replays is not None:
             self._replays.close()
 
-    # ── what Powertools keeps on the layer, made safe for threads and nested calls ──────────────────────────
+    # ── state that Powertools keeps on the layer, made safe for threads and nested calls ────────────────────
 
     @property
     def function_name(self) -> str:
-        """The function that this thread was configured for last."""
+        """The function for which this thread was configured last."""
         return self._thread.function_name
 
     @function_name.setter
@@ -150,12 +161,12 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
     def configure(
         self, config: IdempotencyConfig, function_name: str | None = None, key_prefix: str | None = None
     ) -> None:
-        """Take the first configuration for good, as Powertools does, and the function's name at each call."""
-        with self._lock:  # Powertools says that it is configured before it is
+        """Keep the first configuration, as Powertools does, and set the function's name at each call."""
+        with self._lock:  # Powertools sets its flag before it has read the configuration
             super().configure(config, function_name, key_prefix)
 
     def get_record(self, data: dict[str, Any]) -> DataRecord | None:
-        """Return what is known of a payload; Powertools asks only where the local cache just lost it."""
+        """Return the record of a payload; Powertools asks only if the local cache has just lost it."""
         self._thread.payload_hash = self._get_hashed_payload(data)
         return super().get_record(data)
 
@@ -181,6 +192,8 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
                 self._thread.held.append(_Held(data_record.idempotency_key, request))
             case Mismatch():
                 raise IdempotencyValidationError("Payload does not match stored record for this event key")
+            case Unreadable():
+                raise ResponseNotKeptError(_UNREADABLE)
             case InProgress(retry_after_ms):
                 raise IdempotencyItemAlreadyExistsError(old_data_record=_running(data_record, retry_after_ms))
             case Completed(record):
@@ -191,7 +204,7 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
     def _get_record(self, idempotency_key: str) -> DataRecord:
         asked = DataRecord(idempotency_key, payload_hash=self._thread.payload_hash)
         answer = self._claims.recall(self._request(asked))
-        if answer is None:  # Powertools then puts anew, which says what is the matter
+        if answer is None:  # Powertools then puts the record again, which raises the right error
             raise IdempotencyItemNotFoundError
         return _completed(asked, answer.record)
 
@@ -202,7 +215,7 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
         record = _stored(data_record)
         if not self._claims.complete(held.request, record):
             raise ClaimSupersededError("this run took longer than its claim stood; another one took over")
-        # Only what the claim store is known to keep: a copy of anything else could go on against a later answer.
+        # Only after the claim store has kept it: any other copy could contradict a later response.
         self._copy(held.request, record)
 
     def _delete_record(self, data_record: DataRecord) -> None:
@@ -219,8 +232,11 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
             id=digest(self._namespace, "powertools", record.idempotency_key),
             fingerprint=record.payload_hash,
             attempt_id=uuid.uuid4().hex,
-            # Without a context nobody knows when the holder is dead; Powertools then waits as long, too.
-            hold_ms=lifetime_ms if ends_ms is None else max(0, ends_ms - _now_ms()) + SKEW_MARGIN_MS,
+            # Without a context it isn't known when the holder must be dead, nor on Managed Instances, which don't kill
+            # a function at its timeout. Powertools waits as long then, too.
+            hold_ms=lifetime_ms
+            if ends_ms is None or on_managed_instances(os.environ)
+            else max(0, ends_ms - _now_ms()) + SKEW_MARGIN_MS,
             lifetime_ms=lifetime_ms,
         )
 
@@ -230,22 +246,24 @@ class TidegatePersistenceLayer(BasePersistenceLayer):
     def _recall(self, request: ClaimRequest) -> Completed | Mismatch | None:
         if self._replays is None:
             return None
-        with suppress(StoreUnavailableError):
+        with suppress(StoreUnavailableError, ValueError):  # a copy that can't be read counts as none
             known = self._replays.admit(Question(_subject(request), claim=request)).claim
+            if isinstance(known, Completed):
+                StoredResponse.decode(known.record)
             if isinstance(known, Completed | Mismatch):
                 return known
         return None
 
     def _copy(self, request: ClaimRequest, record: bytes) -> None:
         if self._replays is not None:
-            with suppress(StoreUnavailableError):  # where the copy is missing, the claim store replays
+            with suppress(StoreUnavailableError):  # without the copy the claim store replays
                 self._replays.settle(Settlement(_subject(request), request, record, fenced=False))
 
     def _ended(self, record: DataRecord) -> _Held | None:
-        """Return the claim of the run that ends now, and give the record the key that it began with.
+        """Return the claim of the run that ends now, and give the record the key with which it began.
 
-        Powertools makes the key anew from the function configured last, which may be one called meanwhile: what
-        stays the same is the payload's digest. A nested run that Powertools left unended is dropped with it.
+        Powertools makes the key anew from the function configured last, which may be a nested one. So the run is found
+        by the payload's digest, which stays the same. Nested runs that Powertools didn't end are dropped, too.
         """
         held, wanted = self._thread.held, _payload_digest(record.idempotency_key)
         if not any(_payload_digest(one.key) == wanted for one in held):
@@ -275,26 +293,30 @@ def _payload_digest(key: str) -> str:
 
 
 def _subject(request: ClaimRequest) -> str:
-    """Each key is a subject of its own: they share nothing, and a cluster spreads them."""
+    """Return a key's subject, which is its own, so that a cluster spreads the keys."""
     return request.id[:12]
 
 
 def _stored(record: DataRecord) -> bytes:
     expires = str(record.expiry_timestamp).encode()
-    return record_of(StoredResponse(200, ((b"expires-at", expires),), record.response_data.encode()))
+    return record_of(StoredResponse(200, ((_EXPIRES, expires),), record.response_data.encode()))
 
 
 def _completed(asked: DataRecord, record: bytes) -> DataRecord:
-    kept = StoredResponse.decode(record)
-    if kept.body is None:
+    try:
+        kept = StoredResponse.decode(record)
+        data = None if kept.body is None else kept.body.decode()
+        expires_s = 0 if data is None else int(dict(kept.headers)[_EXPIRES])
+    except (KeyError, ValueError) as error:
+        raise ResponseNotKeptError(_UNREADABLE) from error
+    if data is None:
         raise ResponseNotKeptError("the response was too large to be kept")
-    [(_, expires)] = kept.headers
     return DataRecord(
         asked.idempotency_key,
         STATUS_CONSTANTS["COMPLETED"],
-        # The store says that it lives; Powertools' own whole seconds end a little before the store's.
-        expiry_timestamp=max(int(expires), _now_ms() // 1000),
-        response_data=kept.body.decode(),
+        # The store keeps it still; in Powertools' whole seconds it would end a little earlier.
+        expiry_timestamp=max(expires_s, _now_ms() // 1000),
+        response_data=data,
         payload_hash=asked.payload_hash,
     )
 

@@ -1,86 +1,147 @@
-"""Which route a request is for, and so which policy: found before the application routes it itself."""
+"""The route and policy of a request, found before the application itself routes it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from fastapi import routing as fastapi_routing
-from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.routing import BaseRoute, Host, Mount, WebSocketRoute, compile_path
 
+from tidegate.depends import Limited
+from tidegate.enforcement import Execution, enforces
 from tidegate.errors import ConfigurationError
-from tidegate.identity import Scope
-from tidegate.policy import Policy, marks_execution, policy_of
+from tidegate.identity.caller import Scope, header
+from tidegate.identity.dependants import NOTHING, Reads, calls_of, reads_of
+from tidegate.identity.exemption import covers
+from tidegate.policy import Policy, policy_of
 
 UNMATCHED = "*"
+# Stands for the method in a websocket's handshake.
+HANDSHAKE = "WEBSOCKET"
 
 _PARAMETER = re.compile(r"\{[a-zA-Z_]\w*")
+_METHODS_OF_CLASSES = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoutePolicy:
-    """A route's name and what it asks for; one object per route and method, told apart by identity.
+    """A route's name and policy; one object for each route and method, compared by identity.
 
     Attributes:
         route: the path's template, such as `/v1/orders/{id}`, or `UNMATCHED`.
-        method: the request's method, or `UNMATCHED`.
-        policy: what applies.
+        method: the request's method, `HANDSHAKE` for a websocket's, or `UNMATCHED`.
+        policy: its policy.
+        reads: the parts of a request that its dependencies read, as far as FastAPI knows them.
+        admitted: the execution that its handler finds after an admission; requests without own state share it.
+        name: the name under which its outcomes are counted.
     """
 
     route: str
     method: str
     policy: Policy
+    reads: Reads = NOTHING
+    admitted: Execution = field(init=False)
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "admitted", Execution(self.policy))
+        object.__setattr__(self, "name", self.route if self.method == UNMATCHED else f"{self.method} {self.route}")
 
 
 class _Entry(NamedTuple):
     pattern: re.Pattern[str]
+    host: re.Pattern[str] | None
     template: str
     policy: Policy
     by_method: Mapping[str, RoutePolicy]
 
     def route(self, method: str) -> RoutePolicy | None:
-        return self.by_method.get(method) or self.by_method.get(UNMATCHED)
+        found = self.by_method.get(method)
+        return found or (None if method == HANDSHAKE else self.by_method.get(UNMATCHED))
 
 
 class RouteTable:
     """The application's routes with their policies, in the order in which it matches them.
 
     Args:
-        app: the application; read once, when the table is made.
+        app: the application; read when the table is made.
         default: the policy of routes without one, and of paths and methods that match no route.
+        credentials: header fields, in lower case, that carry credentials on every route.
+        policies: the policies of routes without one, by the path that they are at or below.
 
     Raises:
-        ConfigurationError: a policy with claims was written above its route's decorator.
+        ConfigurationError: a policy with claims was written above its route's decorator, or on a websocket.
     """
 
-    def __init__(self, app: FastAPI, default: Policy) -> None:
-        self._unmatched = RoutePolicy(UNMATCHED, UNMATCHED, default)
-        self._entries = tuple(_entries(app.routes, "", default))
+    def __init__(
+        self,
+        app: FastAPI,
+        default: Policy,
+        credentials: Collection[str] = (),
+        policies: Mapping[str, Policy] = MappingProxyType({}),
+    ) -> None:
+        everywhere = Reads(frozenset(credentials), session_cookies=_session_cookies(app))
+        walk = _Walk(default, everywhere, policies)
+        self._entries = (*walk.entries(app.routes, "", None), *walk.unmatched())
+        self.by_prefix = {prefix: tuple(names) for prefix, names in walk.by_prefix.items()}
+        self.replaced = tuple(walk.replaced)
+        self._unmatched = RoutePolicy(UNMATCHED, UNMATCHED, default, everywhere)
+        self._credentials: Reads | None = None
+        self._read = tuple((routes, len(routes)) for routes in walk.read)
         self._cached = tuple(dict.fromkeys(entry.template for entry in self._entries if entry.policy.cache is not None))
-        # What a whole path matches first, as the application would: an earlier route may take it, too.
+        self._by_host = any(entry.host is not None for entry in self._entries)
+        # Paths without parameters, each with the first route that matches it: an earlier template may do so, too.
         self._fixed = {
-            (method, entry.template): self._match(entry.template, method)
-            for entry in self._entries
+            (method, entry.template): self._match(entry.template, method, "")
+            for entry in (() if self._by_host else self._entries)
             if "{" not in entry.template
             for method in entry.by_method
         }
 
     def find(self, scope: Scope) -> RoutePolicy:
-        """Return the policy for a request; what matches no route is limited under one name."""
-        path, method = path_of(scope), scope["method"]
-        return self._fixed.get((method, path)) or self._match(path, method) or self._unmatched
+        """Return the policy for a request; all requests that match no route share one."""
+        path, method = path_of(scope), scope.get("method", HANDSHAKE)
+        found = self._fixed.get((method, path))
+        if found is None:
+            host = (header(scope, b"host") or "").partition(":")[0] if self._by_host else ""
+            found = self._match(path, method, host)
+        return found or self._unmatched
+
+    @property
+    def outdated(self) -> bool:
+        """Whether routes were added or removed since the table was made."""
+        for routes, count_then in self._read:  # noqa: SIM110  twice as fast as `any`, and every request does it
+            if len(routes) != count_then:
+                return True
+        return False
+
+    @property
+    def credentials(self) -> Reads:
+        """The parts of requests that carry credentials, on all routes together whose requests may be queued."""
+        if self._credentials is None:
+            from tidegate.overflow.owner import read_together  # noqa: PLC0415  only for queued requests
+
+            queued = (route.reads for route in self.routes() if route.policy.overflow is not None)
+            self._credentials = read_together(self._unmatched.reads, queued)
+        return self._credentials
 
     @property
     def cached(self) -> tuple[str, ...]:
-        """The templates of the routes whose answers are cached."""
+        """The templates of the routes whose responses are cached."""
         return self._cached
 
+    def routes(self) -> Iterator[RoutePolicy]:
+        """Yield every route, once for each of its methods, for checks at start."""
+        return (route for entry in self._entries for route in entry.by_method.values())
+
     def captured(self) -> Iterator[tuple[str, frozenset[str], Policy]]:
-        """Yield the template, methods and policy of every route whose answers are taken whole, for checks at start."""
+        """Yield the template, methods and policy of every route whose responses are captured, for checks at start."""
         captured = (entry for entry in self._entries if entry.policy.captures)
         return ((entry.template, frozenset(entry.by_method), entry.policy) for entry in captured)
 
@@ -88,47 +149,169 @@ class RouteTable:
         """Yield every route's template and policy, for checks at start."""
         return ((entry.template, entry.policy) for entry in self._entries)
 
-    def _match(self, path: str, method: str) -> RoutePolicy | None:
+    def _match(self, path: str, method: str, host: str) -> RoutePolicy | None:
         for entry in self._entries:
             route = entry.route(method)
-            if route is not None and entry.pattern.match(path):
+            if route is not None and entry.pattern.match(path) and (entry.host is None or entry.host.match(host)):
                 return route
         return None
 
 
-def _entries(routes: Iterable[BaseRoute], prefix: str, default: Policy) -> Iterator[_Entry]:
-    for context in _contexts(routes):
-        path = getattr(context, "path", None)
-        if path is None:
-            continue
-        mounted = getattr(context, "route", context)
-        if isinstance(mounted, Mount):
-            yield from _entries(mounted.routes or [], prefix + path, default)
-            yield _entry(prefix + path + "/{path:path}", None, default)
-            continue
-        declared = _declared(getattr(context, "endpoint", None), prefix + path)
-        yield _entry(prefix + path, getattr(context, "methods", None), declared or default)
+class _Walk:
+    """Reads the routes of an application, and of the applications that are mounted in it.
+
+    Args:
+        default: the policy of routes without one.
+        everywhere: the parts of a request that every route reads.
+        policies: the policies of routes without one, by the path that they are at or below.
+
+    Attributes:
+        by_prefix: the routes that got such a policy.
+        replaced: the routes whose `limited` dependency counts for nothing, since a more specific policy does.
+        read: the lists of routes that were read; the table is outdated when the length of one changes.
+    """
+
+    def __init__(self, default: Policy, everywhere: Reads, policies: Mapping[str, Policy]) -> None:
+        self._default = default
+        self._policies = dict(sorted(policies.items(), key=lambda each: len(each[0]), reverse=True))
+        self.by_prefix: dict[str, list[str]] = {prefix: [] for prefix in policies}
+        self.replaced: list[str] = []
+        self._everywhere = everywhere
+        self.read: list[Sequence[BaseRoute]] = []
+
+    def entries(self, routes: Sequence[BaseRoute], prefix: str, host: re.Pattern[str] | None) -> Iterator[_Entry]:
+        """Yield the entries of these routes, in order."""
+        self._note(routes)
+        for context in _contexts(routes):
+            route = getattr(context, "route", context)
+            if isinstance(route, Host):
+                yield from self.entries(_routes_below(route), prefix, route.host_regex)
+                below = prefix + "/{path:path}"
+                yield self._entry(below, None, _Asked(self._without_own(below)), route.host_regex)
+                continue
+            path = getattr(context, "path", None)
+            if path is None:
+                continue
+            if isinstance(route, Mount):
+                yield from self.entries(_routes_below(route), prefix + path, host)
+                below = prefix + path + "/{path:path}"
+                yield self._entry(below, None, _Asked(self._without_own(below)), host)
+                continue
+            yield from self._of_route(context, prefix + path, host)
+
+    def unmatched(self) -> Iterator[_Entry]:
+        """Yield what stands for requests that match no route, but a path with a policy."""
+        for prefix, policy in self._policies.items():
+            yield self._entry(prefix, None, _Asked(policy), None)
+            yield self._entry(prefix + "/{path:path}", None, _Asked(policy), None)
+
+    def _without_own(self, template: str) -> Policy:
+        """Return the policy of a route that has none: that of the longest path which it is at or below."""
+        for prefix, policy in self._policies.items():
+            if covers(prefix, template):
+                self.by_prefix[prefix].append(template)
+                return policy
+        return self._default
+
+    def _asked(self, declared: Policy | None, context: Any, template: str, reads: Reads = NOTHING) -> _Asked:
+        """Return a route's policy: its own, else that of the dependency nearest to it, else that of its path."""
+        found = [each for each in calls_of(context) if isinstance(each, Limited)]
+        if declared is None and found:
+            declared = found[-1].policy
+        for each in found:
+            if declared is not None and each.policy is not declared:
+                each.replaced_by.append(declared)
+                self.replaced.append(template)
+        return _Asked(declared or self._without_own(template), reads)
+
+    def _of_route(self, context: Any, template: str, host: re.Pattern[str] | None) -> Iterator[_Entry]:
+        endpoint = getattr(context, "endpoint", None)
+        original = getattr(context, "original_route", context)
+        if isinstance(original, WebSocketRoute):
+            declared = _declared_on_socket(endpoint, template)
+            yield self._entry(template, {HANDSHAKE}, self._asked(declared, context, template), host)
+            return
+        reads = reads_of(context)
+        if isinstance(endpoint, type):  # Starlette's HTTPEndpoint: the class has a method for each of HTTP's
+            for method in _METHODS_OF_CLASSES:
+                run = getattr(endpoint, method, None) or (getattr(endpoint, "get", None) if method == "head" else None)
+                if run is not None:
+                    asked = self._asked(_declared(run, template), context, template, reads)
+                    yield self._entry(template, {method.upper()}, asked, host)
+            yield self._entry(template, None, _Asked(self._without_own(template), reads), host)
+            return
+        asked = self._asked(_declared(endpoint, template), context, template, reads)
+        yield self._entry(template, getattr(context, "methods", None), asked, host)
+
+    def _entry(
+        self, template: str, methods: Iterable[str] | None, asked: _Asked, host: re.Pattern[str] | None
+    ) -> _Entry:
+        # A mount and its routes may use one name for two parameters, which a pattern may not.
+        numbers = count()
+        pattern, _, _ = compile_path(_PARAMETER.sub(lambda _: f"{{p{next(numbers)}", template))
+        reads = asked.reads.joined(self._everywhere)
+        by_method = {m: RoutePolicy(template, m, asked.policy, reads) for m in (methods or {UNMATCHED})}
+        return _Entry(pattern, host, template, asked.policy, by_method)
+
+    def _note(self, routes: Sequence[BaseRoute]) -> None:
+        """Remember a list of routes, and those of its included routers."""
+        self.read.append(routes)
+        for route in routes:
+            included = getattr(route, "original_router", None)
+            if included is not None:
+                self._note(included.routes)
+
+
+class _Asked(NamedTuple):
+    policy: Policy
+    reads: Reads = NOTHING
 
 
 def _declared(endpoint: object, route: str) -> Policy | None:
     declared = policy_of(endpoint)
-    if declared is not None and declared.takes_claims and not marks_execution(endpoint):
+    if declared is not None and declared.takes_claims and not _is_enforced(endpoint):
         raise ConfigurationError(f"@policy of {route}", "write it under the route's decorator, next to the handler")
     return declared
 
 
-def _contexts(routes: Iterable[BaseRoute]) -> Iterable[Any]:
+def _declared_on_socket(endpoint: object, route: str) -> Policy | None:
+    declared = policy_of(endpoint)
+    if declared is not None and (declared.takes_claims or declared.captures):
+        raise ConfigurationError(
+            f"@policy of {route}",
+            "a websocket has no one answer: idempotent, overflow, cache and coalesce can't hold; its limits are those "
+            "of the handshake",
+        )
+    return declared
+
+
+def _is_enforced(endpoint: object) -> bool:
+    while hasattr(endpoint, "func"):
+        endpoint = endpoint.func
+    return enforces(endpoint) or enforces(getattr(endpoint, "__call__", None))  # noqa: B004  an instance's, not a test
+
+
+def _routes_below(mount: Mount | Host) -> Sequence[BaseRoute]:
+    """Return the routes of a mounted application, which may be wrapped in middlewares."""
+    app: Any = mount
+    while not getattr(app, "routes", None):
+        inner = getattr(app, "app", None)
+        if inner is None or inner is app:
+            return []
+        app = inner
+    return app.routes  # type: ignore[no-any-return]
+
+
+def _session_cookies(app: FastAPI) -> frozenset[str]:
+    """Return the cookies of Starlette's sessions, which it signs anew with each response."""
+    sessions = (each for each in app.user_middleware if getattr(each.cls, "__name__", "") == "SessionMiddleware")
+    return frozenset(str(each.kwargs.get("session_cookie", "session")) for each in sessions)
+
+
+def _contexts(routes: Sequence[BaseRoute]) -> Iterable[Any]:
     """Flatten included routers: FastAPI keeps them as a tree since 0.15x, and flat before."""
     flatten = getattr(fastapi_routing, "iter_route_contexts", None)
     return routes if flatten is None else flatten(list(routes))
-
-
-def _entry(template: str, methods: Iterable[str] | None, policy: Policy) -> _Entry:
-    # A mount and its parts may name their parameters alike, which one pattern may not.
-    numbers = count()
-    pattern, _, _ = compile_path(_PARAMETER.sub(lambda _: f"{{p{next(numbers)}", template))
-    by_method = {m: RoutePolicy(template, m, policy) for m in (methods or {UNMATCHED})}
-    return _Entry(pattern, template, policy, by_method)
 
 
 def path_of(scope: Scope) -> str:

@@ -1,9 +1,11 @@
-"""One structured log line per request, in the form of Powertools' Logger; everything else through that Logger.
+"""One structured log line for each request, in the form of Powertools' Logger; all other lines through that Logger.
 
-A request's line is written without the Logger, into the same stream, with the same members and at the same levels:
-going through `logging` and its formatter takes more time than all of an admission but Redis, and importing it is
-a seventh of what may be added to a cold start. What is logged beside it is rare. The line carries the request's
-metrics, too (see `metrics`), where Powertools' variables name a namespace.
+That is so on Lambda. Elsewhere all lines go through Python's `logging` (see `standard_log`), unless TIDEGATE_LOG=json.
+
+A request's line is written without the Logger, into the same stream, with the same members and at the same levels.
+The Logger and its formatter would take more time than all of an admission except Redis, and its import is a seventh of
+the time that may be added to a cold start. All other lines are rare. The line also contains the request's metrics (see
+`metrics`), if Powertools' variables name a namespace.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
 import sys
 import time
 from collections.abc import Collection
@@ -21,9 +24,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from tidegate import metrics
+from tidegate.errors import ConfigurationError
+from tidegate.extras import need
+from tidegate.standard_log import StandardLog, wants_requests, write_request
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
+
+    from tidegate.limits.charges import ChargeSet
 
 SERVICE = "tidegate"
 _LEVELS = ("AWS_LAMBDA_LOG_LEVEL", "POWERTOOLS_LOG_LEVEL", "LOG_LEVEL")
@@ -33,27 +41,32 @@ _NO_CAUSE = frozenset({"cause"})
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _string = json.encoder.encode_basestring_ascii
+_RAN = frozenset({"admitted", "unguarded", "replayed"})
 _standard = logging.getLogger(SERVICE)
 
 
 @dataclass(slots=True)
 class RequestLine:
-    """What became of one request; filled on its way and written at its end.
+    """One request's log line, filled while it is handled and written at its end.
 
     Attributes:
-        method, route, principal: whose request it was, and for what.
+        method, route, principal: the request's method, its route's template and its caller.
         outcome: `admitted`, `limited`, `queued`, `shed`, `replayed`, `refused`, `unguarded` or `failed`.
         reason: the problem's type for a refusal, the exception for a failure.
-        store: who decided; None if nothing was asked.
-        admission_ms: what the decision took.
-        waited_ms: what the request waited for its start, by a leaky bucket.
-        shadowed: the limits that only report, and would have refused.
-        shed: the signal because of which it was shed, or would have been if shedding didn't only report.
-        pressure, pressed_by: how short capacity was, 0 to 1, and by which signal; None: it was not.
-        criticality: how dear the request was, if there was a pressure.
-        cache: how the cache answered: `hit`, `stale`, `collapsed`, `computed` or `bypass`; None: it had no part.
+        store: the store that decided; None if none was asked.
+        admission_ms: how long the decision took.
+        exempt: whether the request is exempt from limits and shedding; None: it isn't.
+        waited_ms: how long the request waited for its start in a leaky bucket.
+        shadowed: the shadow limits that would have refused it.
+        shed: the signal because of which it was shed, or would have been in shadow mode.
+        pressure, pressed_by: the pressure, 0 to 1, and the signal that makes it; None: there was none.
+        criticality: the request's criticality, if there was a pressure.
+        cache: the cache's part: `hit`, `stale`, `collapsed`, `computed` or `bypass`; None: it had none.
         status: the HTTP status.
-        duration_ms: from the guard's entry to the answer's end.
+        duration_ms: the time from the guard's entry to the response's end.
+        weight: how many requests the line stands for, if lines are sampled.
+        charge_set: what its limits were asked for; not written.
+        began_s: when the request came, by the monotonic clock; not written.
     """
 
     method: str
@@ -63,6 +76,7 @@ class RequestLine:
     reason: str | None = None
     store: str | None = None
     admission_ms: float | None = None
+    exempt: bool | None = None
     waited_ms: float | None = None
     shadowed: tuple[str, ...] | None = None
     shed: str | None = None
@@ -72,43 +86,92 @@ class RequestLine:
     cache: str | None = None
     status: int | None = None
     duration_ms: float | None = None
+    weight: float | None = None
+    charge_set: ChargeSet | None = None
+    began_s: float = 0.0
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether nothing about the request is worth a line of its own."""
+        ran = self.outcome in _RAN and (self.status or 500) < 500
+        return ran and self.shadowed is None and self.shed is None
 
 
-# What differs from request to request; all else of a line is the same for many.
-_OF_ONE = ("principal", "admission_ms", "waited_ms", "shadowed", "pressure", "duration_ms")
-_NUMBERS = ("admission_ms", "duration_ms", "waited_ms", "pressure")
-_OF_MANY = tuple(name for name in RequestLine.__slots__ if name not in _OF_ONE)
+# Members that differ from request to request; all others are the same for many lines.
+_OF_ONE = ("principal", "admission_ms", "waited_ms", "shadowed", "pressure", "duration_ms", "weight")
+_NUMBERS = ("admission_ms", "duration_ms", "waited_ms", "pressure", "weight")
+_UNWRITTEN = ("charge_set", "began_s")
+_OF_MANY = tuple(name for name in RequestLine.__slots__ if name not in _OF_ONE and name not in _UNWRITTEN)
 _of_many = attrgetter(*_OF_MANY)
 
 
-_made: list[Logger] = []  # the Logger, once there was something rare to say
+VARIABLE = "TIDEGATE_LOG"
+Destination = Literal["json", "logging"]
+_made: list[Logger] = []  # Powertools' Logger, once it was made
+_log = StandardLog()
 
 
-def logger() -> Logger:
-    """Return the structured logger, made when there is something rare to say."""
+@cache
+def destination() -> Destination:
+    """Return where lines go: `json` to standard output, as Lambda takes them, or to Python's `logging`.
+
+    Raises:
+        ConfigurationError: the variable says something else, or Powertools isn't there for `json`.
+    """
+    chosen = os.environ.get(VARIABLE) or ("json" if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else "logging")
+    if chosen == "json":
+        need("aws_lambda_powertools", "lambda", f"{VARIABLE}=json, or a function on Lambda,")
+        return "json"
+    if chosen != "logging":
+        raise ConfigurationError(VARIABLE, f"{chosen!r} is unknown; write json or logging")
+    return "logging"
+
+
+def logger() -> Logger | StandardLog:
+    """Return what lines other than requests' are logged by."""
+    return _log if destination() == "logging" else structured_logger()
+
+
+def structured_logger() -> Logger:
+    """Return Powertools' Logger, made at its first use."""
     if not _made:
         _made.append(_make())
     return _made[0]
 
 
 def _make() -> Logger:
-    from aws_lambda_powertools import Logger  # noqa: PLC0415  not at start-up, as the module says
+    from aws_lambda_powertools import Logger  # noqa: PLC0415  not at start-up: see the module's docstring
 
-    # The service names the underlying logger; whose lines they are is the deployment's to say.
+    # This service names the underlying logger; the lines' `service` is the deployment's.
     made = Logger(service=SERVICE, use_rfc3339=True, location="%(name)s", serialize_stacktrace=False)
     made.append_keys(service=_service())
     return made
 
 
-def write(line: RequestLine, request_id: str | None, release: str) -> None:
+def write(line: RequestLine, request_id: str | None, release: str, share: float = 1.0) -> None:
     """Write the line of a request that has ended, with its metrics.
 
-    A level that keeps lines out keeps no metrics out: as with Powertools' Metrics, they are then all that is written.
+    If the log level or the sampling suppresses the line, the metrics are still written, as with Powertools' Metrics.
+    Lines are sampled only of requests that were admitted and didn't fail; a sampled line has a `weight`.
+
+    Args:
+        line: the line.
+        request_id: Lambda's name for the request; None elsewhere.
+        release: the running release.
+        share: the share of ordinary requests whose lines are written, above 0 up to 1.
     """
-    wanted, space = _wanted(), metrics.namespace()
+    sampled = share < 1 and line.is_ordinary
+    kept = not sampled or random.random() < share  # noqa: S311  guards nothing
+    if kept and sampled:
+        line.weight = round(1 / share, 3)
+    if destination() == "logging":
+        if kept and wants_requests():
+            write_request(_as_members(line, request_id, release))
+        return
+    wanted, space = kept and _wanted(), metrics.namespace()
     if not wanted and space is None:
         return
-    text = _told(line, request_id, release) if wanted else _encode(_dimensions(line, release))[:-1]
+    text = _members(line, request_id, release) if wanted else _encode(_dimensions(line, release))[:-1]
     if space is not None:
         text += _measured(line, space, _NUMBERS if wanted else ())
     stream = _stream()
@@ -116,9 +179,16 @@ def write(line: RequestLine, request_id: str | None, release: str) -> None:
     stream.flush()
 
 
-def _told(line: RequestLine, request_id: str | None, release: str) -> str:
-    """Write the line but for its closing brace; a dict and an encoder would take twice the time."""
-    text = f'{_begun(_of_many(line), release)},"timestamp":"{_timestamp(_now_ms())}"'
+def _as_members(line: RequestLine, request_id: str | None, release: str) -> dict[str, Any]:
+    named = ((name, getattr(line, name)) for name in RequestLine.__slots__ if name not in _UNWRITTEN)
+    members: dict[str, Any] = {name: value for name, value in named if value is not None}
+    members["release"] = release
+    return members if request_id is None else {**members, "request_id": request_id}
+
+
+def _members(line: RequestLine, request_id: str | None, release: str) -> str:
+    """Return the line without its closing brace; a dict and an encoder would take twice the time."""
+    text = f'{_beginning(_of_many(line), release)},"timestamp":"{_timestamp(_now_ms())}"'
     text += f',"principal":{_string(line.principal)}'
     for name in _NUMBERS:
         number = getattr(line, name)
@@ -135,23 +205,23 @@ def _told(line: RequestLine, request_id: str | None, release: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _begun(of_many: tuple[Any, ...], release: str) -> str:
-    """Write what a line has in common with many others."""
-    told = {name: value for name, value in zip(_OF_MANY, of_many, strict=True) if value is not None}
+def _beginning(of_many: tuple[Any, ...], release: str) -> str:
+    """Return the members that a line has in common with many others."""
+    common = {name: value for name, value in zip(_OF_MANY, of_many, strict=True) if value is not None}
     members = {"level": "INFO", "location": SERVICE, "message": "request", "service": _service()}
-    return _encode({**members, **told, "release": release})[:-1]
+    return _encode({**members, **common, "release": release})[:-1]
 
 
 def _dimensions(line: RequestLine, release: str) -> dict[str, Any]:
-    """Return what metrics alone need of a line."""
+    """Return the members that metrics need without the rest of the line."""
     members = {"service": _service(), "route": line.route, "release": release}
     return members if line.store is None else {**members, "store": line.store}
 
 
-def _measured(line: RequestLine, space: str, told: Collection[str]) -> str:
-    """Write the metrics, but for the values that the line has told."""
+def _measured(line: RequestLine, space: str, written: Collection[str]) -> str:
+    """Return the metrics' members, except for values that the line contains already."""
     values, cause = metrics.values_of(line), metrics.cause_of(line)
-    text = "".join([f',"{name}":{value}' for name, value in values.items() if name not in told])
+    text = "".join([f',"{name}":{value}' for name, value in values.items() if name not in written])
     if cause is not None:
         text += f',"cause":{_string(cause)}'
     directives = metrics.directives(space, tuple(values), _NONE if cause is not None else _NO_CAUSE)
@@ -159,7 +229,7 @@ def _measured(line: RequestLine, space: str, told: Collection[str]) -> str:
 
 
 def _timestamp(now_ms: int) -> str:
-    """Write a time as RFC 3339; all of one second's requests share most of it."""
+    """Return a time as RFC 3339; most of it is cached for a second."""
     return f"{_second(now_ms // 1000)}.{now_ms % 1000:03d}+00:00"
 
 
@@ -174,12 +244,12 @@ def _now_ms() -> int:
 
 @cache
 def _service() -> str:
-    """Whose lines and metrics they are, by Powertools' variable."""
+    """Return the service of lines and metrics, by Powertools' variable."""
     return os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE
 
 
 def _wanted() -> bool:
-    """Whether the level that Powertools, the application or Lambda has set lets information through."""
+    """Return whether the level of Powertools, the application or Lambda lets INFO through."""
     if _standard.level:
         return _standard.isEnabledFor(logging.INFO)
     return _level_of_environment() <= logging.INFO
@@ -187,27 +257,38 @@ def _wanted() -> bool:
 
 @cache
 def _level_of_environment() -> int:
-    said = next((os.environ[name] for name in _LEVELS if os.environ.get(name)), "INFO")
-    return int(logging.getLevelNamesMapping().get(said.upper(), logging.INFO))
+    level = next((os.environ[name] for name in _LEVELS if os.environ.get(name)), "INFO")
+    return int(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))
 
 
 def _stream() -> TextIO:
-    """Where the Logger writes, if it was made; else where it would write."""
+    """Return the stream to which the Logger writes, or would write if it were made."""
     if not _made:
         return sys.stdout
-    handler = logger().registered_handler
+    handler = structured_logger().registered_handler
     return handler.stream if isinstance(handler, logging.StreamHandler) else sys.stdout
 
 
+def log_unhandled(route: str, *, raised_again: bool) -> None:
+    """Log the exception of an application's that is handled now.
+
+    Args:
+        route: the request's route.
+        raised_again: whether the server gets it, too, and logs it as it logs all: then it isn't logged here.
+    """
+    if not raised_again or destination() == "json":
+        logger().exception("unhandled exception", extra={"route": route})
+
+
 def store_changed(store: str, state: Literal["ready", "failing"], fault: str | None, detail: str | None) -> None:
-    """Write that a store is lost or back, with what its driver said."""
+    """Log that a store is lost or back, with its driver's message."""
     extra = {"store": store, "state": state, "fault": fault, "detail": detail}
     log = logger().warning if state == "failing" else logger().info
-    said = {name: value for name, value in extra.items() if value is not None}
-    log("store changed", extra={**said, **metrics.rare("store_changes", _now_ms())})
+    members = {name: value for name, value in extra.items() if value is not None}
+    log("store changed", extra={**members, **metrics.rare("store_changes", _now_ms())})
 
 
 def shadow_differed(subject: str, *, redis: bool, dynamodb: bool) -> None:
-    """Write that the fallback would have decided differently."""
+    """Log that the fallback would have decided differently."""
     extra = {"subject": subject, "redis": redis, "dynamodb": dynamodb}
     logger().warning("the fallback decides differently", extra={**extra, **metrics.rare("shadow_differed", _now_ms())})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# A century: beyond it times are no longer whole numbers in Lua, whose doubles are exact to 2^53.
+# A century. Times beyond it aren't exact in Lua, whose doubles hold whole numbers up to 2^53.
 LONGEST_US = 36_500 * 86_400_000_000
 
 _UNITS_US = {
@@ -30,7 +30,7 @@ def duration_us(text: str) -> int:
     """Read a duration such as `30s`, `250ms` or `day` as whole microseconds.
 
     Raises:
-        ValueError: the text isn't a number and a unit, or it is zero.
+        ValueError: the text isn't a number and a unit, or it is zero or over a century.
     """
     found = _DURATION.fullmatch(text.strip().lower())
     unit = _UNITS_US.get(found.group(2)) if found else None
@@ -61,8 +61,8 @@ class Rate:
         """Read a rate such as `20/s`, `5/min` or `10/30s`.
 
         Raises:
-            ValueError: the text isn't a whole number above zero, a slash and a duration, or asks for more
-                than one unit a microsecond, which is the clock's grain.
+            ValueError: the text isn't a whole number above zero, a slash and a duration; or the rate is more than one
+                unit a microsecond, the clock's resolution.
         """
         found = _RATE.fullmatch(text.strip().lower())
         if found is None or int(found.group(1)) == 0:

@@ -9,7 +9,7 @@ It needs httpx (`pip install 'tidegate[client]'`) and nothing of Tidegate's serv
 """
 
 try:
-    import httpx  # noqa: F401  only asked for, to say what is missing
+    import httpx  # noqa: F401  imported for its error alone
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("tidegate.client needs httpx: pip install 'tidegate[client]'", name="httpx") from missing
 

@@ -19,8 +19,8 @@ class Backoff:
     """Exponential backoff.
 
     Attributes:
-        first_s: seconds that the first pause has at most.
-        longest_s: seconds that any pause has at most.
+        first_s: the longest first pause, in seconds.
+        longest_s: the longest pause of all, in seconds.
 
     Raises:
         ConfigurationError: a time is not above zero, or the first is longer than the longest.
@@ -30,7 +30,11 @@ class Backoff:
     longest_s: float = 20.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.first_s <= self.longest_s:
+        try:
+            grows = 0 < self.first_s <= self.longest_s
+        except TypeError:
+            grows = False
+        if not grows:
             raise ConfigurationError("Backoff", f"{self!r} doesn't grow; write 0 < first_s <= longest_s")
 
     def ceiling_s(self, retry: int) -> float:
@@ -38,5 +42,5 @@ class Backoff:
         return float(min(self.longest_s, self.first_s * 2 ** min(retry, _MOST_DOUBLINGS)))
 
     def pause_s(self, retry: int, random: Random) -> float:
-        """Draw the pause before a retry: anything from none to the ceiling, all alike."""
+        """Draw the pause before a retry, uniformly from 0 to the ceiling, in seconds."""
         return random.uniform(0, self.ceiling_s(retry))

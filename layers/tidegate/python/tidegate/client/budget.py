@@ -1,22 +1,22 @@
-"""How many retries a client may send in all: a tenth of its requests, whatever happens.
+"""The retry budget: the retries of a client are at most a tenth of its requests, and a few more.
 
-Retries per request say nothing about the load in an outage: three each make it four times as high. A budget bounds
-the sum: over any stretch, retries <= tokens + ratio x requests. Each request pays in, as in Finagle's RetryBudget
-(without its minimum per second, which a thousand clients multiply by a thousand), and only so much can be saved up, as
-in gRPC's retry throttling (A6): each of many clients that ask seldom has that much beyond its tenth.
+A number of retries per request doesn't bound the load in an outage: with three it is four times as high. A budget
+bounds the sum: in any interval, retries <= tokens + ratio x requests. Each request makes a deposit, as in Finagle's
+RetryBudget, but without its minimum per second, which a thousand clients multiply by a thousand. The balance is
+bounded, as in gRPC's retry throttling (A6), so a client that sends seldom has a few retries beyond its tenth.
 """
 
 from __future__ import annotations
 
-_MILLI = 1000  # as in gRPC: thousandths are exact, a hundred tenths of a float are not ten
+_MILLI = 1000  # thousandths, as in gRPC: they are exact, unlike sums of floats
 
 
 class RetryBudget:
     """A bucket of tokens; not safe for threads by itself.
 
     Args:
-        ratio: tokens that a request pays in; retries a request in the long run.
-        tokens: what the bucket holds, and begins with.
+        ratio: tokens that a request deposits, and so the retries per request in the long run.
+        tokens: the largest balance, and the first one.
     """
 
     def __init__(self, ratio: float, tokens: int) -> None:
@@ -26,15 +26,15 @@ class RetryBudget:
 
     @property
     def tokens(self) -> float:
-        """What is left."""
+        """The tokens that are left."""
         return self._balance / _MILLI
 
     def deposit(self) -> None:
-        """Pay in for a request; retries pay nothing in."""
+        """Make the deposit of a request; a retry makes none."""
         self._balance = min(self._full, self._balance + self._deposit)
 
     def withdraw(self) -> bool:
-        """Take a token for a retry; False: there is none, and the failure is the answer."""
+        """Take a token for a retry; False if there is none, so that the failure stands."""
         if self._balance < _MILLI:
             return False
         self._balance -= _MILLI

@@ -1,6 +1,6 @@
-"""Which requests may be sent twice, and the key that makes others such.
+"""Idempotent requests, which may be sent twice, and the key that makes others idempotent.
 
-RFC 9110, section 9.2.2; draft-ietf-httpapi-idempotency-key-header-07.
+Source: RFC 9110, section 9.2.2; draft-ietf-httpapi-idempotency-key-header-07.
 """
 
 from __future__ import annotations
@@ -22,21 +22,27 @@ def may_repeat(method: str, *, has_key: bool) -> bool:
 
 
 def is_keyed(method: str, *, has_key: bool) -> bool:
-    """Whether it is a request's key that lets it be sent twice."""
+    """Whether a request may be sent twice only because it has a key."""
     return has_key and method in _KEYED
 
 
 def wants_key(method: str, path: str, keys_for: bool | tuple[str, ...]) -> bool:  # noqa: FBT001  the option as it is
-    """Whether a key is to be made for a request that bears none.
+    """Whether a key is to be made for a request that has none.
 
     Args:
         method: the request's.
         path: the request's, without the query.
-        keys_for: whether for all POSTs and PATCHs, or the patterns of paths (`/v1/orders`, `/v1/*`).
+        keys_for: True or False for all POSTs and PATCHs, or patterns of paths (`/v1/orders`, `/v1/*`) from the root,
+            with a leading slash or without.
     """
     if method not in _KEYED or isinstance(keys_for, bool):
         return method in _KEYED and bool(keys_for)
-    return any(fnmatchcase(path, pattern) for pattern in keys_for)
+    return any(fnmatchcase(path.lstrip("/"), pattern.lstrip("/")) for pattern in keys_for)
+
+
+def is_key(text: str | None) -> bool:
+    """Whether a field's value is a key; an empty one, quoted or not, isn't."""
+    return bool((text or "").strip().strip('"').strip())
 
 
 def new_key() -> str:

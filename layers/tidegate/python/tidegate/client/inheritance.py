@@ -1,4 +1,4 @@
-"""What a server passes on to what it calls: its caller's deadline and criticality."""
+"""Passing a caller's deadline and criticality on to the servers that are called for it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tidegate import criticality, deadline
 
 @contextmanager
 def passing_on(headers: Mapping[str, str]) -> Iterator[None]:
-    """Let requests that are sent within bear the deadline and criticality of the request that is being served.
+    """Give requests within the block the deadline and criticality of the request that is being served.
 
-    For servers that Tidegate doesn't guard; what a request doesn't say stays as it was.
+    It is for servers that Tidegate doesn't guard. A field that the request doesn't have changes nothing.
 
     Args:
-        headers: the request's fields, found by lower-case names, as Starlette's and httpx's are.
+        headers: the request's fields, by lower-case names, as in Starlette and httpx.
     """
     left_ms = deadline.parse_ms(headers.get(deadline.FIELD.decode()))
     level = criticality.parse(headers.get(criticality.FIELD.decode()))

@@ -1,7 +1,7 @@
-"""Which requests are taken to share a quota: those of one method and route.
+"""The scope of a quota: requests of one method and route are assumed to share one.
 
-A client doesn't know a server's routes. It takes a path's segments that look like ids for one and the same:
-`/v1/orders/8731` and `/v1/orders/8732` are `/v1/orders/{}`.
+A client doesn't know a server's routes, so it replaces the segments of a path that look like ids: `/v1/orders/8731` and
+`/v1/orders/8732` are `/v1/orders/{}`.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ _ID = re.compile(
 
 
 def scope_of(method: str, path: str) -> str:
-    """Return the method and the path, with ids left out."""
+    """Return the method and the path, with `{}` for each id."""
     return f"{method} " + "/".join("{}" if _ID.fullmatch(part) else part for part in path.split("/"))

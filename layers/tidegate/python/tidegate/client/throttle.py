@@ -1,16 +1,16 @@
-"""What a client refuses by itself, because its server would refuse it: adaptive throttling.
+"""Adaptive throttling: a client refuses requests itself that its server would probably refuse.
 
-Google SRE, "Handling Overload", Client-Side Throttling: of the last two minutes' requests, those beyond K times what
-the server accepted are refused with the probability max(0, (requests - K x accepts) / (requests + 1)). Refusing costs
-a server nearly as much as serving; a client that still sends half of what is refused finds out soon enough when that
-ends. Three things here are not the book's:
+Source: Google SRE, "Handling Overload", Client-Side Throttling. Over the last two minutes, a request is refused with
+the probability max(0, (requests - K x accepts) / (requests + 1)). Refusing costs a server nearly as much as serving,
+and a client that still sends some requests soon notices when the server accepts them again. Three things differ from
+the book:
 
-- Eight requests are beyond suspicion. By the book a new client's very first failure refuses every second request
-  (gRPC's throttler pads by eight, too).
+- Eight requests don't count. By the book a new client's very first failure refuses every second request (gRPC's
+  throttler pads by eight, too).
 - At most nine in ten are refused (Envoy's admission control has such a cap).
-- Three sent requests that are accepted in a row end it, until one isn't. By the book alone accepts grow by e in two
-  minutes: after an outage of some minutes a client would refuse most of its requests to a healthy server for minutes
-  more. A server that accepts half of what it gets, where K = 2 settles, gets a few hundredths more for it.
+- After three accepted requests in a row none is refused, until one fails. By the book alone accepts grow by a factor
+  of e in two minutes, so a client would refuse most requests to a healthy server for minutes after an outage. A server
+  that accepts half of its requests, where K = 2 settles, gets a few hundredths more.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class _Bin:
 
 
 class Throttle:
-    """What was asked and accepted in the last two minutes; not safe for threads by itself.
+    """The requests and accepts of the last two minutes; not thread-safe.
 
     Args:
-        k: requests that are sent per request that is accepted. 2 sends as much again as is accepted; less
-            refuses more here and learns later that the server is well.
+        k: requests that are sent per accepted request. With 2, as many are refused by the server as accepted; with
+            less, fewer reach it, and its recovery is noticed later.
     """
 
     def __init__(self, k: float) -> None:
@@ -48,11 +48,11 @@ class Throttle:
         self._in_a_row = 0
 
     def record(self, now_s: float, *, accepted: bool) -> None:
-        """Count a request that was sent, and answered or failed.
+        """Count a request that was sent.
 
         Args:
-            now_s: seconds that only grow.
-            accepted: whether the server took it on, whatever it answered then.
+            now_s: seconds of a monotonic clock.
+            accepted: whether the server accepted it, with any response.
         """
         self._in_a_row = self._in_a_row + 1 if accepted else 0
         self._count(now_s, accepted=accepted)
@@ -67,11 +67,20 @@ class Throttle:
         return min(MOST_REFUSED, max(0.0, (requests - UNSUSPECTED - self._k * accepts) / (requests + 1)))
 
     def admits(self, now_s: float, random: Random) -> bool:
-        """Decide on a request; one that is refused is counted as if the server had refused it."""
+        """Decide on a request; a refused one counts as if the server had refused it."""
         if random.random() >= self.probability(now_s):
             return True
-        self._count(now_s, accepted=False)
+        self.refuse(now_s)
         return False
+
+    def refuse(self, now_s: float) -> None:
+        """Count a request that the client refused."""
+        self._count(now_s, accepted=False)
+
+    def knows_little(self, now_s: float) -> bool:
+        """Whether there are too few requests to decide by, and the last one wasn't accepted."""
+        self._forget(now_s)
+        return not self._in_a_row and sum(each.requests for each in self._bins) < UNSUSPECTED
 
     def _count(self, now_s: float, *, accepted: bool) -> None:
         current = self._bin(now_s)

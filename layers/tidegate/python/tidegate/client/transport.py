@@ -1,33 +1,38 @@
-"""The transports: they send, sleep, and do as the exchange says."""
+"""httpx transports, sync and async, that send as `Exchange` decides; the only I/O of the client.
+
+A transport sees requests, not calls. The clients (`clients.py`) add what it can't see: the path below `base_url`,
+whether the whole body is read, and which requests an authentication makes.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
 
 import anyio
 import httpx
 
+from tidegate.client import response_body
+from tidegate.client.apart import run_apart
+from tidegate.client.bounded_io import bound
 from tidegate.client.conduct import Conduct
+from tidegate.client.errors import NotSentError
 from tidegate.client.exchange import Exchange
 from tidegate.client.hosts import Hosts
-
-# The answer's extension that says how often its request was sent.
-ATTEMPTS = "attempts"
-
-# An answer that isn't used is read to its end if it is short, so that its connection can be used again: a storm of
-# new connections is dearer to a server than the requests on them.
-_SHORT_BYTES = 64 * 1024
 
 
 class RetryingTransport(httpx.BaseTransport):
     """Sends with deadline, retries, budget, quotas and throttling: `httpx.Client(transport=RetryingTransport())`.
 
+    The deadline bounds every read and write of `httpx.HTTPTransport`. Another transport gets the time that is left in
+    each request's timeouts, and is bounded as far as it applies them.
+
     Args:
         conduct: the options.
-        transport: what sends; httpx's own if None.
-        hosts: what is known of hosts, to share it between transports; it has the options, too.
+        transport: sends each attempt; httpx's own if None.
+        hosts: the state of each host, to share it between transports; it has the options, too.
         sleep: how to wait; seconds.
     """
 
@@ -42,44 +47,74 @@ class RetryingTransport(httpx.BaseTransport):
         self._transport = transport or httpx.HTTPTransport()
         self._hosts = hosts or Hosts(conduct)
         self._sleep = sleep
+        bound(self._transport)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request until its answer is worth returning; the answer's extension `attempts` says how often.
+        """Send a request, with retries; the response's extension `attempts` holds how often it was sent.
 
         Raises:
-            NotSentError: nothing was sent; its kinds say why.
+            NotSentError: nothing was sent; its subclasses name the reason.
             httpx.TransportError: the last attempt's.
         """
         exchange = Exchange(request, self._hosts)
         while True:
-            while wait_s := exchange.reserve_s():
-                self._sleep(wait_s)
             try:
-                response = self._transport.handle_request(exchange.attempt())
-            except httpx.TransportError as fault:
-                pause_s = exchange.failed(fault)
-                if pause_s is None:
-                    raise
-            else:
+                while wait_s := exchange.reserve_s():
+                    self._sleep(wait_s)
+            except NotSentError as unsent:
+                return exchange.outcome(unsent)
+            resume_s = self._attempt(exchange)
+            if isinstance(resume_s, httpx.Response):
+                return resume_s
+            self._sleep(max(0.0, resume_s - self._hosts.clock.monotonic()))
+
+    def _attempt(self, exchange: Exchange) -> httpx.Response | float:
+        """Send once; return the response, or the monotonic time of the next attempt."""
+        try:
+            response = self._transport.handle_request(exchange.attempt())
+            try:
                 pause_s = exchange.answered(response)
                 if pause_s is None:
-                    response.extensions[ATTEMPTS] = exchange.attempts
-                    return response
-                _discard(response)
-            self._sleep(pause_s)
+                    read = response_body.read_whole if exchange.reads_whole else response_body.bound_body
+                    read(response, exchange.end)
+                    return exchange.finish(response)
+                resume_s = self._hosts.clock.monotonic() + pause_s
+                response_body.give_up(response, exchange.end)
+                exchange.keep(response)
+            except BaseException:
+                response.close()
+                raise
+        except httpx.TransportError as fault:
+            pause_s = exchange.failed(fault)
+            if pause_s is None:
+                raise
+            resume_s = self._hosts.clock.monotonic() + pause_s
+        return resume_s
+
+    def __enter__(self) -> Self:
+        self._transport.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self._transport.__exit__(kind, error, trace)
 
     def close(self) -> None:
-        """Close what sends."""
+        """Close the inner transport."""
         self._transport.close()
 
 
 class AsyncRetryingTransport(httpx.AsyncBaseTransport):
-    """The same for `httpx.AsyncClient`.
+    """The same for `httpx.AsyncClient`; any transport is cancelled at the deadline.
 
     Args:
         conduct: the options.
-        transport: what sends; httpx's own if None.
-        hosts: what is known of hosts, to share it between transports; it has the options, too.
+        transport: sends each attempt; httpx's own if None.
+        hosts: the state of each host, to share it between transports; it has the options, too.
         sleep: how to wait; seconds.
     """
 
@@ -96,49 +131,83 @@ class AsyncRetryingTransport(httpx.AsyncBaseTransport):
         self._sleep = sleep
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request until its answer is worth returning; the answer's extension `attempts` says how often.
+        """Send a request, with retries; the response's extension `attempts` holds how often it was sent.
 
         Raises:
-            NotSentError: nothing was sent; its kinds say why.
+            NotSentError: nothing was sent; its subclasses name the reason.
             httpx.TransportError: the last attempt's.
         """
         exchange = Exchange(request, self._hosts)
         while True:
-            while wait_s := exchange.reserve_s():
-                await self._sleep(wait_s)
             try:
-                response = await self._transport.handle_async_request(exchange.attempt())
-            except httpx.TransportError as fault:
-                pause_s = exchange.failed(fault)
-                if pause_s is None:
-                    raise
-            else:
+                while wait_s := exchange.reserve_s():
+                    await self._sleep(wait_s)
+            except NotSentError as unsent:
+                return exchange.outcome(unsent)
+            resume_s = await self._attempt(exchange)
+            if isinstance(resume_s, httpx.Response):
+                return resume_s
+            await self._sleep(max(0.0, resume_s - self._hosts.clock.monotonic()))
+
+    async def _attempt(self, exchange: Exchange) -> httpx.Response | float:
+        """Send once; return the response, or the monotonic time of the next attempt."""
+        try:
+            response = await self._send(exchange)
+            try:
                 pause_s = exchange.answered(response)
                 if pause_s is None:
-                    response.extensions[ATTEMPTS] = exchange.attempts
-                    return response
-                await _adiscard(response)
-            await self._sleep(pause_s)
+                    if exchange.reads_whole:
+                        await response_body.aread_whole(response, exchange.end)
+                    else:
+                        response_body.abound_body(response, exchange.end)
+                    return exchange.finish(response)
+                resume_s = self._hosts.clock.monotonic() + pause_s
+                await response_body.agive_up(response, exchange.end)
+                exchange.keep(response)
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await response.aclose()
+                raise
+        except httpx.TransportError as fault:
+            pause_s = exchange.failed(fault)
+            if pause_s is None:
+                raise
+            resume_s = self._hosts.clock.monotonic() + pause_s
+        return resume_s
+
+    async def _send(self, exchange: Exchange) -> httpx.Response:
+        request = exchange.attempt()
+        left_s = max(0.0, exchange.end.left_s) + response_body.GRACE_S
+        if isinstance(self._transport, httpx.AsyncHTTPTransport):
+            _check_name(request)
+            with anyio.move_on_after(left_s):
+                return await self._transport.handle_async_request(request)
+        else:
+            response = await run_apart(lambda: self._transport.handle_async_request(request), left_s)
+            if response is not None:
+                return response
+        raise exchange.timed_out()
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        await self._transport.__aexit__(kind, error, trace)
 
     async def aclose(self) -> None:
-        """Close what sends."""
+        """Close the inner transport."""
         await self._transport.aclose()
 
 
-def _discard(response: httpx.Response) -> None:
-    with contextlib.suppress(httpx.HTTPError):  # a body that breaks off is no loss
-        if _is_short(response):
-            response.read()
-    response.close()
-
-
-async def _adiscard(response: httpx.Response) -> None:
-    with contextlib.suppress(httpx.HTTPError):
-        if _is_short(response):
-            await response.aread()
-    await response.aclose()
-
-
-def _is_short(response: httpx.Response) -> bool:
-    length = response.headers.get("content-length", "")
-    return length.isascii() and length.isdigit() and int(length) <= _SHORT_BYTES
+def _check_name(request: httpx.Request) -> None:
+    """Refuse an invalid host name, for which asyncio raises an error that isn't httpx's."""
+    try:
+        request.url.raw_host.decode("ascii").encode("idna")
+    except UnicodeError as error:
+        raise httpx.ConnectError(f"{request.url.host!r} is no host's name: {error}", request=request) from error

@@ -1,4 +1,4 @@
-"""The limits that a route may declare: frozen, in human units, each one algorithm of `tidegate.algorithms`.
+"""The limits that a route may declare: frozen, in human units, each with its pure rule, which every store follows.
 
-One file each, imported when an application names it: most name one, and a cold start needn't pay for five.
+Each has a file, imported when an application names it: most name only one, and a cold start pays for each import.
 """

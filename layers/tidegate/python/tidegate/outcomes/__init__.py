@@ -1,1 +1,1 @@
-"""What became of the requests, counted per version: what a release is judged by."""
+"""The outcomes of requests, counted for each version: a release is judged by these counts."""

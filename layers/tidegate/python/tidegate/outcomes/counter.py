@@ -1,8 +1,8 @@
-"""Counting in one environment: what is counted, and the ways on which it leaves.
+"""One environment's outcome counts, and their two ways out: along with decisions to Redis, or in DynamoDB.
 
-It rides along with decisions to Redis (`stores/redis.py`). What has waited for seconds although requests came, because
-Redis takes nothing or no request asks anything, is written to DynamoDB in the background; the rest when the
-environment closes.
+Counts ride along with decisions (`stores/redis/store.py`). They wait if Redis takes none, or if no request has a
+question. After some seconds, and while requests come, they are written to DynamoDB in the background. The last counts
+are written when the environment closes.
 """
 
 from __future__ import annotations
@@ -14,29 +14,32 @@ from tidegate.clock import Clock
 from tidegate.errors import StoreUnavailableError
 from tidegate.outcomes.in_redis import count_call
 from tidegate.outcomes.overdue import Overdue
+from tidegate.outcomes.replayable import is_replayed, target_of
 from tidegate.outcomes.tally import Tally
 
 if TYPE_CHECKING:
-    from tidegate.identity import Scope
+    from tidegate.background import Background
+    from tidegate.compose_dynamodb import DynamoComponents
+    from tidegate.identity.caller import Scope
+    from tidegate.lazy import Lazy
     from tidegate.outcomes.in_flight import InFlight
-    from tidegate.stores.background import Background
-    from tidegate.stores.deferred import Deferred
-    from tidegate.stores.redis import RedisStore
-    from tidegate.stores.table_parts import TableParts
+    from tidegate.routing import RoutePolicy
+    from tidegate.stores.redis.store import RedisStore
 
-# So long what isn't taken along waits, and is then as much as is worth a write.
+# Seconds that counts wait for a decision; in a large fleet, whose batches are rarer, so many times a batch's interval.
 WAITS_S = 5.0
+_TOO_MANY, _WELL = 429, 200
 
 
 class OutcomeCounter:
-    """Counts requests, and hands the counts over.
+    """Counts requests, and hands the counts over to a store.
 
     Args:
-        tally: what counts.
+        tally: keeps the counts.
         clock: where the time comes from.
         redis: the preferred store; None: there is none.
-        table, parts: DynamoDB's table and what it is used for; None: there is none.
-        marks: the folder where a process that dies leaves its mark; None: outside of Lambda.
+        table, parts: DynamoDB's table, and the parts that use it; None: there is none.
+        marks: the folder of the processes' marks (see `in_flight`); None: not on Lambda.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class OutcomeCounter:
         clock: Clock,
         redis: RedisStore | None,
         table: str | None,
-        parts: Deferred[TableParts] | None,
+        parts: Lazy[DynamoComponents] | None,
         marks: str | None = None,
     ) -> None:
         self.tally = tally
@@ -56,11 +59,14 @@ class OutcomeCounter:
         self._in_flight: InFlight | None = None
         self._overdue = Overdue(clock, self._timed_out)
         self._background: Background | None = None
+        # The running request's. On Lambda there is only one at a time, and only there are timeouts counted.
+        self.route: RoutePolicy | None = None
 
     def began(self, scope: Scope) -> None:
-        """Note that a request runs, and, on Lambda, for how long it may."""
-        remaining = getattr(scope.get("aws.context"), "get_remaining_time_in_millis", None)
-        if remaining is None:
+        """Note that a request begins; on Lambda also when its function times out."""
+        context = scope.get("aws.context")
+        remaining = getattr(context, "get_remaining_time_in_millis", None)
+        if remaining is None or _is_one_of_many(context):
             return
         if self._marks is not None:
             self._mark(self._marks)
@@ -68,40 +74,61 @@ class OutcomeCounter:
             self._in_flight.began()
         self._overdue.began(remaining() / 1000)
 
-    def ended(self, scope: Scope, status: int | None, seconds: float, *, own: bool = True) -> None:
-        """Count a request that has ended, unless it was told as timed out.
+    def ended(
+        self,
+        scope: Scope,
+        status: int | None,
+        seconds: float,
+        outcome: str = "admitted",
+        route: RoutePolicy | None = None,
+    ) -> None:
+        """Count a request that has ended, unless it was counted as timed out.
+
+        A replay isn't counted, since it tells nothing of the version that replays it: retries of a bad version's
+        clients would make the good version look bad. A request that is shed or limited counts as refused.
 
         Args:
             scope: the request.
-            status: its answer's; None: its client has left.
-            seconds: what it took.
-            own: whether this version made the answer. A replayed one says nothing of who replays it: the failures of
-                a bad version would be laid to the good one's door, where its clients' retries go.
+            status: its response's; None: its client has left.
+            seconds: its duration.
+            outcome: the guard's word for its end.
+            route: its route; None: it isn't known.
         """
         if self._in_flight is not None:
             self._in_flight.ended()
-        if ("aws.context" not in scope or not self._overdue.ended()) and own:
-            self.tally.ended(status, seconds)
+        on_lambda = "aws.context" in scope
+        alone = on_lambda and not _is_one_of_many(scope["aws.context"])
+        if (alone and self._overdue.ended()) or outcome == "replayed":
+            return
+        again = on_lambda and is_replayed(scope)
+        refused = outcome == "shed" or status == _TOO_MANY
+        self.tally.ended(status, seconds, None if route is None else route.name, refused=refused, again=again)
+        if route is not None and route.policy.replayable and not again and status == _WELL and self.tally.wants_target:
+            self._record(scope)
+
+    def _record(self, scope: Scope) -> None:
+        if scope["method"] == "GET" and (target := target_of(scope)) is not None:
+            self.tally.may_be_replayed(target)
 
     def write_if_due(self) -> None:
-        """Write what nobody takes along, on a thread of its own."""
-        if self._parts is None or self.tally.waits_s < WAITS_S:
+        """Write counts that have waited for too long to DynamoDB, on a thread of their own."""
+        if self._parts is None or self.tally.waits_s < WAITS_S * max(1.0, self.tally.every_s):
             return
         if self._background is None:
-            from tidegate.stores.background import Background  # noqa: PLC0415  not while Redis takes the counts
+            from tidegate.background import Background  # noqa: PLC0415  not while Redis takes the counts
 
             self._background = Background()
         self._background.submit("outcomes", self._to_dynamodb)
 
     def flush(self) -> None:
-        """Hand over all that there is: to Redis if it answers, else to DynamoDB; what neither takes stays."""
+        """Hand all counts over, to Redis if it answers, else to DynamoDB; keep those that neither takes."""
         with suppress(StoreUnavailableError):
             self._to_redis()
         with suppress(StoreUnavailableError):
             self._to_dynamodb()
 
     def close(self) -> None:
-        """Hand over all that there is, and end what runs in the background."""
+        """End the background threads, and hand all counts over."""
         self._overdue.close()
         if self._in_flight is not None:
             self._in_flight.close()
@@ -111,21 +138,24 @@ class OutcomeCounter:
         self.flush()
 
     def _mark(self, folder: str) -> None:
-        """Leave a mark of this process, and count what former ones died of; not before a snapshot, so at a request."""
+        """Make this process's mark, and count the requests in which earlier processes died.
+
+        That is done at the first request and not at start, since a snapshot would copy the mark.
+        """
         from pathlib import Path  # noqa: PLC0415  only on Lambda, once
 
         from tidegate.outcomes.in_flight import InFlight  # noqa: PLC0415  as above
 
         self._marks = None
-        with suppress(OSError):  # a sandbox without a place to write counts the rest as well
+        with suppress(OSError):  # a sandbox without a writable folder counts everything else
             self._in_flight = InFlight(Path(folder), self.tally.source)
             for died in self._in_flight.died():
                 self.tally.crashed(cold=died == "cold")
 
     def _timed_out(self) -> None:
-        self.tally.timed_out()
+        self.tally.timed_out(None if self.route is None else self.route.name)
         if self._in_flight is not None:
-            self._in_flight.ended()  # Lambda is going to kill the process: that is this request, and counted
+            self._in_flight.ended()  # Lambda will kill the process, but this request is counted already
         self.flush()
 
     def _to_redis(self) -> None:
@@ -148,3 +178,8 @@ class OutcomeCounter:
         while (batch := self.tally.first("dynamodb")) is not None:
             count(self._parts().client, self._table, self.tally.source, self.tally.environment, batch)
             self.tally.heard(batch)
+
+
+def _is_one_of_many(context: object) -> bool:
+    """Return whether other invocations may run at the same time; then Lambda kills none of them at its timeout."""
+    return getattr(context, "concurrent", False)

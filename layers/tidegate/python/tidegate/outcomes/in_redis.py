@@ -1,16 +1,13 @@
-"""The counts in Redis: a hash for each minute of a version, which one script adds to."""
+"""The outcome counts in Redis: a hash for each minute of a version, which one script adds to and the judge reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
-from tidegate.outcomes.tally import Batch, Source
-from tidegate.stores.redis_faults import unavailable
-from tidegate.stores.redis_scripts import Call, Script
-
-if TYPE_CHECKING:
-    from tidegate.stores.connection import Transport
+from tidegate.outcomes.tally import Batch, Source, Tally
+from tidegate.stores.redis.replies import is_number
+from tidegate.stores.redis.scripts import Call, Script
+from tidegate.stores.redis.store import Ride
 
 KEPT_S = 7200
 COUNT = Script.of("count.lua")
@@ -22,38 +19,29 @@ def minute_key(source: Source, minute: int) -> str:
 
 
 def count_call(source: Source, environment: str, batch: Batch) -> Call:
-    """Count a batch, unless this environment's batch of that number was counted."""
+    """Return the call that counts a batch, unless this environment's batch of that number was counted."""
     fields = [part for field in batch.fields.items() for part in field]
     keys = [minute_key(source, batch.minute), f"tidegate:{{o:{':'.join(source)}}}:{environment}"]
-    return Call(COUNT, keys, [batch.number, KEPT_S, *fields])
+    return Call(COUNT, keys, [batch.number, KEPT_S, *fields], is_number)
 
 
-class RedisMinutes:
-    """Reads counts.
+class TallyRider:
+    """Sends this environment's counts along with its decisions.
 
     Args:
-        transport: the way to Redis.
+        tally: the counts.
     """
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
 
-    def read(self, source: Source, minutes: Sequence[int]) -> dict[int, dict[str, int]]:
-        """Read what was counted, by minute and field, in one round trip.
+    def due(self) -> Ride | None:
+        """Return the call for a batch, if one is due."""
+        batch = self._tally.due()
+        if batch is None:
+            return None
+        call = count_call(self._tally.source, self._tally.environment, batch)
+        return Ride(call, partial(self._counted, batch))
 
-        Raises:
-            StoreUnavailableError: Redis did not answer.
-        """
-        replies = self._transport.send([("HGETALL", minute_key(source, minute)) for minute in minutes])
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise unavailable(reply) from reply
-        return {minute: _fields(reply) for minute, reply in zip(minutes, replies, strict=True) if reply}
-
-    def close(self) -> None:
-        """Let go of connections; the next reading opens new ones."""
-        self._transport.close()
-
-
-def _fields(reply: Sequence[bytes]) -> dict[str, int]:
-    return {name.decode(): int(count) for name, count in zip(reply[::2], reply[1::2], strict=True)}
+    def _counted(self, batch: Batch, _reply: object) -> None:
+        self._tally.heard(batch)

@@ -1,8 +1,9 @@
-"""Who is killed can't say so: a request whose time is as good as over is counted as timed out before.
+"""Requests that time out on Lambda: each is counted just before, since Lambda then kills the environment.
 
-Lambda kills an environment at its function's timeout, in the middle of a request, so one thread watches for how long
-it may still run. It looks twice a second, sleeps exactly to the end that it sees, and costs a request two assignments.
-A handler that holds the interpreter's lock to the end (a C extension that never releases it) can't be seen.
+At its function's timeout Lambda kills an environment in the middle of a request, so that it can't count any more.
+Therefore one thread watches the time that the running request has left. It looks twice a second, then sleeps exactly
+until the request's end, and costs a request two assignments. It can't run while a handler holds the interpreter's lock
+until the end, as a C extension may.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from threading import Event, Lock, Thread
 
 from tidegate.clock import Clock
 
-# What is left for sending the count; nobody waits for a request that has so little time.
+# Time for sending the count. A request that has so little time left is as good as timed out.
 MARGIN_S = 0.25
 _LOOK_EVERY_S = 0.5
 
@@ -22,31 +23,31 @@ class Overdue:
 
     Args:
         clock: where the time comes from.
-        tell: called on the watching thread when the time is over.
+        tell: called on the watching thread when a request's time is over.
     """
 
     def __init__(self, clock: Clock, tell: Callable[[], None]) -> None:
         self._clock = clock
         self._tell = tell
         self._ends_at: float | None = None
-        self._told = False
+        self._timed_out = False
         self._lock = Lock()
         self._thread: Thread | None = None
         self._closed = Event()
 
     def began(self, left_s: float) -> None:
-        """Watch a request that may run for so long."""
-        self._told, self._ends_at = False, self._clock.monotonic() + left_s - MARGIN_S
+        """Watch a request that may run for so many seconds."""
+        self._timed_out, self._ends_at = False, self._clock.monotonic() + left_s - MARGIN_S
         if self._thread is None:
             self._closed = Event()
             self._thread = Thread(target=self._watch, args=(self._closed,), name="tidegate-overdue", daemon=True)
             self._thread.start()
 
     def ended(self) -> bool:
-        """Watch it no more; return whether it was told as timed out."""
+        """Stop watching the request; return whether it was counted as timed out."""
         with self._lock:
             self._ends_at = None
-            return self._told
+            return self._timed_out
 
     def close(self) -> None:
         """End the thread; the next request starts another one."""
@@ -68,5 +69,5 @@ class Overdue:
         with self._lock:
             if self._ends_at is None or self._clock.monotonic() < self._ends_at:
                 return False
-            self._ends_at, self._told = None, True
+            self._ends_at, self._timed_out = None, True
             return True

@@ -1,1 +1,1 @@
-"""Where state lives: one protocol, three technologies, and what composes them."""
+"""The stores: one protocol, and its three implementations over Redis, DynamoDB and memory."""

@@ -1,14 +1,15 @@
-"""What every store can do. Implementations are blocking and thread-safe; the guard chooses how to wait.
+"""The protocol of every store. Implementations are thread-safe; the guard chooses how to wait for them.
 
-One protocol for decisions and one for claims: DynamoDB and memory speak both, Redis answers a claim inside the
-decision itself, and whatever goes wrong inside a store leaves it as `StoreUnavailableError`.
+Decisions and claims have a protocol each. DynamoDB and memory implement both, Redis answers a claim within the
+decision. Every failure inside a store leaves it as `StoreUnavailableError`.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from tidegate.question import Answer, ClaimAnswer, ClaimRequest, Completed, Question, Settlement
+from tidegate.messages import Answer, Question, Settlement
+from tidegate.steps import Steps, blocking
 
 
 class Store(Protocol):
@@ -22,74 +23,55 @@ class Store(Protocol):
         """Decide a question and, if it is admitted, charge for it, atomically.
 
         Raises:
-            StoreUnavailableError: no decision; whether anything was charged is unknown.
+            StoreUnavailableError: there is no decision, and something may have been charged.
         """
 
     def settle(self, settlement: Settlement) -> bool:
-        """Write what a request leaves, or renew its claim; False if the claim was no longer its own.
+        """Write a request's settlement, or renew its claim; return False if the claim was no longer its own.
 
         Raises:
-            StoreUnavailableError: nothing is known to be written.
+            StoreUnavailableError: some or all of it may not be written.
         """
 
     def probe(self, patience_s: float | None = None) -> None:
-        """Find out, in one attempt that writes, whether the store would take a decision now.
+        """Find out by one write whether the store would decide now.
 
         Args:
-            patience_s: seconds to wait where nobody waits for a decision; as long as a decision if None.
+            patience_s: seconds to wait, if no request waits for a decision; the time of a decision if None.
 
         Raises:
             StoreUnavailableError: it would not.
         """
 
     def close(self) -> None:
-        """Let go of connections; the store may be used again and then reconnects."""
+        """Close the connections; the store may be used again and then reconnects."""
 
 
-class ClaimStore(Protocol):
-    """Guards effects: at most one live attempt holds a claim, and only its holder can complete it."""
+@runtime_checkable
+class Stepping(Protocol):
+    """Makes the steps of a decision and of a probe, which an event loop can wait for, too."""
 
-    @property
-    def table(self) -> str | None:
-        """The DynamoDB table that holds the claims, for a handler's own condition checks; None elsewhere."""
+    def admitting(self, question: Question) -> Steps[Answer]:
+        """Return the steps of `Store.admit`."""
 
-    def claim(self, request: ClaimRequest) -> ClaimAnswer:
-        """Try to take the claim. Asking again with the same attempt is answered `Granted` again.
+    def probing(self) -> Steps[None]:
+        """Return the steps of `Store.probe`."""
 
-        Raises:
-            StoreUnavailableError: unknown; the handler must not run.
-        """
 
-    def recall(self, request: ClaimRequest) -> Completed | None:
-        """Return the answer that the same request was given before, without claiming anything.
+class BlockingSteps:
+    """The steps of a store that only blocks: each call is one.
 
-        Raises:
-            StoreUnavailableError: unknown.
-        """
+    Args:
+        store: the store.
+    """
 
-    def renew(self, request: ClaimRequest, points: bytes = b"") -> bool:
-        """Hold the claim for `hold_ms` from now, and keep these recovery points in place of those before.
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-        Returns:
-            False if another attempt took the claim over meanwhile, or it has ended. Safe to repeat.
+    def admitting(self, question: Question) -> Steps[Answer]:
+        """Return the decision as one step."""
+        return blocking(lambda: self._store.admit(question))
 
-        Raises:
-            StoreUnavailableError: unknown; the claim stands at least until the deadline that it had.
-        """
-
-    def complete(self, request: ClaimRequest, record: bytes) -> bool:
-        """Store the answer under the claim; False if another attempt took it over meanwhile.
-
-        Raises:
-            StoreUnavailableError: not known to be stored.
-        """
-
-    def release(self, request: ClaimRequest) -> bool:
-        """Give the claim up without an answer; False if it wasn't held.
-
-        It is as if the request had never come, unless recovery points are kept: then the claim stays, held by
-        nobody, for the next attempt with the same payload to continue.
-
-        Raises:
-            StoreUnavailableError: not known to be released; the claim ends by itself after its hold.
-        """
+    def probing(self) -> Steps[None]:
+        """Return the probe as one step."""
+        return blocking(self._store.probe)

@@ -1,0 +1,1 @@
+"""The handler that Lambda calls, and Lambda's signals and snapshots."""

@@ -1,0 +1,1 @@
+"""The cache: a route's policy, its copies, and the decisions on them."""

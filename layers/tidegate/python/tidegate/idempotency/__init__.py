@@ -1,0 +1,1 @@
+"""Idempotency: one effect per key, and every retry gets the first response again."""

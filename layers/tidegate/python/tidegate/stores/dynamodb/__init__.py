@@ -1,0 +1,1 @@
+"""Decisions in DynamoDB: conditional writes, one item per subject."""

@@ -1,0 +1,1 @@
+"""The Redis store: a decision is one script in one round trip."""

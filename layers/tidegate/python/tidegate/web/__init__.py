@@ -1,0 +1,1 @@
+"""HTTP and ASGI: problem details, bodies, stored responses. Nothing here decides."""

@@ -1,0 +1,46 @@
+"""Work that runs to its end even if the task that waits for it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tidegate.telemetry import logger
+
+# The event loop keeps only weak references to its tasks.
+_UNDER_WAY: set[asyncio.Task[None]] = set()
+
+
+async def run_uncancelled(work: Coroutine[Any, Any, None], when_left: Callable[[], None]) -> None:
+    """Run work in a task of its own and wait for it.
+
+    Args:
+        work: the coroutine that must not be cancelled.
+        when_left: called if the waiting task is cancelled before the work has ended; the work then goes on by itself.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    _UNDER_WAY.add(task)
+    task.add_done_callback(_UNDER_WAY.discard)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            when_left()
+            task.add_done_callback(_report)
+        raise
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger().error("unhandled exception", exc_info=error)
+
+
+async def ended_runs(within_s: float) -> int:
+    """Wait for the runs of this loop, also those that nobody waits for; return how many haven't ended in time."""
+    loop = asyncio.get_running_loop()
+    running = {task for task in _UNDER_WAY if task.get_loop() is loop}
+    if not running:
+        return 0
+    _, pending = await asyncio.wait(running, timeout=within_s)
+    return len(pending)
