@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functions.migrate import planning, transience
+from functions.migrate.faults import said
 from functions.migrate.journal import Progress
 from functions.migrate.work import Outcome, Work
 
@@ -16,7 +17,7 @@ def contract(work: Work, release: str, oldest: int) -> Outcome:
     for migration in due:
         entry = work.journal.entries[migration.number]
         if entry.state != "contracting" or entry.checksum != migration.checksum:
-            begun = {"progress": Progress(), "checksum": migration.checksum, "reason": None}
+            begun = {"progress": Progress(), "checksum": migration.checksum, "reason": None, "touched": entry.half_way}
             work.change(migration.number, "contracting", **begun)
         try:
             if not work.walk(migration.number, migration.contract):
@@ -24,8 +25,8 @@ def contract(work: Work, release: str, oldest: int) -> Outcome:
         except Exception as error:
             if transience.passes(error):
                 raise
-            reason = f"{migration.name}, contract: {type(error).__name__}: {error}"
+            reason = f"{migration.name}, contract: {said(error)}"
             work.change(migration.number, "contracting", reason=reason)
             return Outcome("failed", reason)
-        work.change(migration.number, "contracted", reason=None)
+        work.change(migration.number, "contracted", reason=None, way_back={})
     return Outcome("done", progress={"contracted": [migration.name for migration in due], "waiting": waiting})

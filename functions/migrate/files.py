@@ -7,11 +7,14 @@ import importlib.util
 import itertools
 import re
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from functions.migrate import checks
 from functions.migrate.migration import Migration
 
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
-_PARTS = ("expand", "contract", "down", "BAKE_S")
+_PARTS = (*checks.HALVES, "BAKE_S")
 
 
 class MigrationFileError(Exception):
@@ -41,19 +44,35 @@ def _migration(path: Path) -> Migration:
     match = _FILE.fullmatch(path.name)
     if match is None or not int(match[1]):
         raise MigrationFileError(f"{path.name}: name it NNNN_name.py, from 0001 on")
-    spec = importlib.util.spec_from_file_location(f"functions.migrate.versions.{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise MigrationFileError(f"{path.name}: can't be imported")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if missing := [part for part in _PARTS if not hasattr(module, part)]:
-        raise MigrationFileError(f"{path.name}: {', '.join(missing)} isn't there; write None for what it doesn't do")
+    parts = _parts(path)
+    if faults := [*checks.faults(parts)]:
+        raise MigrationFileError(f"{path.name}: {'; '.join(faults)}")
     return Migration(
         int(match[1]),
         path.stem,
         checksum(path.read_bytes()),
-        module.expand,
-        module.contract,
-        module.down,
-        module.BAKE_S,
+        parts["expand"],
+        parts["contract"],
+        parts["down"],
+        parts["BAKE_S"],
+        checks.mended(parts["MENDS"]),
     )
+
+
+def _parts(path: Path) -> dict[str, Any]:
+    module = _imported(path)
+    if missing := [part for part in _PARTS if not hasattr(module, part)]:
+        raise MigrationFileError(f"{path.name}: {', '.join(missing)} isn't there; write None for what it doesn't do")
+    return {**{part: getattr(module, part) for part in _PARTS}, "MENDS": getattr(module, "MENDS", ())}
+
+
+def _imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"functions.migrate.versions.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise MigrationFileError(f"{path.name}: can't be imported")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise MigrationFileError(f"{path.name}: can't be imported: {type(error).__name__}: {error}") from error
+    return module

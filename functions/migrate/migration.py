@@ -11,6 +11,9 @@ TableName = Literal["orders", "products"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
+# So many characters of a file's checksum are shown, and name it.
+SHOWN = 12
+
 
 class Backfill(NamedTuple):
     """A change of every item that `where` holds for, safe to repeat and to run beside traffic.
@@ -49,6 +52,8 @@ class Migration(NamedTuple):
         contract: takes the old form away. None: there is none to take away.
         down: takes back what `expand` did. None: that isn't safe, the expanded form stays.
         bake_s: so long after the expand `contract` waits.
+        mends: beginnings of the checksums of files that weren't got through with, and for whose half-changed items
+            this one was written, too.
     """
 
     number: int
@@ -57,4 +62,9 @@ class Migration(NamedTuple):
     expand: Backfill | None
     contract: Backfill | None
     down: Backfill | None
-    bake_s: int
+    bake_s: float
+    mends: tuple[str, ...] = ()
+
+    def may_follow(self, checksum: str) -> bool:
+        """Tell whether it was written for what the file of a checksum left half-way."""
+        return any(checksum.startswith(begin) for begin in self.mends)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from functions.migrate import planning
+from functions.migrate import leftovers, planning
 from functions.migrate.journal import Entry, Journal
-from functions.migrate.migration import Backfill, Migration
+from functions.migrate.migration import Backfill
 from functions.migrate.work import Bounds, Parts
 
 Document = dict[str, Any]
 
 
 def expand(parts: Parts, journal: Journal, bounds: Bounds) -> Document:
-    """List what would be expanded, with the items that it would change."""
+    """List what would be expanded, with the items that it would change, and what would be taken back before it."""
     due = planning.to_expand(parts.migrations, journal)
-    return {"due": _counted([(migration, migration.expand) for migration in due], parts, bounds)}
+    first = [journal.entries[number].name for number in leftovers.to_take_back(parts.migrations, journal)]
+    counted = _counted([(migration.name, migration.expand) for migration in due], parts, bounds)
+    return {"due": counted, **({"taken_back_first": first} if first else {})}
 
 
 def contract(parts: Parts, journal: Journal, bounds: Bounds, release: str, oldest: int) -> Document:
@@ -24,15 +26,17 @@ def contract(parts: Parts, journal: Journal, bounds: Bounds, release: str, oldes
     now_s = parts.clock.wall_s()
     due, waiting = planning.to_contract(parts.migrations, journal, release, now_s, oldest)
     return {
-        "due": _counted([(migration, migration.contract) for migration in due], parts, bounds),
+        "due": _counted([(migration.name, migration.contract) for migration in due], parts, bounds),
         "waiting": waiting,
     }
 
 
 def down(parts: Parts, journal: Journal, bounds: Bounds, release: str | None, floor: int) -> Document:
-    """List what would be taken back, with the items that it would change."""
+    """List what would be taken back, with the items that it would change, and what stays and why."""
     due = planning.to_undo(parts.migrations, journal, release, floor)
-    return {"due": _counted([(migration, migration.down) for migration in due], parts, bounds)}
+    kept = planning.kept(parts.migrations, journal, release, floor)
+    counted = _counted([(undo.name, undo.backfill) for undo in due], parts, bounds)
+    return {"due": counted, **({"kept": kept} if kept else {})}
 
 
 def status(parts: Parts, journal: Journal) -> Document:
@@ -49,9 +53,9 @@ def _line(name: str, entry: Entry | None) -> Document:
     return {"name": name, "state": entry.state, "release": entry.release, "reason": entry.reason, **told}
 
 
-def _counted(due: Sequence[tuple[Migration, Backfill | None]], parts: Parts, bounds: Bounds) -> list[Document]:
+def _counted(due: Sequence[tuple[str, Backfill | None]], parts: Parts, bounds: Bounds) -> list[Document]:
     until = parts.clock.monotonic_s() + bounds.slice_s
-    return [{"name": migration.name, **_items(backfill, parts, until)} for migration, backfill in due]
+    return [{"name": name, **_items(backfill, parts, until)} for name, backfill in due]
 
 
 def _items(backfill: Backfill | None, parts: Parts, until: float) -> Document:

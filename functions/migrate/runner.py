@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from functions.migrate import contracting, expanding, preview, transience, undoing
+from functions.migrate.faults import TableMissingError, said
 from functions.migrate.journal import Journal
 from functions.migrate.ledger import Ledger
 from functions.migrate.planning import refusal
@@ -47,10 +50,13 @@ class Runner:
             else:
                 outcome, journal = self._done(request)
         except Exception as error:
-            if not transience.passes(error):
+            if transience.passes(error):
+                outcome, journal = Outcome("more", progress={"trouble": said(error)}), self._ledger.read()
+            elif isinstance(error, ClientError | TableMissingError):
+                outcome, journal = Outcome("failed", said(error)), self._ledger.read()
+            else:
                 raise
-            outcome, journal = Outcome("more", progress={"trouble": str(error)}), self._ledger.read()
-        return _document(outcome, journal, request.release)
+        return document(outcome, journal, request.release)
 
     def _done(self, request: Request) -> tuple[Outcome, Journal]:
         held = self._ledger.take()
@@ -75,9 +81,10 @@ class Runner:
     def _looked(self, request: Request) -> tuple[Outcome, Journal]:
         journal = self._ledger.read()
         refused = refusal(self._parts.migrations, journal)
-        if refused and request.action != "status":
+        if refused and request.action not in {"status", "down"}:
             return Outcome("failed", refused), journal
-        return Outcome("done", refused, self._preview(request, journal)), journal
+        reason = refused if request.action == "status" else None
+        return Outcome("done", reason, self._preview(request, journal)), journal
 
     def _preview(self, request: Request, journal: Journal) -> dict[str, Any]:
         parts, bounds = self._parts, self._bounds
@@ -90,7 +97,7 @@ class Runner:
         return preview.status(parts, journal)
 
 
-def _document(outcome: Outcome, journal: Journal, release: str | None) -> dict[str, Any]:
+def document(outcome: Outcome, journal: Journal, release: str | None) -> dict[str, Any]:
     """Write an outcome as JSON; `before` is the schema that was in force before the release."""
     return {
         "status": outcome.status,

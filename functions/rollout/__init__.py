@@ -1,1 +1,1 @@
-"""Releases: the judge of a canary, and the report of what it said."""
+"""Releases: the controller, the judge of a canary, and the report of its verdicts."""

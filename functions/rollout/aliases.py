@@ -1,15 +1,15 @@
-"""The aliases: what they name, how they divide their traffic, and which versions nobody needs."""
+"""The Lambda aliases: their versions and weights, and the deletion of versions that aren't needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from functions.rollout.order import Target
 
 
 class Split(NamedTuple):
-    """What an alias names: the version in force, and the weights (0 to 1) of others beside it."""
+    """An alias's routing: the version in force, and the weights (0 to 1) of others beside it."""
 
     version: str
     weights: Mapping[str, float]
@@ -23,7 +23,7 @@ class Aliases:
         self._name = name
 
     def read(self, function: str) -> Split | None:
-        """Look at a function's alias; None: it has none yet."""
+        """Read a function's alias; None if it has none yet."""
         try:
             found = self._client.get_alias(FunctionName=function, Name=self._name)
         except self._client.exceptions.ResourceNotFoundException:
@@ -31,34 +31,66 @@ class Aliases:
         weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         return Split(found["FunctionVersion"], {version: float(weight) for version, weight in weights.items()})
 
+    def read_all(self, functions: Iterable[str]) -> dict[str, Split | None]:
+        """Read the aliases of all these functions."""
+        return {name: self.read(name) for name in functions}
+
     def named(self, function: str, version: str) -> dict[str, str]:
-        """Name a function's alias and what it is to say, as the machine's own UpdateAlias takes it."""
+        """Return the arguments of the state machine's own UpdateAlias, which puts a version in force."""
         return {"FunctionName": function, "Name": self._name, "FunctionVersion": version}
 
     def in_force(self, targets: Iterable[Target]) -> dict[str, str]:
         """Return the version in force of each function that has one."""
-        splits = {target.name: self.read(target.name) for target in targets}
+        splits = self.read_all([target.name for target in targets])
         return {name: split.version for name, split in splits.items() if split}
 
     def shift(self, function: str, stable: str, canary: str, percent: float) -> None:
-        """Give the canary a share of the traffic."""
+        """Give the canary a share of the traffic, in percent."""
         self._update(function, stable, {canary: round(percent / 100, 4)})
 
     def settle(self, function: str, version: str) -> None:
         """Give one version all of the traffic."""
         self._update(function, version, {})
 
-    def prune(self, function: str, keep: int, spared: Iterable[str]) -> list[str]:
-        """Delete old versions, but for the last so many, those that any alias names, and `spared`; return them."""
-        pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-        versions = sorted(int(v["Version"]) for p in pages for v in p["Versions"] if v["Version"].isdigit())
+    def settle_at_first(self, function: str, versions: Sequence[str], *, missing: bool) -> str | None:
+        """Give the first of these versions that still exists all of the traffic, and return it; None if none does.
+
+        `missing`: the alias has to be created.
+        """
+        for version in versions:
+            try:
+                if missing:
+                    self._client.create_alias(FunctionName=function, Name=self._name, FunctionVersion=version)
+                else:
+                    self.settle(function, version)
+            except self._client.exceptions.ResourceNotFoundException:
+                continue
+            return version
+        return None
+
+    def newest(self, function: str) -> int:
+        """Return the number of the newest published version; 0 if there is none."""
+        return max(self._published(function), default=0)
+
+    def prune(self, function: str, keep: int, spared: Iterable[str], given_up: Iterable[str] = ()) -> list[str]:
+        """Delete old versions, and those `given_up`; return the deleted ones.
+
+        Never deleted are the versions that an alias names, those newer than all of these, and `spared`; the last `keep`
+        are deleted only if `given_up`.
+        """
+        versions = self._published(function)
         named = self._named(function)
-        pruned = [
-            str(version) for version in versions[:-keep] if str(version) not in named and str(version) not in spared
-        ]
+        kept = {*named, *spared}
+        newest = max([int(version) for version in named if version.isdigit()], default=0)
+        old = {str(version) for version in versions[:-keep]} | set(given_up)
+        pruned = [str(version) for version in versions if str(version) in old - kept and version <= newest]
         for version in pruned:
             self._client.delete_function(FunctionName=function, Qualifier=version)
         return pruned
+
+    def _published(self, function: str) -> list[int]:
+        pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+        return sorted(int(v["Version"]) for p in pages for v in p["Versions"] if v["Version"].isdigit())
 
     def _named(self, function: str) -> set[str]:
         found = self._client.list_aliases(FunctionName=function)["Aliases"]

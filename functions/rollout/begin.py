@@ -1,86 +1,127 @@
-"""The beginning: CloudFormation's request, answered at once where nothing is to be released, else a machine started."""
+"""The beginning: CloudFormation's request gets a response at once if nothing is to be released, or starts a machine."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from functions.rollout import cloudformation
+from functions.rollout.clock import now_s
+from functions.rollout.denial import once_granted
+from functions.rollout.history import Entry, History, Versions
+from functions.rollout.ledger import NOTHING, LedgerMissingError
+from functions.rollout.meaning import Aliases, Meaning, Request, meaning
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts, client, parts
 
+# How long a role that is new may take to hold; the rest of the function's two minutes is for the response.
+_GRANTED_WITHIN_S = 75
+
+
+class Asked(NamedTuple):
+    """A request, and the state by which it was understood."""
+
+    request: Request
+    known: History
+    aliases: Aliases
+
 
 def begin(event: Mapping[str, Any]) -> str | None:
-    """Take a request and return what was answered at once, None if a machine was started.
+    """Take a request, and return the reason of the response if it was sent at once; None if a machine was started.
 
-    Whatever goes wrong here, CloudFormation hears of it; where it doesn't wait, the error is raised.
+    CloudFormation gets every error as its response; if it doesn't wait for one, the error is raised.
     """
     to = cloudformation.address(event)
     try:
-        said = _taken(event, to)
+        well, reason = once_granted(lambda: _taken(event, to), _GRANTED_WITHIN_S)
     except Exception as error:
         if "ResponseURL" not in to:
             raise
-        # Without an answer the stack would wait for an hour.
-        said = f"The release didn't begin: {type(error).__name__}: {error}"
-        cloudformation.answer(to, "FAILED", said)
-        return said
-    if said:
-        cloudformation.answer(to, "SUCCESS", said)
-    return said
+        if event["RequestType"] == "Delete":
+            # The stack is being deleted with all that is left; a failure would only keep it.
+            logging.getLogger(__name__).exception("the release under way may go on for a while")
+            well, reason = True, f"The aliases go with the stack. ({_words(error)})"
+        else:
+            # Without a response the stack would wait for an hour.
+            well, reason = False, f"The release didn't begin: {_words(error)}"
+    if reason:
+        cloudformation.answer(to, "SUCCESS" if well else "FAILED", reason)
+    return reason
 
 
-def _taken(event: Mapping[str, Any], to: Mapping[str, str]) -> str | None:
-    """Do what is to be done at once and say so; None: a machine goes on with it."""
-    if event["RequestType"] == "Delete":
-        return "The aliases go with the stack."
+def _taken(event: Mapping[str, Any], to: Mapping[str, str]) -> tuple[bool, str | None]:
+    """Do the work that needs no machine, and return whether it went well and its reason; None: a machine goes on."""
     properties = event["ResourceProperties"]
     order = Order.of(properties)
+    former = _versions(event.get("OldResourceProperties"))
     using = parts(order)
-    in_force = using.aliases.in_force(order.targets)
-    first = event["RequestType"] == "Create" and not order.moving(in_force) and not _promoted(using)
-    if in_force and goes_back(order, in_force) and not first:
-        return _go_back(order, using, in_force, event.get("OldResourceProperties"))
-    client("stepfunctions").start_execution(
-        stateMachineArn=properties["Machine"],
-        name=event["RequestId"],
-        input=json.dumps({"answer": to, "order": dict(properties), "id": event["RequestId"], "first": first}),
-    )
-    return None
+    kind = event["RequestType"]
+    request = Request(kind, event["RequestId"], order.versions, former)
+    known, lost = _history(using)
+    # At a deletion the aliases don't matter.
+    aliases = {} if kind == "Delete" else using.aliases.read_all(order.versions)
+    found = meaning(request, known, aliases)
+    if found.act in {"settled", "answered"}:
+        return found.well, _settled(Asked(request, known, aliases), found, using, lost)
+    if lost:
+        raise LedgerMissingError(f"{lost} Restore it from a backup, or make it as the stack's template says.")
+    document = {"answer": to, "order": dict(properties), "id": request.id, "former": dict(former), "asked": now_s()}
+    _start(properties["Machine"], {**document, "first": found.act == "first"})
+    return True, None
 
 
-def goes_back(order: Order, in_force: Mapping[str, str]) -> bool:
-    """Whether no version is newer than that in force.
-
-    CloudFormation rolls back by the same request with the former properties, without saying that it does. Versions
-    only grow, so that whoever asks for older ones goes back to what has served before.
-    """
-    return all(int(target.version) <= int(in_force.get(target.name, "0")) for target in order.targets)
-
-
-def _promoted(using: Parts) -> bool:
-    """Whether any version ever was: without custom resources the aliases are there before the first release."""
-    known = using.ledger.read()
-    return bool(known and known.attributes.get("promotions"))
+def _history(using: Parts) -> tuple[History, str]:
+    """Read the history of releases; if there is no ledger, return an empty one and the reason."""
+    try:
+        return using.ledger.history(), ""
+    except LedgerMissingError as error:
+        return NOTHING, str(error)
 
 
-def _go_back(order: Order, using: Parts, in_force: Mapping[str, str], given_up: Mapping[str, Any] | None) -> str:
-    known = using.ledger.read()
-    if known and known.running and given_up and not _is_of(known.attributes["targets"], Order.of(given_up)):
-        return "Another release is under way: it goes on."  # a second one was refused, and its stack rolls back
-    if known and known.running:  # its machine is dead, or may write nothing any more from now on
-        using.ledger.end(known.token, "rolled-back", "Whoever ordered the release gave it up.")
-    for target in order.targets:
-        using.aliases.settle(target.name, target.version)
-    moved = order.moving(in_force)
-    return f"Back to {_names(moved)}, at once." if moved else "Nothing to release."
+def _settled(asked: Asked, found: Meaning, using: Parts, lost: str) -> str:
+    request, known, aliases = asked
+    if found.ends and known.running:
+        # From now on its machine can't write to the ledger any more, and leaves the aliases alone.
+        known_item = using.ledger.read()
+        if known_item:
+            using.ledger.end(known_item.token, "rolled-back", "Whoever ordered the release gave it up.")
+    moved, sentences = dict[str, str](), [found.said, lost]
+    for move in found.moves:
+        version = using.aliases.settle_at_first(move.function, move.versions, missing=move.missing)
+        if version is None:
+            sentences.append(f"None of the versions {', '.join(move.versions)} of {move.function} is there any more.")
+        else:
+            moved[move.function] = version
+    if moved and not lost:
+        there = {name: alias.version for name, alias in aliases.items() if alias and alias.version.isdigit()}
+        in_force = {**known.in_force, **there, **moved}
+        using.ledger.enter(_entry(request, found, known, in_force), in_force)
+    return " ".join([sentence for sentence in sentences if sentence])
 
 
-def _is_of(targets: Sequence[Mapping[str, str]], order: Order) -> bool:
-    """Whether the release that runs has these targets, as the ledger keeps them, by this order."""
-    return {(t["name"], t["version"]) for t in targets} == {(t.name, t.version) for t in order.targets}
+def _entry(request: Request, found: Meaning, known: History, in_force: Versions) -> Entry:
+    """Return the history's entry of a rollback: a promotion was taken back, or else the stack has repaired an alias."""
+    if found.takes_back:
+        return Entry(request.id, request.former, in_force, "taken-back", now_s(), found.said)
+    return Entry(request.id, request.versions, known.in_force, "by-stack", now_s(), found.said)
 
 
-def _names(targets: tuple[Any, ...]) -> str:
-    return ", ".join(f"{target.name} version {target.version}" for target in targets)
+def _start(machine: str, document: Mapping[str, Any]) -> None:
+    """Start the machine; a repeated request starts it once, because the execution's name is the request's id."""
+    functions = client("stepfunctions")
+    with suppress(functions.exceptions.ExecutionAlreadyExists):
+        functions.start_execution(stateMachineArn=machine, name=document["id"], input=json.dumps(document))
+
+
+def _versions(properties: Mapping[str, Any] | None) -> Versions:
+    """Read the versions of an order; empty if its properties can't be read."""
+    with suppress(KeyError, TypeError):
+        return {target["Name"]: str(target["Version"]) for target in (properties or {})["Targets"]}
+    return {}
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, LedgerMissingError) else f"{type(error).__name__}: {error}"

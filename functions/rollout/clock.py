@@ -1,4 +1,4 @@
-"""The time, in one place, so that tests may turn it."""
+"""The time, in one place, so that tests can set it."""
 
 import time
 
@@ -11,3 +11,8 @@ def now_ms() -> int:
 def now_s() -> int:
     """Return the epoch in whole seconds."""
     return int(time.time())
+
+
+def pause(seconds: float) -> None:
+    """Wait for so many seconds."""
+    time.sleep(seconds)

@@ -1,7 +1,7 @@
-"""CodeDeploy's hook: before it shifts any traffic, the schema is expanded and the versions are asked.
+"""CodeDeploy's hook: before it shifts any traffic, the schema is expanded and the versions are checked.
 
-CodeDeploy calls it for each function's deployment, and each time it asks about all of them: they are the same
-application, and repeating the questions does no harm.
+CodeDeploy calls it for each function's deployment, and each call checks all functions: they are one application, and
+repeating the checks does no harm.
 """
 
 from __future__ import annotations
@@ -13,64 +13,92 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from functions.rollout import readiness
 from functions.rollout.aliases import Aliases
-from functions.rollout.begin import goes_back
+from functions.rollout.denial import once_granted
 from functions.rollout.migration import Migration, MigrationError
 from functions.rollout.order import Order
-from functions.rollout.parts import client
-from functions.rollout.readiness import faults
+from functions.rollout.parts import client, migrating, questioning
+from functions.rollout.patience import Patience
 from functions.rollout.smoke import Smoke
 
-# So much of the function's time is left to the questions.
+# The seconds that are left for the checks after the expansion, and the longest check of one version.
 _QUESTIONS_S = 300.0
+_ASKING_S = 100.0
 _BETWEEN_S = 1.0
+# How long a role that is new may take to hold.
+_GRANTED_WITHIN_S = 75
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Answer CodeDeploy's call: `DeploymentId` and `LifecycleEventHookExecutionId`."""
+    """Handle CodeDeploy's call, with its `DeploymentId` and `LifecycleEventHookExecutionId`."""
     refused = refusal(event["DeploymentId"], lambda: context.get_remaining_time_in_millis() / 1000)
     report(client("codedeploy"), event, refused)
 
 
 def refusal(deployment: str, left_s: Callable[[], float]) -> str | None:
-    """Say why no traffic may come, whatever the reason; None: it may."""
+    """Return the reason against shifting traffic, errors included; None if it may be shifted."""
     try:
         order = Order.of(json.loads(os.environ["TIDEGATE_ORDER"]))
-        return asked(order, client("lambda"), deployment, left_s)
-    except Exception as error:  # noqa: BLE001  # without an answer CodeDeploy would wait for an hour
+        hands = Hands(client("lambda"), questioning(), migrating())
+        return once_granted(lambda: asked(order, hands, deployment, left_s), _GRANTED_WITHIN_S)
+    except Exception as error:  # noqa: BLE001  # without a status CodeDeploy would wait for an hour
         return f"The questions failed. {type(error).__name__}: {error}"
 
 
-def asked(order: Order, functions: Any, deployment: str, left_s: Callable[[], float]) -> str | None:
-    """Expand on the deployment's behalf, and ask (a boto3 client of Lambda); return why not, or None.
+class Hands:
+    """The hook's clients of Lambda: for the aliases, for the checks and for the migrations."""
+
+    def __init__(self, functions: Any, questions: Any, migrations: Any) -> None:
+        self.functions = functions
+        self.smoke = Smoke(questions)
+        self.invoke = migrations.invoke
+
+
+def asked(order: Order, hands: Hands, deployment: str, left_s: Callable[[], float]) -> str | None:
+    """Expand the schema for a deployment, and check the versions; return the reason against it, or None.
 
     Raises:
-        MigrationError: a migration failed, or it takes longer than this function may.
+        MigrationError: a migration failed, or it takes longer than this function may run.
     """
-    stable = Aliases(functions, order.alias).in_force(order.targets)
-    if goes_back(order, stable):
-        return None  # what has served before comes back unasked: the version in force may be the ill one
-    schema = _expanded(Migration(functions.invoke, order.migrate), deployment, left_s) if order.migrate else None
-    found = faults(order, stable, schema, Smoke(functions))
-    return "Not ready. " + " ".join(found) if found else None
+    aliases = Aliases(hands.functions, order.alias)
+    stable = {name: version for name, version in aliases.in_force(order.targets).items() if version.isdigit()}
+    if goes_back(order, stable, aliases):
+        return None  # a version that has served before isn't checked: the version in force may be the faulty one
+    ill = readiness.ailments(order, stable, hands.smoke, Patience.of(_ASKING_S))
+    schema = _expanded(Migration(hands.invoke, order.migrate), deployment, left_s) if order.migrate else None
+    patience = Patience.of(min(2 * _ASKING_S, left_s() / 2))
+    found = readiness.found(order, stable, schema, ill, (hands.smoke, patience))
+    for sentence in found.excused:
+        logging.getLogger(__name__).warning("%s: %s", deployment, sentence)
+    return "Not ready. " + " ".join(found.faults) if found.faults else None
+
+
+def goes_back(order: Order, stable: Mapping[str, str], aliases: Aliases) -> bool:
+    """Whether it is a rollback: a release orders the newest published version, a rollback an older one."""
+    moving = order.moving(stable)
+    return bool(moving) and all(aliases.newest(target.name) > int(target.version) for target in moving)
 
 
 def report(codedeploy: Any, event: Mapping[str, str], refused: str | None) -> None:
-    """Tell CodeDeploy (a boto3 client) how it ended; a reason it takes none of, so that this is in the log."""
+    """Report the outcome to CodeDeploy (a boto3 client); it accepts no reason, so that is logged."""
     if refused:
         logging.getLogger(__name__).error("%s: %s", event["DeploymentId"], refused)
-    codedeploy.put_lifecycle_event_hook_execution_status(
-        deploymentId=event["DeploymentId"],
-        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
-        status="Failed" if refused else "Succeeded",
+    once_granted(
+        lambda: codedeploy.put_lifecycle_event_hook_execution_status(
+            deploymentId=event["DeploymentId"],
+            lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+            status="Failed" if refused else "Succeeded",
+        ),
+        _GRANTED_WITHIN_S,
     )
 
 
 def _expanded(migration: Migration, deployment: str, left_s: Callable[[], float]) -> int:
-    """Run the expand migrations that are due to their end, and return the schema that is then in force."""
+    """Run all due expand migrations, and return the schema that is then in force."""
     while left_s() > _QUESTIONS_S:
-        told = migration.run("expand", deployment)
-        if told.status == "done":
-            return told.schema
+        progress = migration.run("expand", deployment)
+        if progress.status == "done":
+            return progress.schema
         time.sleep(_BETWEEN_S)  # the other deployment's hook may have the lock
     raise MigrationError("The expansion takes longer than a hook may. It goes on at the next deployment.")

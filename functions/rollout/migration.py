@@ -1,4 +1,4 @@
-"""The function that migrates, called from the controller."""
+"""The controller's calls of the migrating function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from functions.rollout.denial import DeniedError
+
 Action = Literal["expand", "contract", "down", "status"]
+
+
+# How AWS calls it, whatever the service.
+_DENIED = "AccessDenied"
 
 
 class MigrationError(Exception):
@@ -14,11 +20,15 @@ class MigrationError(Exception):
 
 
 class MigrationCrashedError(Exception):
-    """The runner ended without an answer: killed, out of time, or by an error of its own. It may be called again."""
+    """The runner ended without a result: killed, out of time, or by an error of its own. It may be called again."""
+
+
+class MigrationDeniedError(MigrationCrashedError, DeniedError):
+    """AWS denied the runner a call, as it does while the runner's role is new."""
 
 
 class Told(NamedTuple):
-    """What the runner says: whether it is `done`, the schema in force, the one before the release, and its progress."""
+    """The runner's result: whether it is `done`, the schema in force, the one before the release, and its progress."""
 
     status: Literal["done", "more"]
     schema: int
@@ -27,27 +37,29 @@ class Told(NamedTuple):
 
 
 class Migration:
-    """Invokes the function by Lambda's API; one call does as much as fits into the function's time."""
+    """Invokes the function through Lambda's API; one call does as much as fits into the function's time."""
 
     def __init__(self, invoke: Any, function: str) -> None:
         self._invoke = invoke
         self._function = function
 
     def run(self, action: Action, release: str) -> Told:
-        """Do a part of the work on a release's behalf.
+        """Do a part of a release's migrations.
 
         Raises:
             MigrationError: a migration failed.
-            MigrationCrashedError: there is no answer; whoever calls again goes on at the last checkpoint.
+            MigrationDeniedError: AWS denied the runner a call.
+            MigrationCrashedError: there is no result; another call goes on at the last checkpoint.
         """
         event = json.dumps({"action": action, "release": release})
-        told = self._invoke(FunctionName=self._function, Payload=event.encode())
-        document = json.loads(told["Payload"].read() or b"null")
-        if "FunctionError" in told:
+        invoked = self._invoke(FunctionName=self._function, Payload=event.encode())
+        document = json.loads(invoked["Payload"].read() or b"null")
+        if "FunctionError" in invoked:
             about = document if isinstance(document, dict) else {}
             why = f"{about.get('errorType', 'Error')}: {about.get('errorMessage', document)}"
             raise MigrationCrashedError(f"{self._function} didn't answer ({why})")
         if document["status"] == "failed":
-            raise MigrationError(document.get("reason") or str(document))
+            reason = document.get("reason") or str(document)
+            raise (MigrationDeniedError if _DENIED in reason else MigrationError)(reason)
         schema = int(document["schema"])
         return Told(document["status"], schema, int(document.get("before", schema)), document.get("progress") or {})

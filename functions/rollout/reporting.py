@@ -6,38 +6,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.rollout import looks
+from functions.rollout.counted import counts_document, counts_of
 from functions.rollout.judge import Verdict
-from functions.rollout.judge.counts import Counts
 from functions.rollout.judge.verdict import Finding, Interval
 from functions.rollout.ledger import Ledger
 from functions.rollout.order import Order
-from functions.rollout.report import Release, as_html, as_json
-from tidegate.algorithms.histogram import Histogram
+from functions.rollout.report import Release, as_json
 
 
 def file_report(ledger: Ledger, document: Mapping[str, Any], order: Order) -> None:
-    """Write the report of what the judge saw; a release without a canary has none."""
+    """File a release's report; one without a canary has none."""
     known = ledger.read()
     if known is None or not known.attributes["looks"] or not document["stable"]:
         return
-    moving = order.moving(document["stable"])
+    moving = [target for target in order.moving(document["stable"]) if target.name in document["stable"]]
     release = Release(
         f"{order.namespace} {known.token}",
         ", ".join(f"{target.name} {document['stable'][target.name]}" for target in moving),
         ", ".join(f"{target.name} {target.version}" for target in moving),
-        tuple([verdict_of(told) for told in known.attributes["verdicts"]]),
+        tuple([verdict_of(document_of) for document_of in known.attributes["verdicts"]]),
         looks.buckets(known.attributes["looks"]),
+        order.into_incident,
     )
-    ledger.file(known.token, as_json(release), as_html(release))
+    ledger.file(known.token, as_json(release))
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:
-    """Make a verdict JSON."""
+    """Return a verdict as JSON."""
     return {
         **verdict._asdict(),
         "findings": [list(finding) for finding in verdict.findings],
-        "canary": _counts_document(verdict.canary),
-        "stable": _counts_document(verdict.stable),
+        "canary": counts_document(verdict.canary),
+        "stable": counts_document(verdict.stable),
     }
 
 
@@ -47,22 +47,13 @@ def verdict_of(document: Mapping[str, Any]) -> Verdict:
         **{
             **document,
             "reasons": tuple(document["reasons"]),
-            "findings": tuple([_finding(*told) for told in document["findings"]]),
-            "canary": _counts(document["canary"]),
-            "stable": _counts(document["stable"]),
+            "findings": tuple([_finding(*document_of) for document_of in document["findings"]]),
+            "canary": counts_of(document["canary"]),
+            "stable": counts_of(document["stable"]),
         }
     )
 
 
-def _finding(*told: Any) -> Finding:
-    *rest, canary, stable = told
+def _finding(*document_of: Any) -> Finding:
+    *rest, canary, stable = document_of
     return Finding(*rest, *[Interval(*of) if of else None for of in (canary, stable)])
-
-
-def _counts_document(counts: Counts) -> list[Any]:
-    return [*counts[:3], {str(at): n for at, n in counts.latency.counts.items()}]
-
-
-def _counts(document: list[Any]) -> Counts:
-    requests, server_errors, timeouts, latency = document
-    return Counts(requests, server_errors, timeouts, Histogram({int(at): n for at, n in latency.items()}))

@@ -1,201 +1,247 @@
-"""What the machine's states do: each takes the execution's document and returns it with what it found out.
+"""The work of the machine's states: each takes the execution's document and returns it with its results.
 
-The document: `answer` (where CloudFormation waits), `order`, `id`; then `token`, `stable` (versions in force by
-function), `fence` and `back` (what the machine needs to take all weight away by itself), `step`, `percent`,
-`step_began`, and `outcome`, which the machine chooses its next state by.
-Every state may be repeated: a machine whose call was lost calls again.
+The document: `answer` (the address of CloudFormation's response), `order`, `id`, `former` (the order before), `asked`
+(when the request came); then `token`, `began`, `stable` (versions in force by function), `fence` and `back` (with which
+the machine takes all weight away by itself), `ill` (faults of `stable` before any change), `step`, `percent`,
+`step_began`, and `outcome`, by which the machine chooses its next state.
+
+Every state is safe to repeat, because a machine repeats a lost call.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from functions.rollout import cloudformation, looks, readiness
+from functions.rollout import afterwards, looks, readiness, returning, shifting
 from functions.rollout.clock import now_s
-from functions.rollout.ledger import SupersededError
+from functions.rollout.history import Entry
 from functions.rollout.migration import Migration, MigrationError
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts, parts
-from functions.rollout.reporting import file_report
+from functions.rollout.patience import Patience, StoppedError
+from functions.rollout.smoke import Fault
 from functions.rollout.watching import ABORTED, judge, top_up
 
 Document = dict[str, Any]
 State = Callable[[Document, Order, Parts], Document]
 
+# The part of a call's time that is reserved for the work after the checks.
+_MARGIN_S = 20.0
 
-def run(action: str, document: Document) -> Document:
-    """Do one state's work and return the document as it goes on."""
+
+class Call(NamedTuple):
+    """One call of the function: the seconds that are left, and its dependencies."""
+
+    left_s: float
+    using: Parts
+
+    def patience(self, share: float = 1.0) -> Patience:
+        """Return the bound of waits: a share of the time that is left, unless a person aborts the release."""
+        return Patience.of(max(1.0, self.left_s - _MARGIN_S) * share, self._wish)
+
+    def _wish(self) -> str | None:
+        return ABORTED if self.using.ledger.aborted() else None
+
+
+def run(action: str, document: Document, left_s: float = 120.0) -> Document:
+    """Do one state's work, in the time that is left of the call, and return the new document."""
     order = Order.of(document["order"])
-    return {**document, **STATES[action](document, order, parts(order))}
+    using = parts(order)
+    if action in _FORWARD and (late := overdue(document, order)):
+        return {**document, "outcome": "roll_back", "reason": f"{late} It was about to {_FORWARD[action]}."}
+    try:
+        if action in _ASKING:
+            return {**document, **_ASKING[action](document, order, Call(left_s, using))}
+        return {**document, **_STATES[action](document, order, using)}
+    except StoppedError as error:
+        return {**document, "outcome": "roll_back", "reason": str(error)}
+
+
+def overdue(document: Mapping[str, Any], order: Order) -> str | None:
+    """Return a reason if a rollback has to begin now to end in time; None if there is time left."""
+    if now_s() < document["began"] + order.machine_s - order.back_s:
+        return None
+    took = document.get("expanded_s", 0)
+    long = took >= order.back_s // 5
+    migrated = f" The migrations took {took} s of it: `tidegate migrate` runs them ahead of a release." if long else ""
+    return f"The time of a release is over: {order.machine_s} s, of which the way back needs {order.back_s}.{migrated}"
 
 
 def lock(document: Document, order: Order, using: Parts) -> Document:
-    """Take the lock, or refuse; settle what a dead machine may have left half-way."""
-    # At the first release aliases have nothing to go back to, though they may be there (begin.py).
-    stable = {} if document.get("first") else using.aliases.in_force(order.targets)
+    """Take the lock, or refuse the release; undo a dead machine's half-done shift, and repair aliases."""
+    history = using.ledger.history()
+    # At the first release there is no version to go back to, though aliases may exist (begin.py).
+    splits = {} if document.get("first") else using.aliases.read_all(order.versions)
+    former = document.get("former") or {}
+    stable, missing = dict[str, str](), set[str]()
+    for name, split in splits.items():
+        known = history.in_force.get(name) or former.get(name)
+        if split and split.version.isdigit():
+            stable[name] = split.version
+        elif known and (split or name in former):
+            stable[name] = known
+            missing |= set() if split else {name}
+        elif split:
+            return {"outcome": "refused", "reason": _unknown(name, split.version, order.alias)}
     about = {
         "targets": [target._asdict() for target in order.targets],
         "stable": stable,
         "steps": [step.percent for step in order.plan.steps],
         "phase": "locked",
         "go_on": False,
+        "into_incident": order.into_incident or "",
+        # New functions count their versions from 1, so the history of former ones doesn't apply.
+        **({} if stable else {"history": [], "promotions": []}),
     }
     token = using.ledger.lock(document["id"], about)
     if token is None:
-        return {"outcome": "refused", "reason": "Another release is under way: wait for its end, or abort it."}
+        reason = "Another release is under way: wait for its end, or abort it."
+        using.ledger.enter(Entry(document["id"], order.versions, stable, "refused", now_s(), reason))
+        return {"outcome": "refused", "reason": reason}
     for name, version in stable.items():
-        using.aliases.settle(name, version)
+        if using.aliases.settle_at_first(name, (version,), missing=name in missing) is None:
+            using.ledger.end(token, "rolled-back", "It never began.")
+            return {"outcome": "refused", "reason": f"Version {version} of {name}, which was in force, isn't there."}
     ways_back = {"fence": using.ledger.fence(token), "back": [using.aliases.named(*of) for of in stable.items()]}
-    began = {"step": 0, "percent": 0, "outcome": "locked", "look_s": order.look_s}
+    # CloudFormation's hour runs from its request, not from when the machine got the lock.
+    at = document.get("asked") or now_s()
+    began = {"step": 0, "percent": 0, "outcome": "locked", "look_s": order.look_s, "began": at}
     return {"token": token, "stable": stable, **ways_back, **began}
 
 
+def _unknown(name: str, version: str, alias: str) -> str:
+    return (
+        f"The alias {alias} of {name} names {version}, which is no published version, and it isn't known what was in "
+        "force before: `tidegate rollback VERSION` puts a version in force."
+    )
+
+
+def before(document: Document, order: Order, call: Call) -> Document:
+    """Check the versions in force, and the alarms, before anything changes."""
+    call.using.ledger.write(document["token"], phase="asking the version in force")
+    ringing = sorted(document.get("alarms", {}).get("ringing", ()))
+    if ringing and not order.into_incident:
+        return {"outcome": "roll_back", "untouched": True, "reason": _incident(ringing)}
+    ill = readiness.ailments(order, document["stable"], call.using.smoke, call.patience())
+    return {"outcome": "begin", "rang": ringing, "ill": [list(fault) for fault in ill]}
+
+
+def _incident(ringing: list[str]) -> str:
+    rings = f"The alarm {ringing[0]} rings" if len(ringing) == 1 else f"The alarms {', '.join(ringing)} ring"
+    return (
+        f"{rings} already, before anything was released. If this release is to end that: "
+        "tidegate release --into-incident REASON. It is judged all the same, beside the version in force."
+    )
+
+
 def expand(document: Document, order: Order, using: Parts) -> Document:
-    """Run the expand migrations that are due, as far as one call gets."""
+    """Run the due expand migrations, as far as one call gets."""
     if order.migrate is None:
         return {"outcome": "done"}
+    began = now_s()
     using.ledger.write(document["token"], phase="migrating")
     try:
-        told = Migration(using.invoke, order.migrate).run("expand", document["id"])
+        migrated = Migration(using.invoke, order.migrate).run("expand", document["id"])
     except MigrationError as error:
         return {"outcome": "roll_back", "reason": f"The migration failed. {error}"}
-    using.ledger.write(document["token"], migration=json.dumps(told.progress))
+    using.ledger.write(document["token"], migration=json.dumps(migrated.progress))
     if using.ledger.aborted():
         return {"outcome": "roll_back", "reason": ABORTED}
-    return {"outcome": told.status, "schema": told.schema, "schema_before": told.schema_before}
+    took = document.get("expanded_s", 0) + now_s() - began
+    return {
+        "outcome": migrated.status,
+        "schema": migrated.schema,
+        "schema_before": migrated.schema_before,
+        "expanded_s": took,
+    }
 
 
-def ready(document: Document, order: Order, using: Parts) -> Document:
-    """Ask the new versions, by their numbers, and the old ones on the expanded schema."""
-    using.ledger.write(document["token"], phase="asking the new version")
-    faults = readiness.faults(order, document["stable"], document.get("schema"), using.smoke)
-    if faults:
-        return {"outcome": "roll_back", "reason": "Not ready. " + " ".join(faults)}
-    return {"outcome": "ready"}
+def ready(document: Document, order: Order, call: Call) -> Document:
+    """Check the new versions, by their numbers, and the old ones on the expanded schema."""
+    call.using.ledger.write(document["token"], phase="asking the new version")
+    return {"outcome": "ready", **_asked(document, order, call, "Not ready.")}
 
 
-def warm(document: Document, order: Order, using: Parts) -> Document:
+def _asked(document: Document, order: Order, call: Call, what: str) -> Document:
+    """Check both versions; without an `outcome` no fault counts against the release."""
+    asking = (call.using.smoke, call.patience(0.45))
+    found = readiness.found(order, document["stable"], document.get("schema"), _ill(document), asking)
+    if found.faults:
+        return {"outcome": "roll_back", "reason": f"{what} {' '.join(found.faults)}"}
+    return {"excused": list(dict.fromkeys([*document.get("excused", ()), *found.excused]))}
+
+
+def _ill(document: Mapping[str, Any]) -> list[Fault]:
+    return [Fault(*fault) for fault in document.get("ill", ())]
+
+
+def warm(document: Document, order: Order, call: Call) -> Document:
     """Start environments of the new versions."""
-    moving = order.moving(document["stable"])
-    if not document["stable"] or not order.plan.steps:
+    moving = shifting.shifted(document, order)
+    if not moving or not order.plan.steps:
         return {"outcome": "promote"}
-    using.ledger.write(document["token"], phase="warming")
-    for target in moving:
-        using.smoke.warm(target, order.warm)
+    call.using.ledger.write(document["token"], phase="warming")
+    silent = call.using.smoke.warm(moving, order.warm, call.patience())
+    if silent:
+        return {"outcome": "roll_back", "reason": f"Not ready. {' '.join(map(str, silent))}"}
     return {"outcome": "shift"}
 
 
 def past(document: Document, order: Order, using: Parts) -> Document:
-    """Look at what the old versions did so far."""
-    began = looks.first(using.counting, order.moving(document["stable"]), document["stable"], now_s())
+    """Make the first look, at the past of the old versions."""
+    began = looks.first(using.counting, shifting.shifted(document, order), document["stable"], now_s())
     using.ledger.write(document["token"], looks=began)
-    return {}
+    return {"outcome": "shift"}
 
 
-def shift(document: Document, order: Order, using: Parts) -> Document:
-    """Give the new versions the step's weight."""
-    step = document["step"]
-    percent, now = order.plan.steps[step].percent, now_s()
-    using.ledger.write(
-        document["token"], phase="shifting", step=step, percent=str(percent), step_began=now, go_on=False
-    )
-    for target in order.moving(document["stable"]):
-        using.aliases.shift(target.name, document["stable"][target.name], target.version, percent)
-    return {"percent": percent, "step_began": now, "looked": now, "topped_up": 0, "outcome": "watch"}
+def promote(document: Document, order: Order, call: Call) -> Document:
+    """Give the new versions all of the traffic, and check them once more."""
+    using = call.using
+    if moved := shifting.settled(document, order, using):
+        return moved
+    checked: Document = {}
+    # Without an alias no client is served yet.
+    if document["stable"] and "outcome" in (checked := _asked(document, order, call, "Not well after the promotion.")):
+        return checked
+    # From now on it is in force by the ledger; the response to CloudFormation ends the release.
+    using.ledger.write(document["token"], in_force=order.versions)
+    returning.filed(using, document, order)
+    promoted = "Promoted: " + ", ".join(f"{name} version {version}" for name, version in order.versions.items()) + "."
+    incident = f" Into an incident: {order.into_incident}." if order.into_incident else ""
+    excused = "".join(f" {sentence}" for sentence in checked.get("excused", ()))
+    return {"outcome": "SUCCESS", "reason": f"{promoted}{incident}{excused}"}
 
 
-def promote(document: Document, order: Order, using: Parts) -> Document:
-    """Give the new versions all of the traffic; ask them once more; delete versions that nobody needs."""
-    versions = {target.name: target.version for target in order.targets}
-    using.ledger.write(document["token"], phase="promoting", percent="100")
-    # Before the first promotion there are no aliases: CloudFormation is going to make them.
-    moving = order.moving(document["stable"]) if document["stable"] else ()
-    for target in moving:
-        using.aliases.settle(target.name, target.version)
-    faults = [fault for target in moving for fault in using.smoke.faults(target)]
-    if faults:
-        return {"outcome": "roll_back", "reason": "Not well after the promotion. " + " ".join(faults)}
-    promotions = using.ledger.promoted(versions)
-    for target in order.targets:
-        # However many releases failed in between: what was in force before stays within reach.
-        spared = {past[target.name] for past in promotions[-order.keep :] if target.name in past}
-        using.aliases.prune(target.name, order.keep, spared)
-    file_report(using.ledger, document, order)
-    using.ledger.write(document["token"], promotions=promotions)
-    said = "Promoted: " + ", ".join(f"{name} version {version}" for name, version in versions.items()) + "."
-    return {"outcome": "SUCCESS", "reason": said}
-
-
-def contract(document: Document, order: Order, using: Parts) -> Document:
-    """Run the contract migrations of earlier releases that have baked; one that fails harms no promotion."""
-    if order.migrate is None:
-        return {"contracting": "done"}
-    return {"contracting": Migration(using.invoke, order.migrate).run("contract", document["id"]).status}
-
-
-def roll_back(document: Document, order: Order, using: Parts) -> Document:
-    """See to it that the new versions have no weight, though the machine may have taken it already; file the report."""
-    reason = document.get("reason") or _error(document)
-    try:
-        using.ledger.write(document["token"], phase="rolling back", percent="0", unshifted=_unshifted(document))
-    except SupersededError as error:
-        return {"outcome": "FAILED", "reason": f"{reason} ({error})", "undoing": "done"}
-    for name, version in document["stable"].items():
-        using.aliases.settle(name, version)
-    file_report(using.ledger, document, order)
-    # A runner that never answered may have expanded something, too.
-    untouched = "schema" in document and document["schema"] == document["schema_before"]
-    return {"outcome": "FAILED", "reason": reason, "undoing": "more" if order.migrate and not untouched else "done"}
-
-
-def undo(document: Document, order: Order, using: Parts) -> Document:
-    """Take back what this release expanded, if that is safe; else it stays: the old versions run on it, too."""
-    try:
-        told = Migration(using.invoke, order.migrate or "").run("down", document["id"])
-    except MigrationError as error:
-        return {"undoing": "done", "reason": f"{document['reason']} The schema stays expanded: {error}"}
-    said = f"{document['reason']} The schema is {told.schema}."
-    return {"undoing": told.status, **({"reason": said} if told.status == "done" else {})}
-
-
-def _error(document: Mapping[str, Any]) -> str:
-    error = document.get("error") or {}
-    cause = str(error.get("Cause", ""))
-    with suppress(ValueError, TypeError, KeyError):  # of a function's error Lambda makes a document
-        cause = json.loads(cause)["errorMessage"]
-    return f"The controller failed: {error.get('Error', 'unknown')}: {cause[:800]}"
-
-
-def _unshifted(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Say when the verdict was known, and when the machine had taken all weight away (ISO 8601)."""
-    return {"judged_ms": document.get("judged_ms"), "at": (document.get("unshifted") or {}).get("at")}
-
-
-def answer(document: Document, order: Order, using: Parts) -> Document:  # noqa: ARG001  # a state's signature
-    """Free the lock, and tell CloudFormation how it ended."""
-    well = document.get("outcome") == "SUCCESS"
-    reason = document.get("reason") or _error(document)
-    if "token" in document:
-        using.ledger.end(document["token"], "promoted" if well else "rolled-back", reason)
-    cloudformation.answer(document["answer"], "SUCCESS" if well else "FAILED", reason)
-    return {"reason": reason}
-
-
-STATES: Mapping[str, State] = {
-    "lock": lock,
-    "expand": expand,
+# The states that need time for a rollback after them, and the words for the reason if there is none.
+_FORWARD: Mapping[str, str] = {
+    "before": "ask the version in force",
+    "expand": "migrate",
+    "ready": "ask the new version",
+    "warm": "warm it",
+    "past": "look at the version in force",
+    "shift": "shift traffic",
+    "judge": "judge it",
+    "top_up": "send requests",
+    "promote": "promote it",
+}
+_ASKING: Mapping[str, Callable[[Document, Order, Call], Document]] = {
+    "before": before,
     "ready": ready,
     "warm": warm,
-    "past": past,
-    "shift": shift,
-    "judge": judge,
-    "top_up": top_up,
     "promote": promote,
-    "contract": contract,
-    "roll_back": roll_back,
-    "undo": undo,
-    "answer": answer,
+    "top_up": lambda document, order, call: top_up(document, order, call.using, call.patience()),
+}
+_STATES: Mapping[str, State] = {
+    "lock": lock,
+    "expand": expand,
+    "past": past,
+    "shift": shifting.shift,
+    "judge": judge,
+    "roll_back": returning.roll_back,
+    "undo": returning.undo,
+    "answer": returning.answer,
+    "contract": afterwards.contract,
+    "prune": afterwards.prune,
 }

@@ -1,57 +1,74 @@
-"""One look of the judge, and what follows from its verdict."""
+"""One look of the judge, and the next state by its verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from time import sleep
 from typing import Any
 
 from functions.rollout import judge as judging
-from functions.rollout import looks
+from functions.rollout import looks, replays
 from functions.rollout.clock import now_ms, now_s
 from functions.rollout.judge import TimeBucket, Verdict
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts
+from functions.rollout.patience import Patience
 from functions.rollout.reporting import verdict_document
+from functions.rollout.shifting import shifted
+from functions.rollout.verdicts import kept
 
 Document = dict[str, Any]
 
 ABORTED = "Aborted by hand."
-# Synthetic requests of one top-up to each version, at most; how often a step is topped up; and how fast: what is beyond
-# the limit of their route is refused, and a refusal proves nothing.
-_TOP_UP = 200
-_MOST_TOP_UPS = 10
-_TOP_UP_PER_S = 40
-_AT_ONCE = 4
+# How many times requests are replayed in a step.
+MOST_TOP_UPS = 10
+_NONE_TO_REPLAY = "there are few requests, and none of them may be replayed"
 
 
 def judge(document: Document, order: Order, using: Parts) -> Document:
-    """Look at what was counted since the last look, and judge the step."""
+    """Take the counts since the last look, and judge the step."""
     known = using.ledger.read()
     attributes: Mapping[str, Any] = known.attributes if known else {}
     now, step = now_s(), document["step"]
-    moving = order.moving(document["stable"])
     at = (document["looked"], step, document["percent"])
-    seen = looks.again(attributes["looks"], using.counting, moving, document["stable"], at)
+    seen = looks.again(attributes["looks"], using.counting, shifted(document, order), document["stable"], at)
+    evidence, seen = looks.weighed(seen, order.plan)
     buckets = looks.buckets(seen)
+    ringing = frozenset(document.get("alarms", {}).get("ringing", ()))
+    # An alarm that rang before counts again once it has been silent.
+    rang = ringing & frozenset(document.get("rang", ()))
     elapsed_s = now - document["step_began"]
-    verdict = judging.judge(order.plan, buckets, step, elapsed_s, tuple(document.get("alarms", {}).get("ringing", ())))
+    verdict = judging.decide(order.plan, evidence, step, elapsed_s, tuple(sorted(ringing - rang)))
     judged_ms = now_ms()
-    verdicts = attributes["verdicts"] if verdict is None else [*attributes["verdicts"], verdict_document(verdict)]
-    live = _live(buckets, step)
-    found = _next(document, order, attributes, verdict)
+    open_yet = verdict is None or verdict.outcome == "inconclusive"
+    wanted = judging.replays(order.plan, evidence, step, elapsed_s) if open_yet and order.replay_per_s else 0
+    replaying = replays.next_up(order, seen["targets"], wanted)
+    verdicts = attributes["verdicts"] if verdict is None else kept(attributes["verdicts"], verdict_document(verdict))
+    found = _next(document, order, attributes, verdict, replaying)
     phase = "holding for a person" if found["outcome"] == "hold" else "watching"
-    using.ledger.write(document["token"], phase=phase, looks=seen, verdicts=verdicts, live=live)
-    return {"looked": now, "judged_ms": judged_ms if found["outcome"] == "roll_back" else None, **found}
+    if still := judging.standing_still(order.plan, evidence, step):
+        phase = f"{phase}: {still}"
+    elif wanted and replaying is None:
+        phase = f"{phase}: {_NONE_TO_REPLAY}"
+    using.ledger.write(document["token"], phase=phase, looks=seen, verdicts=verdicts, live=_live(buckets, step))
+    judged = judged_ms if found["outcome"] == "roll_back" else None
+    return {"looked": now, "judged_ms": judged, "rang": sorted(rang), **found}
 
 
-def _next(document: Document, order: Order, attributes: Mapping[str, Any], verdict: Verdict | None) -> Document:
-    """Choose: look again, go on to the next step, promote, top up, hold, or roll back."""
+def _next(
+    document: Document,
+    order: Order,
+    attributes: Mapping[str, Any],
+    verdict: Verdict | None,
+    replaying: Document | None = None,
+) -> Document:
+    """Choose: look again, go on to the next step, promote, top up, hold, or roll back.
+
+    `replaying` is the action that replays requests, if clients send too few to prove the step in time.
+    """
     if attributes.get("abort"):
         return {"outcome": "roll_back", "reason": ABORTED}
     if verdict is None:
-        return {"outcome": "watch"}
+        return replaying if replaying and document["topped_up"] < MOST_TOP_UPS else {"outcome": "watch"}
     if verdict.outcome == "fail":
         return {"outcome": "roll_back", "reason": f"At {document['percent']:g} %: " + " ".join(verdict.reasons)}
     if verdict.outcome == "pass" or attributes.get("go_on"):
@@ -65,36 +82,35 @@ def _advanced(document: Document, order: Order) -> Document:
 
 
 def _unproven(document: Document, order: Order, verdict: Verdict) -> Document:
-    """A step's time is over, and nothing is proven: what the plan says."""
+    """Choose by the plan, for a step whose time is over without proof."""
     limits = order.plan.steps[document["step"]]
     then = verdict.then
-    if then == "top_up" and document["topped_up"] < _MOST_TOP_UPS:
-        return {"outcome": "top_up", "wanted": min(verdict.requests_wanted or _TOP_UP, _TOP_UP)}
+    if then == "top_up" and order.replay_per_s and document["topped_up"] < MOST_TOP_UPS:
+        most = order.replay_per_s * replays.CALL_S
+        return {"outcome": "top_up", "wanted": min(verdict.requests_wanted or most, most)}
     if then == "wait" and verdict.elapsed_s < 2 * limits.most_s:
         return {"outcome": "watch"}
     if then == "hold":
         if verdict.elapsed_s < limits.most_s + order.hold_s:
             return {"outcome": "hold"}
+        if order.unattended == "go_on":
+            return _advanced(document, order)
         return {"outcome": "roll_back", "reason": "Nobody decided in time. " + " ".join(verdict.reasons)}
     return _advanced(document, order)
 
 
-def top_up(document: Document, order: Order, using: Parts) -> Document:
-    """Send each version as many requests as the judge wants, so that it has something to see."""
-    http = [target for target in order.moving(document["stable"]) if target.serves == "http"]
-    versions = [each for t in http for each in (t, t._replace(version=document["stable"][t.name]))]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        sent = []
-        for version in versions * document["wanted"]:
-            sent.append(pool.submit(using.smoke.read_once, version))
-            sleep(1 / _TOP_UP_PER_S)
-    for each in sent:
-        each.result()
+def top_up(document: Document, order: Order, using: Parts, patience: Patience) -> Document:
+    """Replay recorded requests on both versions, so that the judge gets evidence."""
+    known = using.ledger.read()
+    targets = known.attributes["looks"].get("targets", {}) if known else {}
+    pairs = replays.pairs(shifted(document, order), document["stable"], targets, document["wanted"])
+    if pairs:
+        using.smoke.replay(pairs, 2 * order.replay_per_s, patience)
     return {"topped_up": document["topped_up"] + 1, "outcome": "watch"}
 
 
 def _live(buckets: tuple[TimeBucket, ...], step: int) -> dict[str, Any]:
-    """Sum the step up for whoever watches: requests, failed ones, and the p95 in microseconds, of both versions."""
+    """Sum the step up for display: requests, failed ones, and the p95 in microseconds, of both versions."""
     shown = dict[str, Any]()
     for who in ("stable", "canary"):
         of_step = [getattr(bucket, who).warm for bucket in buckets if bucket.step == step and bucket.percent]

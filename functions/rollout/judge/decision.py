@@ -1,154 +1,176 @@
-"""The verdict on a step, from what is known, the time that passed, and the alarms that ring."""
+"""The verdict on a step, from the evidence, the elapsed time, and the alarms that ring."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil, exp, log
+from collections.abc import Iterator, Sequence
+from math import exp, log
 
-from functions.rollout.judge import harm, safety, sentences
+from functions.rollout.judge import sentences, wanting
 from functions.rollout.judge.counts import TimeBucket
-from functions.rollout.judge.evidence import Evidence, MetricEvidence, weigh
+from functions.rollout.judge.evidence import Evidence, rules_of, weigh
 from functions.rollout.judge.interval import of_quantile, of_share
-from functions.rollout.judge.plan import Guard, Plan
-from functions.rollout.judge.verdict import Finding, Interval, Metric, Outcome, Verdict
+from functions.rollout.judge.plan import Plan
+from functions.rollout.judge.routes import MOST
+from functions.rollout.judge.verdict import Finding, Interval, MetricName, Outcome, Verdict
+from functions.rollout.judge.wager import Table
+from functions.rollout.judge.wanting import METRICS, needed, proof
 
-_METRICS: tuple[Metric, ...] = ("errors", "p50", "p95")
-# e-values beyond this are printed as this.
+# The logarithm of the largest e-value that is printed.
 _MOST_LOG = 230.0
-# Nobody waits for more than so many times what was seen.
-_MOST_TIMES = 1024
 
 
 def judge(
     plan: Plan, buckets: Sequence[TimeBucket], step: int, elapsed_s: float, alarms: tuple[str, ...] = ()
 ) -> Verdict | None:
-    """Judge a step; None: it is too early to say.
+    """Judge a step; None: it is too early.
 
     Args:
-        plan: what is judged against what.
-        buckets: all since the release began, and before it if there are any, in order of time, each one over.
+        plan: the tolerances and steps.
+        buckets: all past ones of the release, and of the time before it, in order of time.
         step: the step under way, from 0.
         elapsed_s: seconds since it began.
-        alarms: names of the other alarms that ring; any of them fails the release.
+        alarms: names of the alarms that ring. Any of them fails the release, unless stable itself was in trouble just
+            now, which may be the alarm's cause.
     """
     return decide(plan, weigh(plan, buckets), step, elapsed_s, alarms)
 
 
 def decide(plan: Plan, known: Evidence, step: int, elapsed_s: float, alarms: tuple[str, ...] = ()) -> Verdict | None:
-    """Judge a step from evidence that was weighed before; see `judge`."""
-    known = known.at_step(step)  # it may have begun without a request yet
-    outcome = _outcome(plan, known, step, elapsed_s, alarms)
-    return None if outcome is None else _verdict(plan, known, step, elapsed_s, alarms, outcome)
-
-
-def _outcome(plan: Plan, known: Evidence, step: int, elapsed_s: float, alarms: tuple[str, ...]) -> Outcome | None:
-    limits = plan.steps[step]
-    if alarms or is_beyond(plan.guard, known) or any(against(plan, known, m) >= against_at(plan, m) for m in _METRICS):
-        return "fail"
-    if elapsed_s < limits.least_s:
+    """Judge a step from evidence that is folded already; see `judge`."""
+    known = known.at_step(plan, step)  # it may have begun without a request yet
+    now_s = (known.step_began_s or 0) + elapsed_s
+    excused = bool(alarms) and known.troubles.explains_alarms(plan.outage, now_s)
+    rings = () if excused else alarms
+    waited_s = known.troubles.step_waited_s(now_s)
+    outcome = _outcome(plan, known, step, elapsed_s - waited_s, rings)
+    if outcome is None or (outcome != "fail" and (excused or known.troubles.now)):
         return None
-    needed = -log(plan.budget.missed)
-    if all(for_it(evidence_of(known, metric)) >= needed for metric in _METRICS):
+    return _verdict(plan, known, (step, elapsed_s, waited_s), rings, outcome)
+
+
+def standing_still(plan: Plan, known: Evidence, step: int) -> str | None:
+    """Return a sentence on why a step's time stands still; None if it doesn't."""
+    troubles = known.at_step(plan, step).troubles
+    return sentences.trouble(troubles.worst) if troubles.now else None
+
+
+def _outcome(plan: Plan, known: Evidence, step: int, counted_s: float, alarms: tuple[str, ...]) -> Outcome | None:
+    limits = plan.steps[step]
+    if alarms or _is_worse(plan, known):
+        return "fail"
+    if counted_s < limits.least_s:
+        return None
+    over = counted_s >= limits.most_s
+    bakes = limits.unproven == "hold" and step + 1 < len(plan.steps)
+    enough = -log(plan.budget.doubtful) if over and bakes else needed(plan)
+    if all(proof(plan, known, metric) >= enough for metric in METRICS):
         return "pass"
-    return "inconclusive" if elapsed_s >= limits.most_s else None
+    return "inconclusive" if over else None
 
 
-def evidence_of(known: Evidence, metric: Metric) -> MetricEvidence:
-    """Pick a metric's evidence."""
-    return {"errors": known.errors, "p50": known.p50, "p95": known.p95}[metric]
+def _is_worse(plan: Plan, known: Evidence) -> bool:
+    rules = rules_of(plan)
+    return (
+        any(known.against(rules, metric) >= against_at(plan, metric) for metric in METRICS)
+        or _is_beyond_guard(plan, known)
+        or known.refused.against(rules.refused) >= against_at(plan, "refused")
+        or known.routes.against(rules.routes)[0] >= against_at(plan, "route")
+    )
 
 
-def against(plan: Plan, known: Evidence, metric: Metric) -> float:
-    """Return the logarithm of a metric's evidence against the canary."""
-    return evidence_of(known, metric).harm.log(harm.STAKES, len(plan.steps))
+def _is_beyond_guard(plan: Plan, known: Evidence) -> bool:
+    hits, requests, *_ = known.guard.totals
+    if requests < plan.guard.least_requests or hits <= plan.guard.most_share * requests:
+        return False
+    return known.guard.against(rules_of(plan).guard) >= against_at(plan, "guard")
 
 
-def against_at(plan: Plan, metric: Metric) -> float:
-    """Return the logarithm at which that is enough."""
-    budget = plan.budget
-    share = {"errors": budget.errors, "p50": budget.p50, "p95": budget.p95}[metric]
-    return -log(budget.false_rollbacks * share)
-
-
-def for_it(evidence: MetricEvidence) -> float:
-    """Return the logarithm of a metric's evidence that the canary is no regression."""
-    stakes = safety.STAKES if len(evidence.safety.logs) == len(safety.STAKES) else safety.STAKES_ALONE
-    return evidence.safety.log(stakes)
-
-
-def is_beyond(guard: Guard, known: Evidence) -> bool:
-    """Whether the canary fails more requests than may ever be."""
-    requests, failed = known.canary_in_step
-    return requests >= guard.least_requests and failed > guard.most_share * requests
+def against_at(plan: Plan, metric: str) -> float:
+    """Return the logarithm of the evidence against the canary that fails a release."""
+    budget, parts = plan.budget, plan.budget.parts
+    shares = {
+        "errors": budget.errors * parts.all,
+        "guard": budget.errors * parts.guard,
+        "refused": budget.errors * parts.refused,
+        # Each route is compared in two ways, so each gets half.
+        "route": budget.errors * parts.routes / (2 * (MOST + 1)),
+        "p50": budget.p50,
+        "p95": budget.p95,
+    }
+    return -log(budget.false_rollbacks * shares[metric])
 
 
 def _verdict(
-    plan: Plan, known: Evidence, step: int, elapsed_s: float, alarms: tuple[str, ...], outcome: Outcome
+    plan: Plan, known: Evidence, at: tuple[int, float, float], alarms: tuple[str, ...], outcome: Outcome
 ) -> Verdict:
-    findings = tuple(_finding(plan, known, metric) for metric in _METRICS)
+    step, elapsed_s, waited_s = at
+    findings = (*[_finding(plan, known, metric) for metric in METRICS], *_besides(plan, known))
     open_step = outcome == "inconclusive"
-    overrun = known.canary_in_step if is_beyond(plan.guard, known) else None
+    reasons = [*sentences.reasons(plan, findings, outcome, alarms, known.guard.totals)]
+    if waited_s:
+        reasons.append(sentences.waited(waited_s, known.troubles.worst))
     return Verdict(
         outcome,
         step,
         elapsed_s,
-        tuple(sentences.reasons(plan, findings, outcome, alarms, overrun)),
+        tuple(reasons),
         findings,
-        known.canary,
-        known.stable,
+        known.live.canary,
+        known.live.stable,
         plan.steps[step].unproven if open_step else None,
-        _requests_wanted(plan, known) if open_step else None,
+        wanting.more(plan, known) if open_step else None,
+        waited_s,
     )
 
 
-def _finding(plan: Plan, known: Evidence, metric: Metric) -> Finding:
+def _finding(plan: Plan, known: Evidence, metric: MetricName) -> Finding:
     error = plan.budget.missed
+    # If clients send few requests, the intervals are of replayed ones.
+    strand = wanting.strand_of(known)
     canary: Interval | None
     stable: Interval | None
     if metric == "errors":
-        canary, stable = (of_share(of.failed, of.requests, error) for of in (known.canary, known.stable))
+        canary, stable = (of_share(of.failed, of.requests, error) for of in (strand.canary, strand.stable))
     else:
         quantile = (plan.p50 if metric == "p50" else plan.p95).quantile
-        canary, stable = (of_quantile(of.latency, quantile, error) for of in (known.canary, known.stable))
+        canary, stable = (of_quantile(of.latency, quantile, error) for of in (strand.canary, strand.stable))
     return Finding(
         metric,
-        _e_value(against(plan, known, metric)),
+        _e_value(known.against(rules_of(plan), metric)),
         exp(against_at(plan, metric)),
-        _e_value(for_it(evidence_of(known, metric))),
-        1 / plan.budget.missed,
+        _e_value(proof(plan, known, metric)),
+        1 / error,
         canary,
         stable,
     )
 
 
-def _requests_wanted(plan: Plan, known: Evidence) -> int | None:
-    """Guess how many more canary requests prove it if they go as those of this step; the slowest metric tells."""
-    needed, requests = -log(plan.budget.missed), known.canary_in_step[0]
-    missing = 0
-    for metric in _METRICS:
-        times = _times_wanted(evidence_of(known, metric), needed)
-        if times is None:
-            return None
-        missing = max(missing, ceil((times - 1) * requests))
-    return missing or None
+def _besides(plan: Plan, known: Evidence) -> Iterator[Finding]:
+    """Return the findings of guard, refusals and routes, if they fail the release."""
+    rules = rules_of(plan)
+    if _is_beyond_guard(plan, known):
+        yield _failing(plan, "guard", ("guard", known.guard.against(rules.guard)), known.guard.totals)
+    refused = known.refused.against(rules.refused)
+    if refused >= against_at(plan, "refused"):
+        yield _failing(plan, "refused", ("refused", refused), known.refused.totals)
+    against, route = known.routes.against(rules.routes)
+    if route and against >= against_at(plan, "route"):
+        yield _failing(plan, route, ("route", against), known.routes.metrics[route].totals)
 
 
-def _times_wanted(evidence: MetricEvidence, needed: float) -> float | None:
-    """Find how many times the same evidence is enough; None: hardly ever."""
-
-    def enough(times: float) -> bool:
-        return for_it(evidence._replace(safety=evidence.safety.times(times))) >= needed
-
-    high = 1.0
-    while not enough(high):
-        high *= 2
-        if high > _MOST_TIMES:
-            return None
-    low = high / 2 if high > 1 else 1.0
-    for _ in range(10):
-        middle = (low + high) / 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+def _failing(plan: Plan, name: str, evidence: tuple[str, float], totals: Table) -> Finding:
+    share, against = evidence
+    error = plan.budget.missed
+    hits, requests, stable_hits, stable = map(round, totals)
+    return Finding(
+        name,
+        _e_value(against),
+        exp(against_at(plan, share)),
+        0.0,
+        1 / error,
+        of_share(hits, requests, error),
+        of_share(stable_hits, stable, error),
+    )
 
 
 def _e_value(logarithm: float) -> float:

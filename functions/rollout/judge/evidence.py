@@ -1,129 +1,259 @@
-"""All that is known after so many time buckets: a fold over them, each looked at once."""
+"""The judge's evidence: a fold over time buckets, each used once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
+from math import log
 from typing import NamedTuple
 
-from functions.rollout.judge import harm, safety
-from functions.rollout.judge.counts import Counts, TimeBucket
-from functions.rollout.judge.plan import Plan, Rise, Slowing
-from functions.rollout.judge.wager import Table, Wealth
-from tidegate.algorithms.histogram import Histogram, bin_of
+from functions.rollout.judge import safety
+from functions.rollout.judge.counts import Counts, Spread, TimeBucket
+from functions.rollout.judge.histogram import Histogram, bin_of
+from functions.rollout.judge.metric import Metric, Rule, Stretch
+from functions.rollout.judge.outage import Troubles
+from functions.rollout.judge.plan import Plan, Slowing
+from functions.rollout.judge.routes import Routes
+from functions.rollout.judge.verdict import MetricName
+from functions.rollout.judge.wager import Table, log_sum
 
-# A quantile is known well enough to be compared with once so many latencies lie beyond it.
+# The part of each metric's stake that is on clients' requests; the rest is on replayed ones.
+_LIVE = 0.5
+# For so long a single environment's event lasts.
+_EVENT_S = 30
+# A quantile is known well enough for a comparison once so many latencies lie beyond it.
 BEYOND = 5
 
 
-class MetricEvidence(NamedTuple):
-    """What speaks against the canary in one metric, and what for it.
+class Rules(NamedTuple):
+    """The rule of each metric, from a plan."""
+
+    errors: Rule
+    p50: Rule
+    p95: Rule
+    routes: Rule
+    guard: Rule
+    refused: Rule
+
+
+def rules_of(plan: Plan) -> Rules:
+    """Return the rules of a plan."""
+    rise, refusals = plan.errors, plan.refusals
+    most_safe = safety.MOST_IN_A_STRETCH
+    rules = Rules(
+        Rule(rise.tolerated_ratio, rise.tolerated_extra, rise.regression_ratio, rise.regression_least, most_safe),
+        _slow_rule(plan.p50),
+        _slow_rule(plan.p95),
+        Rule(rise.tolerated_ratio, rise.tolerated_extra),
+        Rule(1.0, plan.guard.most_share),
+        Rule(refusals.tolerated_ratio, refusals.tolerated_extra),
+    )
+    return Rules(*[rule._replace(events=max(1.0, plan.stretch_s / _EVENT_S)) for rule in rules])
+
+
+def _slow_rule(slowing: Slowing) -> Rule:
+    beyond = 1 - slowing.quantile
+    return Rule(1.0, beyond / 2, slowing.far_ratio, beyond)
+
+
+class Strand(NamedTuple):
+    """Clients' requests, or those that the release replays: each kind is compared by itself.
 
     Attributes:
-        harm: bets that it is worse than tolerated.
-        safety: bets that it is no regression, in this step: each step is proven by what was seen in it.
-        hits: all hits and requests that `harm` has seen.
+        errors, p50, p95: the evidence of each metric.
+        stable, canary: all warm requests that have counted so far.
+        sent: whether the release itself sends them.
     """
 
-    harm: Wealth
-    safety: Wealth
-    hits: Table = Table(0, 0, 0, 0)
+    errors: Metric = Metric()
+    p50: Metric = Metric()
+    p95: Metric = Metric()
+    stable: Counts = Counts()
+    canary: Counts = Counts()
+    sent: bool = False
 
-    def after(self, table: Table, harmed: tuple[float, ...], safe: tuple[float, ...]) -> MetricEvidence:
-        """Settle one bucket's bets."""
-        seen = Table(*[a + b for a, b in zip(self.hits, table, strict=True)])
-        return MetricEvidence(self.harm.after(harmed), self.safety.after(safe), seen)
+    def against(self, rules: Rules, metric: MetricName) -> float:
+        """Return the logarithm of a metric's evidence against the canary."""
+        found: Metric = getattr(self, metric)
+        return found.against(getattr(self._its(rules), metric))
 
-    def at_step(self, step: int) -> MetricEvidence:
-        """Carry what speaks against the canary on, and begin anew what speaks for it."""
-        return self._replace(harm=self.harm.at_step(step), safety=Wealth.of(len(self.safety.logs)))
+    def at_step(self, rules: Rules, part: float, *, anew: bool) -> Strand:
+        """Begin a step; `anew`: safety has to be proven again in it."""
+        rules = self._its(rules)
+        return self._replace(
+            errors=self.errors.at_step(rules.errors, part, anew=anew),
+            p50=self.p50.at_step(rules.p50, part, anew=anew),
+            p95=self.p95.at_step(rules.p95, part, anew=anew),
+        )
+
+    def before(self, stable: Counts) -> Strand:
+        """Take stable's counts from before the canary had any weight."""
+        former = Table(0, 0, stable.failed, stable.requests)
+        return self._replace(errors=self.errors.before(former), stable=self.stable.plus(stable))
+
+    def after(self, plan: Plan, stable: Counts, canary: Counts, start_s: int, *, settled: bool) -> Strand:
+        """Take one look's counts; `settled`: latency is compared, too."""
+        rules, found = self._its(rules_of(plan)), self
+        if canary.requests or stable.requests:
+            table = Table(canary.failed, canary.requests, stable.failed, stable.requests)
+            seen = Stretch(table, table, canary.spread, stable.spread)
+            found = found._replace(errors=self.errors.after(rules.errors, seen, start_s, plan.stretch_s))
+        if settled:
+            past = self.stable.latency
+            found = found._replace(
+                p50=_slow(plan, plan.p50, rules.p50, self.p50, (past, stable.latency, canary.latency), start_s),
+                p95=_slow(plan, plan.p95, rules.p95, self.p95, (past, stable.latency, canary.latency), start_s),
+            )
+        return found._replace(stable=self.stable.plus(stable), canary=self.canary.plus(canary))
+
+    def _its(self, rules: Rules) -> Rules:
+        if not self.sent:
+            return rules
+        return Rules(*[rule._replace(replayed=True) for rule in rules])
 
 
 class Evidence(NamedTuple):
     """The fold's state.
 
     Attributes:
-        errors, p50, p95: by metric.
-        stable, canary: all warm requests so far.
-        step: the step of the last bucket.
-        canary_in_step: requests and failed ones, cold ones too, for the guard.
+        live: clients' requests.
+        replayed: those that the release sent to both versions, regardless of the weights.
+        routes: errors by route.
+        guard: all failures, those of cold requests included.
+        refused: requests that were shed or limited.
+        troubles: stable's outages.
+        step: the step of the last bucket; -1: before the first one.
+        step_began_s: when its first bucket began; None: it had none yet.
     """
 
-    errors: MetricEvidence
-    p50: MetricEvidence
-    p95: MetricEvidence
-    stable: Counts = Counts()
-    canary: Counts = Counts()
-    step: int = 0
-    canary_in_step: tuple[int, int] = (0, 0)
+    live: Strand = Strand()
+    replayed: Strand = Strand(sent=True)
+    routes: Routes = Routes()
+    guard: Metric = Metric()
+    refused: Metric = Metric()
+    troubles: Troubles = Troubles()
+    step: int = -1
+    step_began_s: int | None = None
 
-    def at_step(self, step: int) -> Evidence:
-        """Begin a step; the same evidence if it has begun."""
-        if step == self.step:
-            return self
+    @property
+    def stable(self) -> Counts:
+        """All of stable's warm requests that have counted so far."""
+        return self.live.stable
+
+    @property
+    def canary(self) -> Counts:
+        """All of the canary's warm requests that have counted so far."""
+        return self.live.canary
+
+    def against(self, rules: Rules, metric: MetricName) -> float:
+        """Return the logarithm of a metric's evidence against the canary."""
+        live, replayed = (strand.against(rules, metric) for strand in (self.live, self.replayed))
+        return log_sum((log(_LIVE) + live, log(1 - _LIVE) + replayed))
+
+    def at_step(self, plan: Plan, step: int) -> Evidence:
+        """Begin a step, unless it has begun already."""
+        found = self
+        while found.step < step:
+            found = found._next_step(plan)
+        return found
+
+    def _next_step(self, plan: Plan) -> Evidence:
+        step, rules = self.step + 1, rules_of(plan)
+        part = _part(step, len(plan.steps))
         return self._replace(
-            errors=self.errors.at_step(step),
-            p50=self.p50.at_step(step),
-            p95=self.p95.at_step(step),
+            live=self.live.at_step(rules, part, anew=True),
+            replayed=self.replayed.at_step(rules, part, anew=False),
+            routes=self.routes.at_step(rules.routes, part),
+            guard=self.guard.at_step(rules.guard, part),
+            refused=self.refused.at_step(rules.refused, part),
+            troubles=self.troubles.at_step(),
             step=step,
-            canary_in_step=(0, 0),
+            step_began_s=None,
         )
 
 
+def _part(step: int, steps: int) -> float:
+    """The part of the unstaked wealth that a step stakes: half at the first, and the rest in equal amounts."""
+    if steps <= 1:
+        return 1.0
+    return 0.5 if step == 0 else 1 / max(1, steps - step)
+
+
 def nothing() -> Evidence:
-    """Return what is known before the first bucket."""
-    slow = MetricEvidence(Wealth.of(len(harm.STAKES)), Wealth.of(len(safety.STAKES_ALONE)))
-    return Evidence(MetricEvidence(Wealth.of(len(harm.STAKES)), Wealth.of(len(safety.STAKES))), slow, slow)
+    """Return the evidence before the first bucket."""
+    return Evidence()
 
 
 def weigh(plan: Plan, buckets: Iterable[TimeBucket], known: Evidence | None = None) -> Evidence:
-    """Fold buckets, in order of time, into what is known.
+    """Fold buckets, in order of time, into the evidence.
 
-    Buckets before the release (their canary without requests) may come first: they tell stable's latency.
+    Buckets from before the release, without a canary's requests, may come first: they show what is usual for stable.
     """
     return reduce(lambda evidence, bucket: after(plan, evidence, bucket), buckets, known or nothing())
 
 
 def after(plan: Plan, known: Evidence, bucket: TimeBucket) -> Evidence:
     """Fold one bucket."""
-    begun = known.at_step(bucket.step)
-    stable, canary = bucket.stable.warm, bucket.canary.warm
-    requests, failed = begun.canary_in_step
-    cold = bucket.canary.cold
-    errors, p50, p95 = begun.errors, begun.p50, begun.p95
-    if canary.requests:
-        table = Table(canary.failed, canary.requests, stable.failed, stable.requests)
-        errors = _errors(plan.errors, errors, table)
-        p50 = _slow(plan.p50, p50, begun.stable.latency, stable.latency, canary.latency)
-        p95 = _slow(plan.p95, p95, begun.stable.latency, stable.latency, canary.latency)
-    return Evidence(
-        errors,
-        p50,
-        p95,
-        begun.stable.plus(stable),
-        begun.canary.plus(canary),
-        bucket.step,
-        (requests + canary.requests + cold.requests, failed + canary.failed + cold.failed),
+    begun = known.at_step(plan, bucket.step)
+    start_s, stable, canary = bucket.start_s, bucket.stable, bucket.canary
+    if not bucket.percent:
+        return begun._replace(
+            live=begun.live.before(stable.warm),
+            routes=begun.routes.before(stable.warm),
+            troubles=begun.troubles.before(stable),
+        )
+    troubles = begun.troubles.after(plan.outage, start_s, stable)
+    began_s = start_s if begun.step_began_s is None else begun.step_began_s
+    begun = begun._replace(troubles=troubles, step_began_s=began_s)
+    if troubles.now:
+        return begun
+    rules, stretch_s = rules_of(plan), plan.stretch_s
+    settled = start_s - began_s >= plan.settle_s
+    replayed = begun.replayed
+    if stable.replayed.requests or canary.replayed.requests:
+        replayed = replayed.after(plan, stable.replayed, canary.replayed, start_s, settled=settled)
+    return begun._replace(
+        live=begun.live.after(plan, stable.warm, canary.warm, start_s, settled=settled),
+        replayed=replayed,
+        routes=begun.routes.after(
+            rules.routes, (start_s, stretch_s), _part(0, len(plan.steps)), stable.warm, canary.warm
+        ),
+        guard=begun.guard.after(rules.guard, _everything(bucket), start_s, stretch_s),
+        refused=begun.refused.after(rules.refused, _refused(bucket), start_s, stretch_s),
     )
 
 
-def _errors(rise: Rise, known: MetricEvidence, table: Table) -> MetricEvidence:
-    safe = (*safety.comparing(table, rise.regression_ratio), *safety.alone(table, rise.regression_least))
-    return known.after(table, harm.gains(table, rise.tolerated_ratio, rise.tolerated_extra), safe)
-
-
 def _slow(
-    slowing: Slowing, known: MetricEvidence, past: Histogram, stable: Histogram, canary: Histogram
-) -> MetricEvidence:
-    """Compare shares of slow requests; how slow that is was known before the bucket began."""
-    beyond = 1 - slowing.quantile
-    if past.total * beyond < BEYOND:
+    plan: Plan,
+    slowing: Slowing,
+    rule: Rule,
+    known: Metric,
+    latencies: tuple[Histogram, Histogram, Histogram],
+    start_s: int,
+) -> Metric:
+    """Compare shares of slow requests; the latency that counts as slow was fixed before the bucket began."""
+    past, stable, canary = latencies
+    if not stable.counts and not canary.counts:
+        return known
+    if past.total * (1 - slowing.quantile) < BEYOND:
         return known
     usual_us = max(slowing.least_us, past.quantile_us(slowing.quantile))
     tolerated, regression = (
         bin_of(int(usual_us * times)) for times in (slowing.tolerated_ratio, slowing.regression_ratio)
     )
-    total = canary.total
-    table = Table(canary.above(tolerated), total, stable.above(tolerated), stable.total)
-    far = Table(canary.above(regression), total, 0, 0)
-    return known.after(table, harm.gains(table, 1, beyond / 2), safety.alone(far, beyond))
+    totals = canary.total, stable.total
+    worse = Table(canary.above(tolerated), totals[0], stable.above(tolerated), totals[1])
+    far = Table(canary.above(regression), totals[0], stable.above(regression), totals[1])
+    return known.after(rule, Stretch(worse, far), start_s, plan.stretch_s)
+
+
+def _everything(bucket: TimeBucket) -> Stretch:
+    stable, canary = (
+        (of.warm.failed + of.cold.failed, of.warm.requests + of.cold.requests) for of in (bucket.stable, bucket.canary)
+    )
+    return Stretch(Table(*canary, *stable), Table(), Spread(), Spread())
+
+
+def _refused(bucket: TimeBucket) -> Stretch:
+    stable, canary = ((of.warm.refused, of.warm.requests + of.warm.refused) for of in (bucket.stable, bucket.canary))
+    return Stretch(Table(*canary, *stable))

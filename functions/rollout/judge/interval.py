@@ -1,7 +1,7 @@
-"""Intervals that hold at every look: for a share, and for a quantile.
+"""Confidence intervals that hold at all looks together: for a share, and for a quantile.
 
-For a share: the shares that a bet on all others (Jeffreys' prior, whose wealth is a ratio of beta functions) doesn't
-reject. For a quantile: the latencies below which the quantile's share isn't rejected.
+For a share: the values that a mixture bet (with Jeffreys' prior, its wealth is a ratio of beta functions) doesn't
+reject. For a quantile: the latencies at which the quantile's share isn't rejected.
 
 Sources: Robbins, "Statistical methods related to the law of the iterated logarithm" (1970), for the mixture; Howard,
 Ramdas, "Sequential estimation of quantiles with applications to A/B testing and best-arm identification", Bernoulli 28
@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from math import lgamma, log
 
+from functions.rollout.judge.histogram import Histogram, lowest_us
 from functions.rollout.judge.verdict import Interval
-from tidegate.algorithms.histogram import Histogram, lowest_us
 
 _HALVINGS = 40
 
 
 def of_share(hits: int, requests: int, error: float) -> Interval | None:
-    """Where a share is, but for a chance of `error` at all looks together; None without requests."""
+    """Return a share's interval, which is wrong at any look with probability `error` at most; None without requests."""
     if not requests:
         return None
     estimate = hits / requests
@@ -29,7 +29,7 @@ def of_share(hits: int, requests: int, error: float) -> Interval | None:
 
 
 def of_quantile(latency: Histogram, quantile: float, error: float) -> Interval | None:
-    """Where a quantile is, in microseconds, to the bins' width; None if nothing was counted."""
+    """Return a quantile's interval in microseconds, to the bins' width; None without latencies."""
     total = latency.total
     if not total:
         return None
@@ -41,7 +41,7 @@ def of_quantile(latency: Histogram, quantile: float, error: float) -> Interval |
         if not few and not many:
             possible.append(number)
         below += count
-    # With few requests the truth may lie beyond all that were seen.
+    # With few requests the quantile may lie beyond all latencies.
     open_below = not _rejects(0, total, quantile, error)
     open_above = not _rejects(total, total, quantile, error)
     low = 0.0 if open_below else float(lowest_us(possible[0]))
@@ -60,7 +60,7 @@ def _log_wealth(hits: int, requests: int, share: float) -> float:
 
 
 def _edge(hits: int, requests: int, error: float, rejected: float, kept: float) -> float:
-    """Halve the way between a share that is rejected and one that isn't."""
+    """Bisect between a share that is rejected and one that isn't."""
     for _ in range(_HALVINGS):
         middle = (rejected + kept) / 2
         if _rejects(hits, requests, middle, error):

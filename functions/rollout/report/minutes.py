@@ -1,4 +1,4 @@
-"""A release by the minute: what its charts and tables show."""
+"""A release by the minute, for charts and tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Minute(NamedTuple):
     Attributes:
         start_s: when it began; epoch seconds.
         percent: the canary's weight when it ended.
-        stable, canary: what was counted.
+        stable, canary: the counts.
     """
 
     start_s: int
@@ -27,7 +27,7 @@ class Minute(NamedTuple):
 
 
 def by_minute(buckets: Iterable[TimeBucket]) -> list[Minute]:
-    """Sum buckets, in order of time, up by the minute of the clock; minutes without any are there, too."""
+    """Sum buckets, in order of time, by the minute of the clock; minutes without any are included."""
     minutes = list[Minute]()
     for number, group in groupby(buckets, lambda bucket: bucket.start_s // MINUTE_S):
         while minutes and minutes[-1].start_s < (number - 1) * MINUTE_S:

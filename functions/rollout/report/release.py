@@ -1,4 +1,4 @@
-"""What a report is made of, and its JSON."""
+"""A report's content, and its JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from functions.rollout.judge import Counts, Finding, Interval, TimeBucket, Verdict
 from functions.rollout.report.minutes import Minute, by_minute, failed_share, p95_us
 
-# Readers refuse what they don't know.
+# Readers refuse other formats.
 FORMAT = 1
 
 
@@ -17,10 +17,11 @@ class Release(NamedTuple):
     """One release, ended or under way.
 
     Attributes:
-        name: as people know it.
+        name: its name for people.
         stable, canary: the versions.
         verdicts: in order of time; the last one ended it.
-        buckets: what was counted, in order of time.
+        buckets: the counts, in order of time.
+        into_incident: why it began although alarms rang; None: it didn't.
     """
 
     name: str
@@ -28,22 +29,24 @@ class Release(NamedTuple):
     canary: str
     verdicts: tuple[Verdict, ...]
     buckets: tuple[TimeBucket, ...]
+    into_incident: str | None = None
 
     @property
     def cold(self) -> tuple[int, int]:
-        """Count the canary's cold requests, and those that failed."""
+        """The canary's cold requests, and those of them that failed."""
         cold = [bucket.canary.cold for bucket in self.buckets]
         return sum(counts.requests for counts in cold), sum(counts.failed for counts in cold)
 
 
 def as_json(release: Release) -> str:
-    """Write the report for programs: shares from 0 to 1, latencies in microseconds, null for what isn't known."""
+    """Return the report as JSON: shares from 0 to 1, latencies in microseconds, null for unknown values."""
     cold, cold_failed = release.cold
     document = {
         "format": FORMAT,
         "release": release.name,
         "stable": release.stable,
         "canary": release.canary,
+        "into_incident": release.into_incident,
         "outcome": release.verdicts[-1].outcome if release.verdicts else None,
         "verdicts": [_verdict(verdict) for verdict in release.verdicts],
         "canary_cold": {"requests": cold, "failed": cold_failed},
