@@ -1,7 +1,7 @@
-"""The way of an order: price it, commit it, and look again if somebody was faster.
+"""Placing an order: price it, commit it, and start again if another order was faster.
 
-An order's id is derived from its idempotency claim. Whoever runs the claim again, after a crash or because
-its deadline was over, therefore meets the order of the first run and answers with that one.
+An order's id is derived from its idempotency claim. So another run of the claim, after a crash or past its deadline,
+finds the order of the first run and returns that one.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ FIRST_PAUSE_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An order as it is asked for: by whom, which lines, and the claim that guards it."""
+    """A requested order: its owner, its lines, and the claim that guards it."""
 
     order_id: str
     owner: str
@@ -44,29 +44,29 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class KeyTaken:
-    """The claim's order exists, and it is another one than is asked for now."""
+    """The claim's order exists, and differs from the requested one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """The claim belongs to another attempt by now; this one had no effect."""
+    """Another attempt holds the claim by now; this one had no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contended:
-    """Other orders were at the same products all the time; nothing was written."""
+    """Other orders changed the same products at every try; nothing was written."""
 
 
 Outcome = Placed | KeyTaken | Superseded | Contended | Refusal
 
 
 def order_id_of(claim_id: str) -> str:
-    """The id of the one order that this claim can make; it tells nothing about the claim."""
+    """Return the id of the one order that this claim can make; it reveals nothing about the claim."""
     return f"ord_{hashlib.sha256(claim_id.encode()).hexdigest()[:32]}"
 
 
 def jittered(attempt: int) -> None:
-    """Wait a random part of 20, 40, 80, 160 ms, so that those who collided don't collide again."""
+    """Wait a random part of 20, 40, 80, 160 ms, so that attempts that collided don't collide again."""
     time.sleep(random.uniform(0, FIRST_PAUSE_S * 2**attempt))  # noqa: S311  # jitter, not a secret
 
 
@@ -79,16 +79,16 @@ class Checkout:
     pause: Callable[[int], None] = jittered
 
     def place(self, wish: Wish) -> Outcome:
-        """Make the order that is wished for, find it made already, or say why not.
+        """Make the order, or find it made already, or return why it can't be made.
 
         Raises:
-            DataUnavailableError: DynamoDB doesn't answer; whether the order was written is then unknown, and
-                the same wish finds out.
+            DataUnavailableError: DynamoDB doesn't answer; whether the order was written is then unknown, and a
+                repetition finds out.
         """
         for attempt in range(TRIES):
             basket = price(wish.lines, self.products.many(line.product_id for line in wish.lines))
             if not isinstance(basket, Basket):
-                # Stock and prices may have changed because of our own earlier attempt: its order goes first.
+                # An earlier attempt's order may itself have changed the stock, so look for that first.
                 return self._already(wish) or basket
             order = Order(wish.order_id, wish.owner, "placed", basket, _now())
             match self.orders.commit(order, wish.fence):

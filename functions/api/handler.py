@@ -1,4 +1,4 @@
-"""The Lambda handler: API Gateway's events in, the app's answers out."""
+"""The Lambda handler: API Gateway's events in, the application's responses out."""
 
 from functions.api.app import app
 from tidegate import lambda_handler

@@ -1,7 +1,8 @@
-"""Problem details (RFC 9457): how the API documents them, and how failures below the routes are answered."""
+"""Problem details (RFC 9457): their documentation in the API, and the responses to failures below the routes."""
 
 import logging
 import random
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tidegate import ProblemError, problem_response
 
 RETRY_AFTER_S = (1, 3)
+RETRY_AFTER = {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
 
 _log = logging.getLogger(__name__)
 
@@ -27,20 +29,26 @@ class Problem(BaseModel):
 
 
 def problems(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
-    """Document problem answers for a route's `responses`: status to what it means."""
-    schema = {"$ref": "#/components/schemas/Problem"}
-    content = {"application/problem+json": {"schema": schema}}
-    return {status: {"description": text, "content": content} for status, text in described.items()}
+    """Return the documentation of problems for a route's `responses`, from each status and its meaning."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {
+            "description": text,
+            "content": content,
+            **({"headers": {"Retry-After": RETRY_AFTER}} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}),
+        }
+        for status, text in described.items()
+    }
 
 
 def retry_soon() -> dict[str, str]:
-    """A `Retry-After` of whole seconds, jittered so that clients don't come back together."""
+    """Return a `Retry-After` of whole seconds, jittered so that clients don't come back together."""
     return {"Retry-After": str(random.randint(*RETRY_AFTER_S))}  # noqa: S311  # jitter, not a secret
 
 
 async def on_data_unavailable(_: Request, error: Exception) -> Response:
-    """Answer 503 when DynamoDB doesn't; what the driver said is logged, not sent."""
-    # One line, not a trace: in an outage this is said for every request.
+    """Respond 503 when DynamoDB doesn't answer; the driver's error is logged, not sent."""
+    # One line, not a trace, because in an outage every request logs it.
     _log.warning("the shop's data is unavailable: %s (%s)", error, error.__cause__)
     return problem_response(
         ProblemError(

@@ -1,4 +1,4 @@
-"""What this process knows about itself: memory and age."""
+"""The memory and the age of this process."""
 
 import resource
 import sys
@@ -18,7 +18,7 @@ class Process:
 
 
 def process() -> Process:
-    """Look now."""
+    """Measure now."""
     return Process(_rss_bytes(), round(time.monotonic() - STARTED, 3))
 
 

@@ -1,4 +1,4 @@
-"""What the API depends on, asked now: the library's stores and the shop's tables, in short time."""
+"""The API's dependencies, checked at most once a second, with short timeouts: stores and tables."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ import anyio.to_thread
 from functions.api.data.errors import DataUnavailableError
 from functions.api.schema import SCHEMA_VERSION
 from functions.api.shop import Shop, shop
-from tidegate import ConfigurationError, Gate
+from tidegate import ConfigurationError, Gate, HealthCheck
 
 if TYPE_CHECKING:
     from functions.api.data.schema import SchemaInForce
@@ -25,7 +25,7 @@ Status = Literal["ok", "degraded", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """How one dependency does; `since` (ISO 8601, UTC) is when this environment first saw it so."""
+    """The state of one dependency; `since` (ISO 8601, UTC) is when this environment first saw that state."""
 
     name: str
     state: str
@@ -37,7 +37,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The verdict and what it rests on; `degraded` means that a fallback serves, `deciding` says which store."""
+    """The status and its reasons; `degraded` means that a fallback decides, `deciding` is the store that does."""
 
     status: Status
     deciding: str
@@ -45,15 +45,20 @@ class Readiness:
 
 
 class ReadinessCheck:
-    """Asks everything at once and remembers since when each table has been as it is."""
+    """Checks all dependencies at once, and remembers since when each has been in its state."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
         self._tables: dict[str, Dependency] = {}
+        self._checked = HealthCheck(self._ask)
 
-    async def ask(self, gate: Gate) -> Readiness:
-        """Ask the stores and the tables; never raises for what they do."""
+    async def ask(self) -> Readiness:
+        """Return a result that is at most a second old; never raises for failures of stores or tables."""
+        return await self._checked()
+
+    async def _ask(self) -> Readiness:
         health, schema, *tables = await asyncio.gather(
-            gate.health(),
+            self._gate.health(),
             self._schema(),
             self._table("products-table", lambda open_shop: open_shop.products.get(NOBODY)),
             self._table("orders-table", lambda open_shop: open_shop.orders.get(NOBODY)),
@@ -64,7 +69,7 @@ class ReadinessCheck:
         return Readiness("down" if lost else health.status, health.deciding, (*stores, *needed))
 
     async def _schema(self) -> tuple[Dependency, ...]:
-        """Compare this code with the migrations; nothing to say where nobody migrates, or while that can't be read."""
+        """Compare this code with the schema in force; empty if there are no migrations, or they can't be read."""
         begun = time.perf_counter()
         found: list[SchemaInForce | None] = []
         await _error_of(lambda open_shop: found.append(open_shop.schema.in_force()))
@@ -87,7 +92,7 @@ class ReadinessCheck:
 
 async def _error_of(read: Callable[[Shop], object]) -> str | None:
     try:
-        opened = await anyio.to_thread.run_sync(shop)  # imports the driver at first: not the table's time
+        opened = await anyio.to_thread.run_sync(shop)  # imports the driver at first, which isn't the table's time
         async with asyncio.timeout(TABLE_TIMEOUT_S):
             await anyio.to_thread.run_sync(lambda: _asked_anyway(opened, read), abandon_on_cancel=True)
     except TimeoutError:
@@ -98,7 +103,7 @@ async def _error_of(read: Callable[[Shop], object]) -> str | None:
 
 
 def _asked_anyway(opened: Shop, read: Callable[[Shop], object]) -> object:
-    """Ask even if requests are being refused because the last ones weren't answered."""
+    """Read even if requests are being refused because the table didn't answer the last ones."""
     from functions.api.data.driver import asked_anyway  # noqa: PLC0415  # heavy, and imported by `shop` by now
 
     asked_anyway.set(True)  # this thread's copy of the context ends with the call

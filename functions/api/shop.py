@@ -1,8 +1,7 @@
 """Opens the data layer once per environment, when the first request needs it.
 
-PynamoDB and botocore cost more to import than all the rest of this API together, and a cold start that
-answers a health probe, a refusal or a replay needs neither. So this is the one place that imports them,
-inside `shop()`; everything else only names their types.
+PynamoDB and botocore cost more to import than all the rest of this API together, and a cold start for a health probe, a
+refusal or a replay needs neither. So only `shop()` imports them; other modules import their types alone.
 """
 
 import os
@@ -35,7 +34,7 @@ class Shop:
 
 
 def shop() -> Shop:
-    """The tables that the environment names; blocks on first use, so call it from a worker thread.
+    """Return the tables that the environment names; blocks on first use, so call it from a worker thread.
 
     Raises:
         ConfigurationError: the environment doesn't name a table.
@@ -46,11 +45,11 @@ def shop() -> Shop:
 
 
 def watch(observe: Observe) -> None:
-    """Have it told what each call to the tables takes, in milliseconds: when they get slow, load is shed."""
+    """Call `observe` with the milliseconds of each call to the tables, so that load is shed when they are slow."""
     _watchers[:] = [observe]
 
 
-def _told(name: str, took_ms: float) -> None:
+def _observed(name: str, took_ms: float) -> None:
     for observe in _watchers:
         observe(name, took_ms)
 
@@ -62,7 +61,7 @@ def _open(settings: ShopSettings) -> Shop:
     from functions.api.data.products import ProductTable  # noqa: PLC0415  # heavy, see above
     from functions.api.data.schema import SchemaTable  # noqa: PLC0415  # heavy, see above
 
-    driver = Driver(settings, _told)
+    driver = Driver(settings, _observed)
     return Shop(
         products=ProductTable(driver, settings.products_table),
         orders=OrderTable(driver, settings.orders_table, settings.products_table),

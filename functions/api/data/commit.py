@@ -1,4 +1,4 @@
-"""How an order's transaction ended, read from DynamoDB's reasons; apart from the driver, cheap to import."""
+"""The outcome of an order's transaction, read from DynamoDB's reasons; apart from the driver, so cheap to import."""
 
 from collections.abc import Sequence
 from enum import Enum, auto
@@ -7,20 +7,20 @@ CONFLICTS = frozenset({"TransactionConflictException", "TransactionInProgressExc
 
 
 class Commit(Enum):
-    """What became of one attempt to write an order."""
+    """The outcome of one attempt to write an order."""
 
     WRITTEN = auto()
-    ALREADY_THERE = auto()  # an order of this id exists: an earlier attempt got as far as this
-    CLAIM_LOST = auto()  # somebody else took the claim over: this attempt may have no effect
-    PRODUCT_CHANGED = auto()  # a product's price, currency or stock isn't what it was priced with
-    CONFLICT = auto()  # another transaction was at the same items
+    ALREADY_THERE = auto()  # an order of this id exists, from an earlier attempt
+    CLAIM_LOST = auto()  # another attempt took the claim over: this one may have no effect
+    PRODUCT_CHANGED = auto()  # a product's price, currency or stock has changed since it was priced
+    CONFLICT = auto()  # another transaction was writing the same items
 
 
 def refusal_of(reasons: Sequence[str | None], *, fenced: bool) -> Commit | None:
     """Read a cancelled transaction's reasons, in the sequence [claim check, if fenced] + order + products.
 
-    The claim goes first: an attempt that lost it has nothing to say about the rest. None: no refusal, but
-    trouble (throttling, say).
+    The claim takes precedence: without it the other reasons don't matter. None: no refusal, but a failure such as
+    throttling.
     """
     claim = reasons[:1] if fenced else []
     order, products = reasons[len(claim) : len(claim) + 1], reasons[len(claim) + 1 :]

@@ -1,8 +1,9 @@
 """PynamoDB, bound to this environment's tables: one client, short timeouts, errors wrapped in one place.
 
-What protects the tables from us, and us from them: each try's timeouts; one retry, jittered, out of botocore's retry
-quota (mode `standard`: a bucket of 500, of which a retry takes 5 or, after a timeout, 10, and a success gives 1
-back); and around both a `Dependency`, which bounds the calls in flight and asks a silent DynamoDB by probes only.
+The tables and this API are protected from each other by timeouts of each try; by one retry, jittered, within botocore's
+retry quota (mode `standard`: a bucket of 500, of which a retry takes 5 or, after a timeout, 10, and a success gives 1
+back); and around both by a `Dependency`, which bounds the calls in flight and only probes a DynamoDB that doesn't
+answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from tidegate.dependency import Dependency, Verdict
 CONNECT_TIMEOUT_S = 1
 READ_TIMEOUT_S = 2
 RETRIES = 1  # with the timeouts above, a table that doesn't answer costs a request 5 s at most
-# As many connections as calls in flight: urllib3 opens more than its pool holds, so the bound is the Dependency's.
+# As many connections as calls in flight; the Dependency bounds these, as urllib3 opens more than its pool holds.
 POOL = 32
 
 THROTTLES = frozenset(
@@ -38,16 +39,16 @@ THROTTLES = frozenset(
 
 BoundModel = TypeVar("BoundModel", bound=Model)
 
-# Whether what is called now is asked whatever is known of it: for health.
+# Whether a call is made even if the dependency seems down, as for health checks.
 asked_anyway: ContextVar[bool] = ContextVar("asked_anyway", default=False)
 
 
 def _nobody(_name: str, _took_ms: float) -> None:
-    """Nobody is told what calls take."""
+    """Ignore a call's duration."""
 
 
 def judge(error: BaseException) -> Verdict:
-    """Say what an error of botocore's means for DynamoDB; a condition that doesn't hold is an answer."""
+    """Classify an error of botocore's; a failed condition is an answer."""
     if isinstance(error, ClientError):
         return "throttled" if error.response["Error"].get("Code") in THROTTLES else "answered"
     return "silent" if isinstance(error, HTTPClientError | ConnectionError) else "answered"
@@ -56,7 +57,7 @@ def judge(error: BaseException) -> Verdict:
 class GuardedConnection(Connection):
     """PynamoDB's connection, each of whose calls goes through a dependency.
 
-    `_make_api_call` is where all its calls pass, a botocore call and its retries each; it has no public name.
+    All its calls pass `_make_api_call`, each with its retries; there is no public method for that.
     """
 
     def __init__(self, dependency: Dependency, **settings: Any) -> None:
@@ -70,9 +71,9 @@ class GuardedConnection(Connection):
 
 
 class Driver:
-    """The shop's one DynamoDB client, shared by all its models; safe to use from several threads.
+    """The shop's one DynamoDB client, shared by all its models; thread-safe.
 
-    `observe` is told what each call took.
+    `observe` is called with each call's name and milliseconds.
     """
 
     def __init__(self, settings: ShopSettings, observe: Callable[[str, float], None] = _nobody) -> None:
@@ -86,11 +87,15 @@ class Driver:
             retry_configuration={"total_max_attempts": 1 + RETRIES, "mode": "standard"},
             max_pool_connections=POOL,
         )
+        # Made here, under the shop's lock: PynamoDB would make it at the first call, once for each of two threads, and
+        # within the time that counts as the tables'.
+        with driver_errors():
+            _ = self.connection.client
         self._bound: dict[tuple[type[Model], str], type[Model]] = {}
         self._lock = Lock()
 
     def bind(self, model: type[BoundModel], table: str) -> type[BoundModel]:
-        """Give the model a table's name, known at run time only, and this driver's connection."""
+        """Return the model bound to a table's name, known at run time only, and to this driver's connection."""
         with self._lock:
             if (model, table) not in self._bound:
                 self._bound[model, table] = self._subclass(model, table)
@@ -100,9 +105,9 @@ class Driver:
         meta = type("Meta", (), {"table_name": table})
         bound = cast("type[BoundModel]", MetaModel(model.__name__, (model,), {"Meta": meta}))
         # Each model would make a connection, and with it a botocore client (50 ms and some MB), of its own.
-        # PynamoDB has no public way to share one: the table's connection is made and its inner one exchanged.
+        # PynamoDB has no public way to share one, so the table's connection is made and its inner one replaced.
         table_connection = bound._get_connection()  # noqa: SLF001  # see above
-        if table not in {known for _, known in self._bound}:  # of a table with two models it wants to know once
+        if table not in {known for _, known in self._bound}:  # once per table, even with two models
             self.connection.add_meta_table(table_connection.get_meta_table())
         table_connection.connection = self.connection
         return bound
@@ -110,9 +115,9 @@ class Driver:
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Turn what PynamoDB and botocore raise into DataUnavailableError.
+    """Turn errors of PynamoDB and botocore into DataUnavailableError.
 
-    A ValidationException stays what it is: our own request is wrong, and repeating it won't mend it.
+    A ValidationException is raised unchanged: the request itself is wrong, and a repetition wouldn't help.
     """
     try:
         yield

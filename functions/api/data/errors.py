@@ -1,5 +1,5 @@
-"""What the data layer raises: driver errors are wrapped here once, so that routes needn't know the driver."""
+"""The data layer's error, which wraps the driver's, so that routes don't depend on the driver."""
 
 
 class DataUnavailableError(Exception):
-    """DynamoDB gave no usable answer; the cause is chained, the request may be repeated."""
+    """DynamoDB gave no usable answer; the cause is chained, and the request may be repeated."""

@@ -1,4 +1,4 @@
-"""The tables' items as PynamoDB models; names of tables are bound at run time, see `driver`."""
+"""The tables' items as PynamoDB models; the tables' names are bound at run time (see `driver`)."""
 
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
@@ -17,7 +17,7 @@ class ProductRow(Model):
     stock = NumberAttribute()
 
     def to_product(self) -> Product:
-        """The item as the domain knows it."""
+        """Return the domain's product."""
         return Product(self.id, self.name, int(self.price), self.currency, int(self.stock))
 
 
@@ -31,19 +31,19 @@ class LineMap(MapAttribute[str, object]):
 
     @classmethod
     def of(cls, line: PricedLine) -> "LineMap":
-        """The domain's line as a map of the item."""
+        """Return the domain's line as a map of the item."""
         return cls(product_id=line.product_id, name=line.name, quantity=line.quantity, price=line.price)
 
     def to_line(self) -> PricedLine:
-        """The map as the domain knows it."""
+        """Return the domain's line."""
         return PricedLine(self.product_id, self.name, int(self.quantity), int(self.price))
 
 
 class ByOwner(GlobalSecondaryIndex["OrderRow"]):  # type: ignore[no-untyped-call]  # its __init_subclass__
-    """A principal's orders in the sequence of their making."""
+    """A principal's orders by the time of their creation."""
 
     class Meta:
-        """The index as the infrastructure makes it."""
+        """The index as the infrastructure defines it."""
 
         index_name = "by_owner"
         projection = AllProjection()
@@ -53,9 +53,9 @@ class ByOwner(GlobalSecondaryIndex["OrderRow"]):  # type: ignore[no-untyped-call
 
 
 class OrderRow(Model):
-    """An item of the orders table; the total is stored for those who read the table without this code.
+    """An item of the orders table; the total is stored for readers of the table without this code.
 
-    It is `total_minor`, and under its former name for those who know that one still: until 0001 is contracted.
+    It is `total_minor`, and also stored under its former name until migration 0001 is contracted.
     """
 
     by_owner = ByOwner()
@@ -69,13 +69,13 @@ class OrderRow(Model):
     created_at = UnicodeAttribute()
 
     def to_order(self) -> Order:
-        """The item as the domain knows it."""
+        """Return the domain's order."""
         basket = Basket(tuple(line.to_line() for line in self.lines), self.currency)
         return Order(self.id, self.owner, self.status, basket, self.created_at)
 
 
 class MigrationsRow(Model):
-    """The part of the migrations' item that says which forms of the items are there."""
+    """The part of the migrations' item that holds the schema in force."""
 
     pk = UnicodeAttribute(hash_key=True)
     schema_in_force = NumberAttribute(default=0)
@@ -83,7 +83,7 @@ class MigrationsRow(Model):
 
 
 class ClaimRow(Model):
-    """The part of the library's idempotency claim that an order's transaction looks at."""
+    """The part of the library's idempotency claim that an order's transaction checks."""
 
     pk = UnicodeAttribute(hash_key=True)
     attempt_id = UnicodeAttribute()

@@ -22,7 +22,7 @@ class OrderTable:
         self._product = driver.bind(ProductRow, products_table)
 
     def get(self, order_id: str) -> Order | None:
-        """One order as it is now (a consistent read), or None."""
+        """Return one order as it is now (a consistent read), or None."""
         with driver_errors():
             try:
                 return self._row.get(order_id, consistent_read=True).to_order()
@@ -30,13 +30,13 @@ class OrderTable:
                 return None
 
     def owned_by(self, owner: str) -> Iterator[Order]:
-        """A principal's orders, the oldest first, read page by page as they are consumed."""
+        """Yield a principal's orders, the oldest first, read page by page as they are consumed."""
         with driver_errors():
             for row in self._row.by_owner.query(owner):
                 yield row.to_order()
 
     def every(self, page_size: int = REPORT_PAGE) -> Iterator[Order]:
-        """All orders, one page of `page_size` after the other."""
+        """Yield all orders, read in pages of `page_size`."""
         with driver_errors():
             for row in self._row.scan(page_size=page_size):
                 yield row.to_order()
@@ -44,7 +44,7 @@ class OrderTable:
     def commit(self, order: Order, fence: Fence | None) -> Commit:
         """Write the order and take its pieces out of stock: all or nothing, and only while the fence holds.
 
-        The driver's own retries bear one ClientRequestToken, so that a lost answer isn't a second effect.
+        The driver's own retries have one ClientRequestToken, so that a lost answer doesn't cause a second effect.
         """
         try:
             with TransactWrite(connection=self._driver.connection) as transaction:

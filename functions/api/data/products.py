@@ -29,7 +29,7 @@ class ProductTable:
         self._row = driver.bind(ProductRow, table)
 
     def get(self, product_id: str) -> Product | None:
-        """One product, or None."""
+        """Return one product, or None."""
         with driver_errors():
             try:
                 return self._row.get(product_id).to_product()
@@ -37,25 +37,25 @@ class ProductTable:
                 return None
 
     def page(self, limit: int, after: str | None) -> ProductPage:
-        """Up to `limit` products in the table's own sequence, starting behind the id `after`."""
+        """Return up to `limit` products in the table's own order, starting behind the id `after`."""
         start = {"id": {"S": after}} if after else None
         with driver_errors():
-            # One more than shown, so that a last page that is full doesn't promise another one.
+            # One more than shown, so that a full last page doesn't link to an empty one.
             rows = list(self._row.scan(limit=limit + 1, last_evaluated_key=start))
         products = tuple(row.to_product() for row in rows[:limit])
         return ProductPage(products, next_after=products[-1].id if len(rows) > limit else None)
 
     def every(self) -> Iterator[Product]:
-        """All products, read page by page as they are consumed."""
+        """Yield all products, read page by page as they are consumed."""
         with driver_errors():
             for row in self._row.scan():
                 yield row.to_product()
 
     def many(self, product_ids: Iterable[str]) -> dict[str, Product]:
-        """The products of up to 100 ids as they are now (consistent reads); unknown ids are left out.
+        """Return the products of up to 100 ids as they are now (consistent reads); unknown ids are left out.
 
-        Asks BatchGetItem itself: the model's own loop repeats without end and without a pause while DynamoDB
-        leaves keys unprocessed, that is, just when it is throttled.
+        It calls BatchGetItem directly: the model's own loop repeats without end or pause while DynamoDB leaves keys
+        unprocessed, that is, just when it throttles.
         """
         keys: list[dict[str, Any]] = [{"id": {"S": product_id}} for product_id in sorted(set(product_ids))]
         found: dict[str, Product] = {}

@@ -1,4 +1,4 @@
-"""Which forms of the items are in the tables, as the migrations' journal has it."""
+"""The schema in force in the tables, by the migrations' journal."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from functions.api.data.models import MigrationsRow
 
 @dataclass(frozen=True, slots=True)
 class SchemaInForce:
-    """What is in the tables: `schema` is there as a whole, and what was before `contracted` isn't any more."""
+    """The state of the tables: `schema` is wholly expanded, and forms from before `contracted` are gone."""
 
     schema: int
     contracted: int
 
     def fault(self, needed: int) -> str | None:
-        """Say why code that was written for a schema can't work on this; None: it can."""
+        """Return why code that was written for a schema can't work on this one; None if it can."""
         if needed > self.schema:
             return f"needs schema {needed}, and {self.schema} is in force"
         if needed < self.contracted:
@@ -23,14 +23,14 @@ class SchemaInForce:
 
 
 class SchemaTable:
-    """The journal's item in the library's table; where there is none, nobody migrates."""
+    """The journal's item in the library's table; without a table there are no migrations."""
 
     def __init__(self, driver: Driver, table: str | None, namespace: str) -> None:
         self._row = driver.bind(MigrationsRow, table) if table else None
         self._key = f"migrations#{namespace}"
 
     def in_force(self) -> SchemaInForce | None:
-        """What is in force now; None: nothing was ever migrated here. Raises DataUnavailableError."""
+        """Return the schema in force; None if nothing was ever migrated. Raises DataUnavailableError."""
         if self._row is None:
             return None
         with driver_errors():

@@ -1,4 +1,4 @@
-"""Where the shop's tables are, read from the environment when it is asked for, never at import."""
+"""The names and the place of the shop's tables, read from the environment on demand, never at import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tidegate import ConfigurationError
 class ShopSettings:
     """The tables' names, the region, and the endpoint where it isn't AWS's own (None: botocore decides).
 
-    `library_table` is where migrations keep their journal, under `namespace`; None: nobody migrates.
+    `library_table` holds the migrations' journal, under `namespace`; None: there are no migrations.
     """
 
     products_table: str

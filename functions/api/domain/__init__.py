@@ -1,1 +1,1 @@
-"""What the shop decides without I/O: values in, values out; a refusal is a value, too."""
+"""The shop's decisions, without I/O: values in, values out; a refusal is a value, too."""

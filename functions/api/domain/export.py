@@ -1,4 +1,4 @@
-"""What an export holds: flat rows, one per order line or product, the same columns whatever the format."""
+"""The rows of an export: flat, one per order line or product, with the same columns in each format."""
 
 from collections.abc import Iterable, Iterator
 

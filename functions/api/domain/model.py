@@ -1,4 +1,4 @@
-"""The shop's nouns: products, what is asked for, and orders; money is an integer of minor units."""
+"""The shop's data: products, requested lines, and orders; money is an integer of minor units."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a client asks for: so many pieces of one product."""
+    """A line of a request: so many pieces of one product."""
 
     product_id: str
     quantity: int
@@ -62,13 +62,13 @@ class Order:
 
     @property
     def asked(self) -> frozenset[Line]:
-        """What the client asked for, without the prices and whatever the sequence."""
+        """The requested lines, without prices and order."""
         return frozenset(Line(line.product_id, line.quantity) for line in self.basket.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """What must still be true when an order is written: the claim item in `table` bears this `attempt_id`."""
+    """A condition of the order's write: the claim item in `table` still has this `attempt_id`."""
 
     table: str
     pk: str

@@ -1,4 +1,4 @@
-"""Order pricing and the stock rule: from what is asked for and what is for sale to a basket or a refusal."""
+"""Order pricing and the stock rule: requested lines and products make a basket or a refusal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,10 @@ from functions.api.domain.refusals import MixedCurrencies, OutOfStock, Refusal, 
 
 
 def price(lines: Sequence[Line], products: Mapping[str, Product]) -> Basket | Refusal:
-    """Price every line, or say why the order can't be taken.
+    """Price every line, or return why the order can't be taken.
 
-    The first refusal in the order of the lines is given; an unknown product goes before the currency, the
-    currency before the stock, so that a client mends what will never work before what may work later.
+    The first refusal in the order of the lines counts. An unknown product precedes the currency, and the currency the
+    stock, so that a client first corrects what can never work.
     """
     for line in lines:
         if line.product_id not in products:

@@ -1,4 +1,4 @@
-"""Why an order isn't taken. Refusals are outcomes that routes answer, not errors that somebody raises."""
+"""The reasons why an order isn't taken. Refusals are values that routes turn into responses, not exceptions."""
 
 from dataclasses import dataclass
 

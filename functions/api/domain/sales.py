@@ -1,4 +1,4 @@
-"""The sales report: what was sold of each product, summed per currency."""
+"""The sales report: the sales of each product, summed per currency."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""HTTP: shapes in and out, status codes, and each route's policy; what the shop does is decided below."""
+"""HTTP: shapes in and out, status codes, and each route's policy; decisions are made below this package."""

@@ -1,4 +1,4 @@
-"""What the guard found out about a request, as a dependency of the routes that need it."""
+"""The guard's admission of a request, as a dependency of the routes that need it."""
 
 from typing import Annotated, cast
 

@@ -1,4 +1,4 @@
-"""POST /v1/exports: the caller's orders, or all products, as one file; what is too much at once waits its turn."""
+"""POST /v1/exports: the caller's orders, or all products, as one file; requests over the limit are queued."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from functions.api.routes.shapes import ExportIn, ExportOut
 from functions.api.shop import shop
 from tidegate import ProblemError, TokenBucket, policy
 
-MAX_ROWS = 10_000  # about 3 MB of JSON; a Lambda answer may have 6 MB
+MAX_ROWS = 10_000  # about 3 MB of JSON; a Lambda response may have 6 MB
 
 router = APIRouter(prefix="/v1/exports", tags=["exports"])
 

@@ -1,6 +1,6 @@
 """POST /v1/orders and GET /v1/orders/{id}: the shop's one effect, guarded by an idempotency claim."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from functions.api.checkout import Checkout, Placed, Wish, order_id_of
 from functions.api.domain.model import Fence, Line
@@ -10,6 +10,7 @@ from functions.api.routes.refusals import problem_of
 from functions.api.routes.shapes import Id, OrderIn, OrderOut
 from functions.api.shop import shop
 from tidegate import Admission, ProblemError, TokenBucket, policy
+from tidegate.reference import reference
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
@@ -34,13 +35,13 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"])
     priority="critical",
     on_outage="share",
 )
-def place_order(body: OrderIn, admitted: Admitted, response: Response) -> OrderOut:
+def place_order(body: OrderIn, admitted: Admitted, request: Request, response: Response) -> OrderOut:
     """Take the pieces out of stock and write the order, both or neither, once per idempotency key."""
     outcome = Checkout(shop().products, shop().orders).place(_wish(body, admitted))
     if not isinstance(outcome, Placed):
         raise problem_of(outcome)
     admitted.invalidate_blocking(*(f"product:{item.product_id}" for item in body.items))
-    response.headers["Location"] = f"/v1/orders/{outcome.order.id}"
+    response.headers["Location"] = reference(request.scope, f"/v1/orders/{outcome.order.id}")
     return OrderOut.of(outcome.order)
 
 

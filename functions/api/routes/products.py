@@ -13,8 +13,8 @@ from tidegate import Cache, ProblemError, TokenBucket, policy
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 
-# The catalogue is the same for everybody. A page may show the stock of a moment ago; one product's copy is void as soon
-# as an order takes pieces of it.
+# The catalogue is the same for all callers. A page may show the stock of a moment ago; one product's copy is voided
+# when an order takes pieces of it.
 PAGE = Cache("10s", stale="1m", stale_if_error="1h", query=("limit", "cursor"), shared=True, tags=("products",))
 PRODUCT = Cache(
     "30s",
@@ -33,7 +33,7 @@ PRODUCT = Cache(
     summary="List products",
     responses=problems({422: "The limit or the cursor can't be used."}),
 )
-@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal", cache=PAGE)
+@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal", cache=PAGE, replayable=True)
 def list_products(
     limit: Annotated[int, Query(ge=1, le=100, description="Products per page.")] = 20,
     cursor: Annotated[str | None, Query(max_length=400, description="`next` of the page before.")] = None,
@@ -50,7 +50,7 @@ def list_products(
     summary="Read a product",
     responses=problems({404: "There is no such product.", 422: "The id is too long."}),
 )
-@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal", cache=PRODUCT)
+@policy(limits=[TokenBucket("50/s", burst=100)], priority="normal", cache=PRODUCT, replayable=True)
 def get_product(product_id: Id) -> ProductOut:
     """Read one product with the stock that was left a moment ago."""
     if product := shop().products.get(product_id):
@@ -70,7 +70,7 @@ def _after(cursor: str | None) -> str | None:
         product_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         product_id = ""
-    # Base64 has several spellings of the same bytes; only the one that was given out is a cursor.
+    # Base64 has several forms of the same bytes; only the one that was given out is a cursor.
     if not product_id or _cursor(product_id) != cursor:
         hint = "Send `next` of the page before as it was given, or none."
         raise ProblemError(422, "unknown-cursor", "Unknown cursor", hint)

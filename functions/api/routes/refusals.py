@@ -1,4 +1,4 @@
-"""How the shop's refusals read as problem details."""
+"""The shop's refusals as problem details."""
 
 from functions.api.checkout import Contended, KeyTaken, Superseded
 from functions.api.domain.refusals import MixedCurrencies, OutOfStock, Refusal, UnknownProduct
@@ -7,7 +7,7 @@ from tidegate import ProblemError
 
 
 def problem_of(refusal: Refusal | KeyTaken | Superseded | Contended) -> ProblemError:
-    """The answer to an order that wasn't placed; its further members name the product, say."""
+    """Return the problem of an order that wasn't placed; further members may name the product."""
     match refusal:
         case UnknownProduct(product_id):
             detail = f"The shop has no product {product_id!r}."

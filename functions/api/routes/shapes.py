@@ -93,7 +93,7 @@ class OrderOut(BaseModel):
 
 
 class SaleOut(BaseModel):
-    """What one product brought in one currency."""
+    """The sales of one product in one currency."""
 
     model_config = ConfigDict(from_attributes=True)
 
