@@ -1,4 +1,4 @@
-"""The alarms: what must not wait for somebody to look at the dashboard. docs/observability.md says what to do."""
+"""The alarms: what must not wait for somebody to look at the dashboard. docs/runbooks.md says what to do."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.measures import Backlog, Measures
-from infra.stages import Thresholds
+from infra.stages import Stage, Thresholds
+from infra.store_measures import Stores
 
 
 class Watch(NamedTuple):
@@ -33,6 +34,20 @@ def watches(measures: Measures, limits: Thresholds) -> list[Watch]:
     ]
 
 
+def limit_watches(measures: Measures, stores: Stores, stage: Stage, limits: Thresholds) -> list[Watch]:
+    """What is watched of the limits that AWS and the stage set: before they hold, but for the tables'."""
+    share = limits.limit_share
+    watched = [
+        Watch("TableThrottles", "DynamoDB refuses calls", stores.throttled(), limits.table_throttles, 2, 3),
+        Watch("EdgeRate", "The edge's rate is nearly used up", measures.edge_share(stage.throttle.rate_per_s), share),
+        Watch("Concurrency", "The account's concurrency is nearly used up", measures.concurrency_share(), share),
+    ]
+    if stores.cache and stage.cache_limits:
+        capacity = stores.cache_share(stage.cache_limits)
+        watched.append(Watch("CacheCapacity", "The cache's limits are nearly reached", capacity, share))
+    return watched
+
+
 def backlog_watches(backlog: Backlog, limits: Thresholds) -> list[Watch]:
     """What is watched where requests are queued."""
     return [
@@ -47,7 +62,7 @@ def alarm(scope: Construct, watch: Watch, prefix: str) -> cloudwatch.Alarm:
         scope,
         watch.name,
         alarm_name=f"{prefix}-{watch.name}",
-        alarm_description=f"{watch.says}. What to do: docs/observability.md#{watch.name.lower()}",
+        alarm_description=f"{watch.says}. What to do: docs/runbooks.md#{watch.name.lower()}",
         metric=watch.metric,
         threshold=watch.threshold,
         evaluation_periods=watch.of,

@@ -15,8 +15,8 @@ _SHIPS_WITH: Mapping[str, tuple[str, ...]] = {"worker": ("api",)}
 _SHIPS_FILES: Mapping[str, tuple[str, ...]] = {"migrate": ("api/__init__.py", "api/schema.py")}
 
 
-def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
-    """Build the archive of `functions/<name>`, which keeps that path: its modules import by the same names."""
+def function_files(workspace: Workspace, name: str) -> dict[str, Path]:
+    """List what the archive of `functions/<name>` is made of, by the path in it."""
     functions = workspace.root / "functions"
     files: dict[str, Path] = {}
     for package in (name, *_SHIPS_WITH.get(name, ())):
@@ -24,6 +24,17 @@ def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
     files |= {f"functions/{file}": functions / file for file in _SHIPS_FILES.get(name, ())}
     if (shared := functions / "__init__.py").exists():
         files["functions/__init__.py"] = shared
+    return files
+
+
+def library_files(workspace: Workspace) -> dict[str, Path]:
+    """List what the archive of the `tidegate` layer is made of, by the path in it."""
+    return source_files(workspace.root / "layers" / "tidegate", "")
+
+
+def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
+    """Build the archive of `functions/<name>`, which keeps that path: its modules import by the same names."""
+    files = function_files(workspace, name)
 
     def fill(tree: Path) -> None:
         _copy(files, tree)
@@ -36,7 +47,7 @@ def function_code(workspace: Workspace, name: str, target: Target) -> Asset:
 
 def library_layer(workspace: Workspace, target: Target) -> Asset:
     """Build the archive of the `tidegate` layer: the folder `layers/tidegate` as it stands, and bytecode."""
-    files = source_files(workspace.root / "layers" / "tidegate", "")
+    files = library_files(workspace)
 
     def fill(tree: Path) -> None:
         _copy(files, tree)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from infra.sources import sources
+
 # Part of every digest: raise it when a change of the building code changes what the same sources give.
 FORMAT = "1"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _ROOT = PurePosixPath()
-_UNSHIPPED = {"__pycache__", ".DS_Store"}
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,7 @@ class Asset:
 
 def source_files(folder: Path, prefix: str) -> dict[str, Path]:
     """List the files below a folder that ship, by their path in the archive, which starts with `prefix`."""
-    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    shipped = (path for path in relative if not _UNSHIPPED & set(path.parts) and path.suffix != ".pyc")
-    return {str(PurePosixPath(prefix, path.as_posix())): folder / path for path in shipped}
+    return {str(PurePosixPath(prefix, file.relative_to(folder).as_posix())): file for file in sources(folder)}
 
 
 def digest_of(facts: Iterable[str], files: Mapping[str, Path]) -> str:
@@ -67,7 +66,7 @@ def build(workspace: Workspace, name: str, digest: str, fill: Callable[[Path], N
             tree.mkdir()
             fill(tree)
             finished = Path(work, archive.name)
-            _archive(tree, finished)
+            archive_tree(tree, finished)
             finished.replace(archive)  # in one step: nobody ever sees half an archive
     return Asset(archive, digest)
 
@@ -83,12 +82,12 @@ def unpack(asset: Asset, tree: Path, below: PurePosixPath = _ROOT) -> None:
                 file.chmod(entry.external_attr >> 16)
 
 
-def _archive(tree: Path, archive: Path) -> None:
+def archive_tree(tree: Path, archive: Path, compression: int = zipfile.ZIP_DEFLATED) -> None:
     """Zip a folder so that equal contents give equal bytes: sorted, without times, owners or umasks."""
     with zipfile.ZipFile(archive, "w") as bundle:
         for path in sorted(path for path in tree.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = compression
             entry.create_system = 3  # Unix, so that the permissions below are read
             entry.external_attr = (0o100755 if _is_executable(path) else 0o100644) << 16
             bundle.writestr(entry, path.read_bytes())

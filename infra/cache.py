@@ -3,14 +3,9 @@
 from aws_cdk import aws_elasticache as elasticache
 from constructs import Construct
 
+from infra.cache_access import ACCESS
 from infra.network import Network
 from infra.stages import CacheLimits
-
-# Only the library's keys, and only what its scripts and a cluster client need to run.
-ACCESS = (
-    "on ~tidegate:* resetchannels -@all +@read +@write +@scripting +@connection -@dangerous "
-    "+time +info +cluster|slots +cluster|shards +cluster|nodes"
-)
 
 
 class Cache(Construct):
@@ -53,6 +48,10 @@ class Cache(Construct):
 
 def _usage(limits: CacheLimits) -> elasticache.CfnServerlessCache.CacheUsageLimitsProperty:
     return elasticache.CfnServerlessCache.CacheUsageLimitsProperty(
-        data_storage=elasticache.CfnServerlessCache.DataStorageProperty(maximum=limits.data_gb, unit="GB"),
-        ecpu_per_second=elasticache.CfnServerlessCache.ECPUPerSecondProperty(maximum=limits.ecpu_per_s),
+        data_storage=elasticache.CfnServerlessCache.DataStorageProperty(
+            minimum=limits.least_data_gb, maximum=limits.data_gb, unit="GB"
+        ),
+        ecpu_per_second=elasticache.CfnServerlessCache.ECPUPerSecondProperty(
+            minimum=limits.least_ecpu_per_s, maximum=limits.ecpu_per_s
+        ),
     )

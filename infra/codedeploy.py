@@ -15,14 +15,13 @@ from constructs import Construct
 
 from infra.assets import Asset
 from infra.function import ALIAS, LiveFunction, Program, plain_function
-from infra.layers import Layers
 from infra.release import order
-from infra.stages import Rollout, Stage
-from infra.strategy import shift
+from infra.stages import Stage
+from tidegate_cdk.rollout import Rollout
+from tidegate_cdk.strategy import shift
 
 # The most that Lambda takes: an expansion and the questions have to be over by then.
 _HOOK_TIMEOUT = Duration.minutes(15)
-_ROLLBACK = codedeploy.AutoRollbackConfig(failed_deployment=True, stopped_deployment=True, deployment_in_alarm=True)
 _SHIFT_ACTIONS = ("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias")
 
 
@@ -36,10 +35,9 @@ class Deployment(Construct):
         *,
         stage: Stage,
         code: Asset,
-        layers: Layers,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._stage, self._code, self._layers = stage, code, layers
+        self._stage, self._code = stage, code
         self._alarms = list(self._watched())
 
     def govern(self, functions: Mapping[str, LiveFunction], migrate: lambda_.Function) -> None:
@@ -49,6 +47,9 @@ class Deployment(Construct):
         _allow_questions(hook, live, migrate)
         role = self._role(live, hook)
         application = codedeploy.LambdaApplication(self, "Application")
+        rollback = codedeploy.AutoRollbackConfig(
+            failed_deployment=True, stopped_deployment=True, deployment_in_alarm=bool(self._alarms)
+        )
         config = codedeploy.LambdaDeploymentConfig(self, "Config", traffic_routing=routing(self._stage.release))
         for function in live:
             codedeploy.LambdaDeploymentGroup(
@@ -58,7 +59,7 @@ class Deployment(Construct):
                 alias=function.alias,
                 deployment_config=config,
                 alarms=self._alarms,
-                auto_rollback=_ROLLBACK,
+                auto_rollback=rollback,
                 pre_hook=hook,
                 # What CDK would add is for all functions and alarms of the account.
                 role=role.without_policy_updates(),
@@ -67,13 +68,17 @@ class Deployment(Construct):
                 function.alias.node.add_dependency(needed)  # roles with their policies
 
     def _watched(self) -> Iterator[cloudwatch.IAlarm]:
-        """Name the alarms that turn a deployment back, without a reference: they measure what the aliases serve."""
-        for name in self._stage.release.alarms if self._stage.alarms else ():
+        """Name the alarms that turn a deployment back, without a reference: they measure what the aliases serve.
+
+        A deployment into an incident has none: one that rings would stop it at once, and the questions remain.
+        """
+        watched = self._stage.alarms and not self._stage.release.into_incident
+        for name in self._stage.release.alarms if watched else ():
             yield cloudwatch.Alarm.from_alarm_name(self, name, f"{Stack.of(self).stack_name}-{name}")
 
     def _hook(self, ordered: str) -> lambda_.Function:
-        handler, environment = "functions.rollout.codedeploy.handler", {"TIDEGATE_ORDER": ordered}
-        program = Program("hook", handler, self._code, self._layers, _HOOK_TIMEOUT, environment)
+        handler, environment = "functions.rollout.hook.handler", {"TIDEGATE_ORDER": ordered}
+        program = Program("hook", handler, self._code, None, _HOOK_TIMEOUT, environment)
         return plain_function(self, "Hook", stage=self._stage, program=program)
 
     def _role(self, live: Sequence[LiveFunction], hook: lambda_.Function) -> iam.Role:
@@ -105,6 +110,7 @@ def interval_minutes(release: Rollout) -> int:
 def _allow_questions(hook: lambda_.Function, live: Sequence[LiveFunction], migrate: lambda_.Function) -> None:
     versions = [f"{function.function.function_arn}:*" for function in live]
     _allow(hook, ["lambda:GetAlias"], _named(live))
+    _allow(hook, ["lambda:ListVersionsByFunction"], [function.function.function_arn for function in live])
     _allow(hook, ["lambda:InvokeFunction"], [*versions, migrate.function_arn])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.measures import CACHE, MINUTE, OUTCOMES, STORES, Backlog, Measures
+from infra.store_measures import Stores
 
 Row = list[cloudwatch.IWidget]
 WIDTH = 24  # of a dashboard, in CloudWatch's units
@@ -55,6 +56,28 @@ def storm_row(measures: Measures, backlog: Backlog | None) -> list[Row]:
         waiting = [backlog.waiting(), backlog.given_up()]
         rows.append([_graph("Overflow queue", waiting), _graph("Its oldest message, s", [backlog.oldest_s()])])
     return rows
+
+
+def stores_row(stores: Stores) -> list[Row]:
+    """What are the stores asked for, and do they keep up?"""
+    graphs: Row = [
+        _graph("DynamoDB: units written a minute", stores.units("Write"), stacked=True),
+        _graph("DynamoDB: refused calls", [stores.throttled()]),
+    ]
+    if stores.cache:
+        graphs += [
+            _graph(
+                "ElastiCache: units a minute; bytes",
+                [stores.cache_metric("ElastiCacheProcessingUnits", "Sum")],
+                [stores.cache_metric("BytesUsedForCache", "Maximum")],
+            ),
+            _graph(
+                "ElastiCache: refused commands; evictions",
+                [stores.cache_metric("ThrottledCmds", "Sum")],
+                [stores.cache_metric("Evictions", "Sum")],
+            ),
+        ]
+    return [_title("Do the stores keep up?"), graphs]
 
 
 def release_row(measures: Measures) -> list[Row]:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from infra.stages import LOCAL, Stage, StageError
+from infra.stage_error import StageError
+from infra.stages import LOCAL, Stage
 from infra.targets import CONTAINER
 
 LOCALSTACK = "localstack"

@@ -30,17 +30,21 @@ class Layers(Construct):
 
     def code(self, function: Asset) -> lambda_.Code:
         """Return a function's code as it is deployed beside these layers."""
-        archive = with_layers(self._workspace, function, self._unpacked) if self._unpacked else function
-        return lambda_.Code.from_asset(str(archive.path), asset_hash=archive.digest)
+        return archived(with_layers(self._workspace, function, self._unpacked) if self._unpacked else function)
 
     def _layer(self, name: str, asset: Asset, target: Target) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
             self,
             name,
-            code=lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest),
+            code=archived(asset),
             compatible_architectures=[architecture(target)],
             compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
         )
+
+
+def archived(asset: Asset) -> lambda_.Code:
+    """Give an archive to CDK, which is to name it by its sources."""
+    return lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest)
 
 
 def architecture(target: Target) -> lambda_.Architecture:

@@ -49,9 +49,10 @@ class Measures:
     The library's are those that its log lines carry (`tidegate.metrics`), by `service` and what `dimensions` adds.
     """
 
-    def __init__(self, *, gateway: Gateway, function: LiveFunction, least_requests: int) -> None:
+    def __init__(self, *, gateway: Gateway, function: LiveFunction, service: str, least_requests: int) -> None:
         self.gateway = gateway
         self.function = function
+        self._service = service
         self._least = least_requests
 
     def count(self, name: str, label: str | None = None, **dimensions: str) -> cloudwatch.Metric:
@@ -65,7 +66,7 @@ class Measures:
     def each(self, name: str, statistic: str, *dimensions: str) -> cloudwatch.MathExpression:
         """A metric of the library's for every value of its dimensions: those that a template can't know."""
         keys = ",".join((NAMESPACE, "service", *dimensions))
-        search = f"SEARCH('{{{keys}}} service=\"{SERVICE}\" MetricName=\"{name}\"', '{statistic}', 60)"
+        search = f"SEARCH('{{{keys}}} service=\"{self._service}\" MetricName=\"{name}\"', '{statistic}', 60)"
         label = " ".join(f"${{PROP('Dim.{name}')}}" for name in dimensions)
         return cloudwatch.MathExpression(expression=search, label=label, period=MINUTE, using_metrics={})
 
@@ -110,6 +111,36 @@ class Measures:
             expression=expression, label="breakers opened", period=MINUTE, using_metrics=dict(lost)
         )
 
+    def edge_share(self, rate_per_s: float) -> cloudwatch.MathExpression:
+        """How much of the rate that the edge lets through is asked for."""
+        return cloudwatch.MathExpression(
+            expression=f"asked / {60 * rate_per_s:g}",
+            label="share of the edge's rate",
+            period=MINUTE,
+            using_metrics={"asked": self.gateway.api.deployment_stage.metric_count(statistic="Sum", period=MINUTE)},
+        )
+
+    def concurrency_share(self) -> cloudwatch.MathExpression:
+        """How much of the account's concurrency is in use, by all functions of the region."""
+        used = cloudwatch.Metric(
+            namespace="AWS/Usage",
+            metric_name="ResourceCount",
+            dimensions_map={
+                "Type": "Resource",
+                "Resource": "ConcurrentExecutions",
+                "Service": "Lambda",
+                "Class": "None",
+            },
+            statistic="Maximum",
+            period=MINUTE,
+        )
+        return cloudwatch.MathExpression(
+            expression="used / SERVICE_QUOTA(used)",
+            label="share of the account's concurrency",
+            period=MINUTE,
+            using_metrics={"used": used},
+        )
+
     def _share(self, part: str, label: str, **using: cloudwatch.IMetric) -> cloudwatch.MathExpression:
         expression = f"IF(whole >= {self._least}, ({part}) / whole, 0)"
         return cloudwatch.MathExpression(expression=expression, label=label, period=MINUTE, using_metrics=using)
@@ -118,7 +149,7 @@ class Measures:
         return cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=name,
-            dimensions_map={"service": SERVICE, **dimensions},
+            dimensions_map={"service": self._service, **dimensions},
             statistic=statistic,
             period=MINUTE,
             label=label,

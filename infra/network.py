@@ -1,7 +1,16 @@
 """The network on AWS: functions beside their cache, DynamoDB and SQS through endpoints, no way out."""
 
+from collections.abc import Sequence
+
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from infra.flow_log import refusals
+from infra.own_arns import own_function
+from infra.stages import Stage
 
 HTTPS = ec2.Port.tcp(443)
 # Serverless caches serve writes and reads on 6379, and reads from replicas on 6380.
@@ -15,7 +24,7 @@ class Network(Construct):
     authenticate to the cache are signed in the function.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
         self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
         self.vpc = ec2.Vpc(
@@ -26,9 +35,6 @@ class Network(Construct):
             subnet_configuration=[
                 ec2.SubnetConfiguration(name="functions", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=20)
             ],
-            gateway_endpoints={
-                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
-            },
             # Emptying the default group takes a custom resource with a function of its own; none is in it.
             restrict_default_security_group=False,
         )
@@ -40,17 +46,34 @@ class Network(Construct):
             HTTPS,
             "DynamoDB and SQS, through their endpoints",
         )
-        queues = self._group("Queues", "The endpoint of SQS: only from the functions")
-        queues.add_ingress_rule(self.functions, HTTPS, "The functions")
-        self.vpc.add_interface_endpoint(
-            "Sqs",
-            service=ec2.InterfaceVpcEndpointAwsService.SQS,
-            subnets=self.subnets,
-            security_groups=[queues],
-            open=False,
-        )
+        self._tables = self.vpc.add_gateway_endpoint("DynamoDb", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        self._queues = self._endpoint("Sqs", "Queues", ec2.InterfaceVpcEndpointAwsService.SQS)
+        if stage.async_refresh:
+            invocations = self._endpoint("Lambda", "Invocations", ec2.InterfaceVpcEndpointAwsService.LAMBDA_)
+            invocations.add_to_policy(_only("lambda:InvokeFunction", [own_function(self, "api", suffix="*")]))
+        refusals(self, self.vpc, stage)
         self.functions.add_egress_rule(self.cache, CACHE_PORTS, "The cache")
         self.cache.add_ingress_rule(self.functions, CACHE_PORTS, "The functions")
 
+    def lead_to(self, tables: Sequence[dynamodb.ITable], queues: Sequence[sqs.IQueue]) -> None:
+        """Have the endpoints lead to these alone: not to another account's, whatever credentials a function has."""
+        arns = [arn for table in tables for arn in (table.table_arn, f"{table.table_arn}/index/*")]
+        self._tables.add_to_policy(_only("dynamodb:*", arns))
+        self._queues.add_to_policy(_only("sqs:*", [queue.queue_arn for queue in queues]))
+
+    def _endpoint(self, name: str, group: str, service: ec2.InterfaceVpcEndpointAwsService) -> ec2.InterfaceVpcEndpoint:
+        reached = self._group(
+            group, f"The endpoint of {name.upper() if name == 'Sqs' else name}: only from the functions"
+        )
+        reached.add_ingress_rule(self.functions, HTTPS, "The functions")
+        return self.vpc.add_interface_endpoint(
+            name, service=service, subnets=self.subnets, security_groups=[reached], open=False
+        )
+
     def _group(self, name: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(self, name, vpc=self.vpc, description=description, allow_all_outbound=False)
+
+
+def _only(actions: str, resources: Sequence[str]) -> iam.PolicyStatement:
+    """Let these through an endpoint; what a function's role doesn't have stays refused."""
+    return iam.PolicyStatement(principals=[iam.AnyPrincipal()], actions=[actions], resources=list(resources))

@@ -3,22 +3,21 @@
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.alarms import Watch, alarm, backlog_watches, watches
-from infra.dashboard import alarm_row, redis_row, release_row, storm_row
-from infra.function import LiveFunction
-from infra.gateway import Gateway
+from infra.alarm_topic import alarm_topic
+from infra.alarms import Watch, alarm, backlog_watches, limit_watches, watches
+from infra.budget import budget
+from infra.dashboard import alarm_row, redis_row, release_row, stores_row, storm_row
 from infra.measures import Backlog, Measures
-from infra.stages import Thresholds
+from infra.stages import Stage, Thresholds
+from infra.store_measures import Stores
 
 
 class Observability(Construct):
-    """The dashboard and the alarms of one stage.
+    """The dashboard and the alarms of one stage, and its budget.
 
-    With `thresholds.topic` every alarm tells an SNS topic, to which nobody is subscribed yet: who is told is a
-    team's to say. `backlog` is None where no request is queued.
+    With `thresholds.topic` every alarm tells an SNS topic; whom that tells is `stage.operations`.
     """
 
     def __init__(
@@ -26,16 +25,22 @@ class Observability(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        gateway: Gateway,
-        function: LiveFunction,
+        measures: Measures,
+        stage: Stage,
         thresholds: Thresholds,
-        backlog: Backlog | None = None,
+        stores: Stores,
+        backlog: Backlog,
     ) -> None:
         super().__init__(scope, construct_id)
-        measures = Measures(gateway=gateway, function=function, least_requests=thresholds.least_requests)
-        self.topic = sns.Topic(self, "Topic") if thresholds.topic else None
-        watched = watches(measures, thresholds) + (backlog_watches(backlog, thresholds) if backlog else [])
+        self.topic = alarm_topic(self, stage.operations) if thresholds.topic else None
+        watched = [
+            *watches(measures, thresholds),
+            *backlog_watches(backlog, thresholds),
+            *limit_watches(measures, stores, stage, thresholds),
+        ]
         self.alarms = [self._alarm(watch) for watch in watched]
+        if stage.operations.budget_usd:
+            budget(self, stage.operations.budget_usd, self.topic)
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -44,6 +49,7 @@ class Observability(Construct):
                 alarm_row(self.alarms),
                 *redis_row(measures),
                 *storm_row(measures, backlog),
+                *stores_row(stores),
                 *release_row(measures),
             ],
         )

@@ -25,11 +25,16 @@ class Overflow(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
-        self.dead_letters = sqs.Queue(self, "DeadLetters", fifo=True, retention_period=Duration.days(14))
+        # The local engine has no TLS to enforce.
+        enforced = True if stage.keep_data else None
+        self.dead_letters = sqs.Queue(
+            self, "DeadLetters", fifo=True, retention_period=Duration.days(14), enforce_ssl=enforced
+        )
         self.queue = sqs.Queue(
             self,
             "Queue",
             fifo=True,
+            enforce_ssl=enforced,
             # Nobody's order or rate depends on anybody else's.
             deduplication_scope=sqs.DeduplicationScope.MESSAGE_GROUP,
             fifo_throughput_limit=sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
@@ -40,8 +45,8 @@ class Overflow(Construct):
         )
 
     def accept_from(self, api: LiveFunction) -> None:
-        """Let a function put requests into the queue."""
-        api.allow(["sqs:SendMessage"], [self.queue.queue_arn])
+        """Let a function put requests into the queue, as long as it isn't full."""
+        api.allow(["sqs:GetQueueAttributes", "sqs:SendMessage"], [self.queue.queue_arn])
 
     def feed(self, worker: LiveFunction) -> None:
         """Have the worker run what is queued, so many batches at once as the stage allows."""

@@ -5,36 +5,56 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
-from infra.strategy import CODEDEPLOY_CANARY, STRATEGIES, StrategyError, shift, weights
+from infra.cors import Cors
+from infra.edge import Edge, Firewall
+from infra.operations import Operations
+from infra.stage_error import StageError
 from infra.targets import HOST, LAMBDA_ARM64, Target
+from tidegate_cdk import edge_throttles, release_time
+from tidegate_cdk.edge_throttles import Plan, Throttle, TierError
+from tidegate_cdk.rollout import Rollout
+from tidegate_cdk.strategy import CODEDEPLOY_CANARY, StrategyError, shift, weights
 
-
-class StageError(Exception):
-    """The context asks for a stage that doesn't exist, or gives it a setting that it doesn't take."""
-
-
-@dataclass(frozen=True)
-class Throttle:
-    """A token bucket of API Gateway's: best effort, a target rather than a ceiling."""
-
-    rate_per_s: float
-    burst: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an API key of a tier may ask for; `quota_per_day` None is without end."""
-
-    throttle: Throttle
-    quota_per_day: int | None
+# API Gateway waits no longer for an answer, and Lambda lets a function run no longer.
+LONGEST_ANSWER_S = 29
+_LONGEST_RUN_S = 900
+# How long a step of CodeDeploy's lasts without step_s: its alarms look at five minutes.
+_CODEDEPLOY_STEP_S = 300
+# What a stage's settings take, each with a bucket of its own; ANY stands for all of them.
+VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+METHODS = (*VERBS, "ANY")
 
 
 @dataclass(frozen=True)
 class CacheLimits:
-    """Caps on what ElastiCache Serverless may cost: stored data in GB, and its compute units a second."""
+    """Caps on what ElastiCache Serverless may cost: stored data in GB, and its compute units a second.
+
+    The `least_…` are kept ready, and paid for, without traffic. A cache takes 30,000 units a second at once and twice
+    as many ten minutes later, so that a minimum is for storms that are above that from their first second on.
+    """
 
     data_gb: int
     ecpu_per_s: int
+    least_data_gb: int | None = None
+    least_ecpu_per_s: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a minimum above the maximum."""
+        for name, most in (("data_gb", self.data_gb), ("ecpu_per_s", self.ecpu_per_s)):
+            least = getattr(self, f"least_{name}")
+            if least is not None and not 1 <= least <= most:
+                raise StageError(f"cache_limits has least_{name}={least}: write 1 to {most}, its {name}, or None")
+
+
+@dataclass(frozen=True)
+class Warm:
+    """What the library's table takes from its first second on, in units a second; an on-demand table has 4000 writes.
+
+    While Redis is away, decisions and claims share it.
+    """
+
+    reads_per_s: int
+    writes_per_s: int
 
 
 @dataclass(frozen=True)
@@ -43,7 +63,9 @@ class Thresholds:
 
     `least_requests` is how many a minute must have for a share to say anything. `stores_lost` and `throttles` are
     counts of a minute: environments that opened a breaker, and invocations that Lambda refused. `dead_letters` and
-    `oldest_message_s` are of the overflow queue, where there is one. `topic` makes an SNS topic that is told.
+    `oldest_message_s` are of the overflow queue, where there is one. `table_throttles` are
+    refused calls of DynamoDB's in a minute; `limit_share` is of what the account, the cache and the edge take at most.
+    `topic` makes an SNS topic that is told.
     """
 
     least_requests: int = 50
@@ -55,36 +77,9 @@ class Thresholds:
     throttles: int = 10
     dead_letters: int = 1
     oldest_message_s: int = 300
+    table_throttles: int = 10
+    limit_share: float = 0.8
     topic: bool = True
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """How a release goes: `weights` in percent up to and without 100, and the time of each step in seconds.
-
-    A step lasts `least_s` at least; at `most_s` without proof either way it does what `unproven` says: advance, top_up
-    (send requests), wait, or hold for a person (for `hold_s` at most). The last step has limits of its own. The judge
-    looks every `look_s`; `warm` environments are started before any weight; `keep` versions stay.
-    Any of the `alarms` fails a release, where the stage has them.
-    CloudFormation waits for an hour, so that all steps together must take less.
-    `by` "codedeploy" has CodeDeploy shift the traffic instead, each step lasting `most_s`; of the other settings it
-    knows only the `alarms`. "two-deploys" leaves the custom resource out: whoever deploys starts the machine, between
-    a deploy with `former`, the versions that the aliases name (logical ids by the functions' names), and one without.
-    """
-
-    weights: tuple[float, ...] = STRATEGIES["canary"]
-    look_s: int = 10
-    least_s: int = 60
-    most_s: int = 300
-    unproven: Literal["advance", "top_up", "wait", "hold"] = "advance"
-    last_most_s: int = 1500
-    last_unproven: Literal["advance", "top_up", "wait", "hold"] = "hold"
-    hold_s: int = 1200
-    warm: int = 5
-    keep: int = 5
-    alarms: tuple[str, ...] = ("ServerErrors", "Latency", "Throttles")
-    by: Literal["tidegate", "codedeploy", "two-deploys"] = "tidegate"
-    former: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -105,8 +100,19 @@ class Stage:
     `worker_timeout_s` is a worker's for a batch, of which it begins nothing in the last third, so that a request has
     as long as in the API; `worker_concurrency` caps the batches at once (at least 2, says SQS).
     `log_retention` is a name of CDK's RetentionDays; `keep_data` retains tables and logs when the stack goes.
+    `health_throttle` is for each method of each health path, which need no key. `open_health` shows the details of the
+    API's health to all, where nobody else can ask.
     `provisioned` environments of the API are kept started, at its alias; None: all start on demand. `snap_start` has
     them start from a snapshot, of published versions. Lambda takes neither both nor weights beside the former.
+    `timeout_s` is of an answer: at most 29 seconds, for API Gateway waits no longer.
+    `binary_media_types` are what the edge hands on as bytes: by default all, so that a compressed answer, a picture or
+    a form's file comes out as it went in. Bodies travel to Lambda in Base64 then, whose 6 MB hold 4.5 MB of them; ()
+    has text alone. `cors` None lets no page of another origin read an answer.
+    `plans` are the tiers: each has a usage plan and an API key of its own.
+    `env` is one of several environments in an account: it is a part of `name`, and so of every physical name; None is
+    the only one. `account` and `region` None are those of whoever deploys. `first_deploy` leaves out what keeps a
+    stack and its tables from being deleted: a create that fails is then taken back whole.
+    `async_refresh` lets the API invoke itself, for caches with refresh="async"; in a network that takes an endpoint.
     """
 
     name: str
@@ -126,12 +132,24 @@ class Stage:
     shed_database_ms: str | None
     alarms: Thresholds | None = None
     layers_in_zips: bool = False
-    release: Rollout = Rollout()
+    release: Rollout = field(default_factory=Rollout)
     worker_timeout_s: int = 60
     worker_concurrency: int = 10
     provisioned: int | None = None
     snap_start: bool = False
-    throttle: Throttle = Throttle(rate_per_s=2000, burst=4000)
+    binary_media_types: tuple[str, ...] = ("*/*",)
+    cors: Cors | None = None
+    env: str | None = None
+    account: str | None = None
+    region: str | None = None
+    first_deploy: bool = False
+    edge: Edge = field(default_factory=Edge)
+    operations: Operations = field(default_factory=Operations)
+    warm: Warm | None = None
+    async_refresh: bool = False
+    throttle: Throttle = field(default=Throttle(rate_per_s=2000, burst=4000))
+    health_throttle: Throttle = field(default=Throttle(rate_per_s=20, burst=40))
+    open_health: bool = False
     # The expensive methods, by their paths with the verb: each has a bucket of its own at the edge.
     method_throttles: Mapping[str, Throttle] = field(
         default_factory=lambda: MappingProxyType(
@@ -151,8 +169,20 @@ class Stage:
         )
     )
 
+    @property
+    def protected(self) -> bool:
+        """Whether the stack and its tables refuse to be deleted."""
+        return self.keep_data and not self.first_deploy
+
+    def service(self, name: str) -> str:
+        """Name a function's service in lines and metrics: environments of one account are told apart by it."""
+        return f"{name}-{self.env}" if self.env else name
+
     def __post_init__(self) -> None:
-        """Refuse what Lambda would refuse in the middle of a deployment."""
+        """Refuse what AWS would refuse in the middle of a deployment, or do otherwise than it was meant."""
+        self._check_times()
+        self._check_edge()
+        self._check_release()
         if self.provisioned is None:
             return
         if self.snap_start:
@@ -169,6 +199,39 @@ class Stage:
         if self.provisioned < 1 or (most is not None and self.provisioned > most):
             up_to = "1 or more" if most is None else f"1 to {most}, its reserved_concurrency"
             raise StageError(f"stage {self.name} has provisioned={self.provisioned}: write {up_to}, or None")
+
+    def _check_times(self) -> None:
+        if not 1 <= self.timeout_s <= LONGEST_ANSWER_S:
+            raise StageError(
+                f"stage {self.name} has timeout_s={self.timeout_s}: write 1 to {LONGEST_ANSWER_S}, as long as API "
+                "Gateway waits for an answer. What takes longer goes to the queue (overflow); see worker_timeout_s"
+            )
+        if not 1 <= self.worker_timeout_s <= _LONGEST_RUN_S:
+            raise StageError(
+                f"stage {self.name} has worker_timeout_s={self.worker_timeout_s}: write 1 to {_LONGEST_RUN_S}, as long "
+                "as Lambda lets a function run"
+            )
+
+    def _check_release(self) -> None:
+        if self.release.by == "codedeploy":
+            return
+        try:
+            release_time.check(self.release)
+        except release_time.ReleaseTimeError as error:
+            raise StageError(f"stage {self.name}: {error}") from error
+
+    def _check_edge(self) -> None:
+        try:
+            edge_throttles.check(self.plans)
+        except TierError as error:
+            raise StageError(f"stage {self.name}: {error}") from error
+        for method in self.method_throttles:
+            path, slash, verb = method.rpartition("/")
+            if not (slash and path.startswith("/") and verb in METHODS):
+                raise StageError(
+                    f"stage {self.name} has a throttle for {method!r}: write the path, then one of "
+                    f"{', '.join(METHODS)}, such as /v1/exports/POST"
+                )
 
 
 LOCAL = Stage(
@@ -187,6 +250,9 @@ LOCAL = Stage(
     decision_budget_ms=1000,
     shed_wait_ms="5000-25000",
     shed_database_ms="2000-10000",
+    # Its clients are the demos and the tests, whose fleets warm themselves by it.
+    health_throttle=Throttle(rate_per_s=1000, burst=2000),
+    open_health=True,
     # A laptop's traffic proves little, and whoever edits the code doesn't want to wait.
     release=Rollout(
         weights=(10, 50),
@@ -196,6 +262,10 @@ LOCAL = Stage(
         last_most_s=4,
         last_unproven="advance",
         hold_s=60,
+        bake_s=0,
+        settle_s=1,
+        stretch_s=5,
+        replay_per_s=0,
         warm=2,
         keep=5,
     ),
@@ -207,7 +277,7 @@ AWS = Stage(
     cache_limits=CacheLimits(data_gb=5, ecpu_per_s=50_000),
     memory_mb=1769,  # one whole vCPU: cold starts are bound by it
     timeout_s=20,
-    reserved_concurrency=100,  # AWS wants 100 more to stay in the pool: raise the quota of a new account
+    reserved_concurrency=100,  # AWS wants 100 more to stay in the pool; -c reserved_concurrency= says otherwise
     log_retention="ONE_MONTH",
     keep_data=True,
     trust_api_key_header=False,
@@ -217,27 +287,37 @@ AWS = Stage(
     shed_wait_ms=None,
     shed_database_ms=None,
     alarms=Thresholds(),
+    edge=Edge(firewall=Firewall(), access_logs=True, tracing=True),
+    operations=Operations(tags=MappingProxyType({"Application": "tidegate"})),
+    # The stage's 2000 requests a second, each with two limits in a transaction and a claim.
+    warm=Warm(reads_per_s=12_000, writes_per_s=12_000),
 )
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
 
 
 def select(
-    name: object, redis_url: object = None, strategy: object = None, step_s: object = None, rollout: object = None
+    name: object,
+    redis_url: object = None,
+    strategy: object = None,
+    step_s: object = None,
+    rollout: object = None,
+    *,
+    into_incident: object = None,
 ) -> Stage:
     """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead.
 
     `strategy` is a name or a list of weights; `step_s` is for how many seconds a step may last without proof;
-    `rollout` says who shifts the traffic: tidegate, or codedeploy.
+    `rollout` says who shifts the traffic: tidegate, or codedeploy; `into_incident` why a release begins though alarms
+    ring.
     """
     stage = STAGES.get(str(name))
     if stage is None:
         raise StageError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
-    if strategy:
-        stage = _released_by(stage, str(strategy))
-    if step_s:
-        stage = _paced(stage, str(step_s))
-    if rollout:
-        stage = _rolled_out_by(stage, str(rollout), str(strategy or "canary"))
+    release = _paced(_released_by(stage, strategy, rollout), step_s)
+    if into_incident:
+        release = replace(release, into_incident=_reason(str(into_incident)))
+    if release != stage.release:
+        stage = replace(stage, release=release)
     if not redis_url:
         return stage
     if stage.redis_url is None:
@@ -247,34 +327,42 @@ def select(
     return replace(stage, redis_url=str(redis_url))
 
 
-def _released_by(stage: Stage, strategy: str) -> Stage:
+def _released_by(stage: Stage, strategy: object, rollout: object) -> Rollout:
+    release = stage.release
     try:
-        chosen = weights(strategy)
+        if strategy:
+            release = replace(release, weights=weights(str(strategy)))
+        return _rolled_out_by(stage, release, str(rollout), str(strategy or "canary")) if rollout else release
     except StrategyError as error:
         raise StageError(str(error)) from error
-    return replace(stage, release=replace(stage.release, weights=chosen))
 
 
-def _rolled_out_by(stage: Stage, rollout: str, strategy: str) -> Stage:
+def _rolled_out_by(stage: Stage, release: Rollout, rollout: str, strategy: str) -> Rollout:
     if rollout == "tidegate":
-        return stage
+        return release
     if rollout != "codedeploy":
         raise StageError(f"rollout is {rollout!r}: it takes tidegate or codedeploy")
     if stage.name == LOCAL.name:
         raise StageError(f"stage {stage.name} takes no rollout=codedeploy: its engine has no CodeDeploy")
-    release = replace(stage.release, by="codedeploy")
+    release = replace(release, by="codedeploy", most_s=_CODEDEPLOY_STEP_S)
     if strategy == "canary":
         release = replace(release, weights=CODEDEPLOY_CANARY)
-    try:
-        shift(release.weights)
-    except StrategyError as error:
-        raise StageError(str(error)) from error
-    return replace(stage, release=release)
+    shift(release.weights)
+    return release
 
 
-def _paced(stage: Stage, step_s: str) -> Stage:
-    if not step_s.isdigit() or not 0 < int(step_s) < 3600:
+def _paced(release: Rollout, step_s: object) -> Rollout:
+    if not step_s:
+        return release
+    if not str(step_s).isdigit() or not 0 < int(str(step_s)) < 3600:
         raise StageError(f"step_s is {step_s!r}: it takes whole seconds, less than an hour")
-    seconds = int(step_s)
-    least_s = min(seconds, stage.release.least_s)
-    return replace(stage, release=replace(stage.release, least_s=least_s, most_s=seconds, last_most_s=seconds))
+    seconds = int(str(step_s))
+    return release_time.paced(release, seconds)
+
+
+def _reason(text: str) -> str:
+    """Take a reason that says something: it is what is read when the release is looked back at."""
+    words = " ".join(text.split())
+    if not any(letter.isalnum() for letter in words) or len(words) > 500:
+        raise StageError(f"into_incident is {text!r}: it takes the reason in words, 500 letters at most")
+    return words

@@ -1,10 +1,11 @@
 """The tables: the library's own, and the shop's products and orders."""
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from infra.stages import Stage
+from infra.keeping import kept
+from infra.stages import Stage, Warm
+from tidegate_cdk.table import TidegateTable
 
 ORDERS_BY_OWNER = "by_owner"
 
@@ -15,14 +16,24 @@ class Tables(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
-        self.tidegate = self._table("Tidegate", "pk", time_to_live="expires_at")
+        self.tidegate = TidegateTable(
+            self,
+            "Tidegate",
+            removal_policy=kept(stage),
+            deletion_protection=stage.protected,
+            warm_throughput=_warm(stage.warm) if stage.warm else None,
+        )
         self.products = self._table("Products", "id")
         self.orders = self._table("Orders", "id")
         self.orders.add_global_secondary_index(
             index_name=ORDERS_BY_OWNER, partition_key=_string("owner"), sort_key=_string("created_at")
         )
 
-    def _table(self, name: str, key: str, *, time_to_live: str | None = None) -> dynamodb.Table:
+    def all(self) -> tuple[dynamodb.Table, ...]:
+        """Return all three."""
+        return self.tidegate, self.products, self.orders
+
+    def _table(self, name: str, key: str) -> dynamodb.Table:
         return dynamodb.Table(
             self,
             name,
@@ -31,10 +42,13 @@ class Tables(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            time_to_live_attribute=time_to_live,
-            removal_policy=RemovalPolicy.RETAIN if self._stage.keep_data else RemovalPolicy.DESTROY,
-            deletion_protection=self._stage.keep_data,
+            removal_policy=kept(self._stage),
+            deletion_protection=self._stage.protected,
         )
+
+
+def _warm(warm: Warm) -> dynamodb.WarmThroughput:
+    return dynamodb.WarmThroughput(read_units_per_second=warm.reads_per_s, write_units_per_second=warm.writes_per_s)
 
 
 def _string(name: str) -> dynamodb.Attribute:

@@ -33,10 +33,7 @@ HOST = Target(
     platform=None,
     architecture=ARM64 if platform.machine().lower() in {"arm64", "aarch64"} else X86_64,
 )
-# AWS's image for Python functions, on this machine's processor.
-CONTAINER = Target(
-    python="3.13",
-    platform="aarch64-manylinux2014" if HOST.architecture == ARM64 else "x86_64-manylinux2014",
-    architecture=HOST.architecture,
-)
 LAMBDA_ARM64 = Target(python="3.13", platform="aarch64-manylinux2014", architecture=ARM64)
+LAMBDA_X86_64 = Target(python="3.13", platform="x86_64-manylinux2014", architecture=X86_64)
+# AWS's image for Python functions, on this machine's processor.
+CONTAINER = LAMBDA_ARM64 if HOST.architecture == ARM64 else LAMBDA_X86_64

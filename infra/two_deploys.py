@@ -1,7 +1,7 @@
 """A release around two deploys, for engines without custom resources: the aliases stay where they are in the first.
 
 The second deploy's template is the first one's without what is done here for `former`; whoever deploys makes it
-(localstack/tidegate_local/two_deploys.py), so that both are of the same sources.
+(localstack/tidegate_local/deployment/two_deploys.py), so that both are of the same sources.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,11 @@
 """The edge's own answers as problem+json (RFC 9457), with Retry-After wherever trying again helps."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_apigateway as apigateway
+from constructs import Construct
 
 _REGISTERED = "https://iana.org/assignments/http-problem-types#"
 QUOTA_EXCEEDED = f"{_REGISTERED}quota-exceeded"
@@ -102,14 +104,26 @@ EDGE_PROBLEMS: tuple[EdgeProblem, ...] = (
 )
 
 
-def add_gateway_responses(api: apigateway.RestApi) -> None:
-    """Give the API these answers, as a part of its deployment."""
-    for problem in EDGE_PROBLEMS:
-        api.add_gateway_response(
-            problem.response.response_type,
-            type=problem.response,
-            status_code=str(problem.status),
-            response_headers=problem.headers(),
-            # API Gateway takes no other key here, whatever the body is.
-            templates={"application/json": problem.body()},
-        )
+class GatewayProblems(Construct):
+    """These answers for a REST API, as a part of its deployment; pages of other `origins` may read them.
+
+    Such an answer can't name the origin that asks. None tells anybody's secret, so with several they are for all.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, api: apigateway.RestApi, origins: Sequence[str] = ()
+    ) -> None:
+        super().__init__(scope, construct_id)
+        readable = {}
+        if origins:
+            origin = origins[0] if len(origins) == 1 else "*"
+            readable = {"Access-Control-Allow-Origin": f"'{origin}'", "Access-Control-Expose-Headers": "'Retry-After'"}
+        for problem in EDGE_PROBLEMS:
+            api.add_gateway_response(
+                problem.response.response_type,
+                type=problem.response,
+                status_code=str(problem.status),
+                response_headers={**problem.headers(), **readable},
+                # API Gateway takes no other key here, whatever the body is.
+                templates={"application/json": problem.body()},
+            )

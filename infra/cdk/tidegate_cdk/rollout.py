@@ -1,0 +1,48 @@
+"""How a stage releases: weights, times and what is done without proof."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from tidegate_cdk.strategy import STRATEGIES
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How a release goes: `weights` in percent up to and without 100, and the time of each step in seconds.
+
+    A step lasts `least_s` at least; at `most_s` without proof either way it does what `unproven` says: advance, top_up
+    (send recorded requests), wait, or hold for a person (for `hold_s` at most). The last step has limits of its own.
+    After it the release bakes, judged, for `bake_s` at `bake_percent`. The judge looks every `look_s`; `warm`
+    environments are started before any weight; `keep` versions stay. A step's first `settle_s` tell no latency; no
+    `stretch_s` count for more than one environment's bad moment. `unattended`: what a hold comes to by itself.
+    `replay_per_s`: recorded requests to each version where clients send too few, if a route allows it.
+    Any of the `alarms` fails a release, where the stage has them.
+    CloudFormation waits for an hour, so that all steps together must take less (release_time.py).
+    `into_incident` says why a release begins though alarms ring.
+    `by` "codedeploy" has CodeDeploy shift the traffic instead, each step lasting `most_s`; of the other settings it
+    knows only the `alarms`. "two-deploys" leaves the custom resource out: whoever deploys starts the machine, between
+    a deploy with `former`, the versions that the aliases name (logical ids by the functions' names), and one without.
+    """
+
+    weights: tuple[float, ...] = STRATEGIES["canary"]
+    look_s: int = 10
+    least_s: int = 60
+    most_s: int = 120
+    unproven: Literal["advance", "top_up", "wait", "hold"] = "advance"
+    last_most_s: int = 1200
+    last_unproven: Literal["advance", "top_up", "wait", "hold"] = "hold"
+    hold_s: int = 600
+    unattended: Literal["roll_back", "go_on"] = "roll_back"
+    bake_s: int = 840
+    bake_percent: float = 75
+    settle_s: int = 60
+    stretch_s: int = 30
+    replay_per_s: int = 40
+    warm: int = 5
+    keep: int = 5
+    alarms: tuple[str, ...] = ("ServerErrors", "Latency", "Throttles")
+    by: Literal["tidegate", "codedeploy", "two-deploys"] = "tidegate"
+    former: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    into_incident: str | None = None

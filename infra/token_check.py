@@ -1,0 +1,41 @@
+"""The function that says whose a token of an OIDC issuer is: outside the VPC, from which no issuer can be reached."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.assets import Asset, Workspace
+from infra.edge import Tokens
+from infra.function import Program, plain_function
+from infra.packages import Slimming
+from infra.pinned import UNREAD, whole
+from infra.stages import Stage
+from infra.targets import Target
+
+NAME = "authorizer"
+# Longer than it waits for an issuer that doesn't answer (functions/authorizer/keys.py): a death would cost it the keys
+# that it has.
+_TIMEOUT_S = 10
+_SLIMMING = Slimming(drop=UNREAD, sourceless=("cffi", "cryptography", "jwt", "pycparser"), services={})
+
+
+def token_check_code(workspace: Workspace, target: Target) -> Asset:
+    """Build the archive; raises BuildError if uv is missing, or fails to get a pinned wheel."""
+    return whole(workspace, target, NAME, "authorizer-packages", _SLIMMING)
+
+
+def token_check(scope: Construct, *, stage: Stage, tokens: Tokens, workspace: Workspace) -> lambda_.Function:
+    """Make the function; its role may write its log, and nothing else."""
+    program = Program(
+        NAME,
+        f"functions.{NAME}.handler.handler",
+        token_check_code(workspace, stage.target),
+        None,
+        Duration.seconds(_TIMEOUT_S),
+        {
+            "TIDEGATE_ISSUER": tokens.issuer,
+            "TIDEGATE_AUDIENCE": ",".join(tokens.audiences),
+            "TIDEGATE_ALGORITHMS": ",".join(tokens.algorithms),
+        },
+    )
+    return plain_function(Construct(scope, "Authorizer"), "", stage=stage, program=program)
