@@ -1,96 +1,94 @@
-"""The project's virtual environment, installed from uv.lock and left alone while nothing changed."""
+"""The project's virtual environment: installed from uv.lock, left alone while nothing changed."""
 
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate_bootstrap import interpreters, uv_tool
-from tidegate_bootstrap.failure import BootstrapError
+from tidegate_bootstrap import uv_tool
 
-# With one of these set, uv takes packages from elsewhere than the lock says, so `--locked` calls the lock stale.
-_INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL")
-_INPUTS = ("uv.lock", "pyproject.toml", "localstack/pyproject.toml")
-
-
-@dataclass(frozen=True)
-class Environment:
-    """The environment of a repository: `.venv` in its root."""
-
-    root: Path
-
-    @property
-    def _venv(self) -> Path:
-        return self.root / ".venv"
-
-    @property
-    def _stamp(self) -> Path:
-        return self._venv / "tidegate-stamp"
-
-    def make_ready(self) -> None:
-        """Install what the lock says, unless that has been done, and uv, which later commands need, too.
-
-        Raises:
-            BootstrapError: uv can't be had, or it failed.
-        """
-        if self._is_ready():
-            if not uv_tool.is_there(self.root):
-                uv_tool.install(self.root)
-            return
-        uv = uv_tool.find(self.root) or uv_tool.install(self.root)
-        python = interpreters.choose(uv)
-        say(f"Installing the locked packages on Python {python.version} ({python.path}) ...")
-        self._stamp.unlink(missing_ok=True)
-        if any(os.environ.get(name) for name in _INDEX_VARIABLES):
-            self._install_from_index(uv, python.path)
-        else:
-            # On a terminal uv shows its progress; elsewhere it would only list 140 packages.
-            quiet = [] if sys.stderr.isatty() else ["--quiet"]
-            self._run([str(uv), "sync", *quiet, "--locked", "--python", str(python.path)])
-        self._stamp.write_text(self._digest(), encoding="utf-8")
-
-    def _is_ready(self) -> bool:
-        """Also asks whether the interpreter is still there: a link to one that was removed doesn't resolve."""
-        if not ((self._venv / "bin" / "python").exists() and (self._venv / "bin" / "tidegate").exists()):
-            return False
-        try:
-            return self._stamp.read_text(encoding="utf-8") == self._digest()
-        except FileNotFoundError:
-            return False
-
-    def _digest(self) -> str:
-        digest = hashlib.sha256(os.environ.get("UV_PYTHON", "").encode())
-        for name in _INPUTS:
-            digest.update(hashlib.sha256((self.root / name).read_bytes()).digest())
-        digest.update((self._venv / "pyvenv.cfg").read_bytes())
-        return digest.hexdigest()
-
-    def _install_from_index(self, uv: Path, python: Path) -> None:
-        """Install the locked versions, by their hashes, from the index that the environment names."""
-        requirements = self.root / ".tidegate" / "requirements.txt"
-        requirements.parent.mkdir(exist_ok=True)
-        target = ["--python", str(self._venv / "bin" / "python")]
-        export = ["export", "--quiet", "--frozen", "--no-emit-workspace", "--output-file", str(requirements)]
-        self._run([str(uv), *export])
-        self._run([str(uv), "venv", "--quiet", "--allow-existing", "--python", str(python), str(self._venv)])
-        self._run([str(uv), "pip", "sync", "--quiet", "--require-hashes", *target, str(requirements)])
-        ours = ["--editable", str(self.root), "--editable", str(self.root / "localstack")]
-        self._run([str(uv), "pip", "install", "--quiet", "--no-deps", *target, *ours])
-
-    def _run(self, command: Sequence[str]) -> None:
-        # An activated environment elsewhere is not the one meant, and a Python is never worth a download here:
-        # the one that runs this will do.
-        environ = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PYTHON")}
-        environ |= {"UV_PROJECT_ENVIRONMENT": str(self._venv), "UV_PYTHON_DOWNLOADS": "never"}
-        done = subprocess.run(command, cwd=self.root, env=environ, check=False)  # noqa: S603 - uv, as a list
-        if done.returncode:
-            raise BootstrapError(f"`{' '.join(command[:3])} ...` failed; what it says is above.")
+_ADVICE = "Make this folder writable, or the index reachable (HTTPS_PROXY, UV_DEFAULT_INDEX), and try again."
+_INPUTS = ("uv.lock", "pyproject.toml", "localstack/pyproject.toml", "infra/cdk/pyproject.toml", ".venv/pyvenv.cfg")
+# With one of these, uv would call the lock stale, which names PyPI.
+_INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX")
+# As on AWS where it can be had; the last one is younger than our tests.
+_PREFERENCE = ("3.13", "3.12", "3.11", "3.14")
+# A Python that was compiled without one of these looks fine until it is used.
+_FITS = "import ctypes, sqlite3, ssl, zlib, sys; print(sys.version_info >= (3, 11))"
 
 
-def say(line: str) -> None:
-    """Tell what takes time, on stderr: stdout belongs to the target that make runs."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+def main() -> None:
+    """Make the environment of the repository that this file lies in; a failure ends the process with what to do."""
+    try:
+        make_ready(Path(__file__).resolve().parents[2])
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"error: `{' '.join(error.cmd[:3])} ...` failed, as it says above. {_ADVICE}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}. {_ADVICE}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def make_ready(root: Path) -> None:
+    """Install what the lock of the repository at `root` says, and uv, unless that has been done."""
+    if _is_ready(root) and uv_tool.places(root):
+        return
+    (root / ".tidegate").mkdir(exist_ok=True)
+    with (root / ".tidegate" / "setup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        uv_tool.share_settings()
+        uv = uv_tool.recent(root) or uv_tool.install(root)
+        if not _is_ready(root):
+            _install(root, uv)
+
+
+def _is_ready(root: Path) -> bool:
+    # A link to a Python that was removed doesn't exist.
+    if not all((root / ".venv" / name).exists() for name in ("bin/python", "bin/tidegate", "tidegate-stamp")):
+        return False
+    return (root / ".venv" / "tidegate-stamp").read_text(encoding="utf-8") == _digest(root)
+
+
+def _digest(root: Path) -> str:
+    contents = [(root / name).read_bytes() for name in _INPUTS]
+    return hashlib.sha256(b"\0".join([os.environ.get("UV_PYTHON", "").encode(), *contents])).hexdigest()
+
+
+def _install(root: Path, uv: str) -> None:
+    python = _python(uv)
+    sys.stderr.write(f"Installing the locked packages for {python} ...\n")
+    stamp, requirements = root / ".venv" / "tidegate-stamp", root / ".tidegate" / "requirements.txt"
+    stamp.unlink(missing_ok=True)
+    environ = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PYTHON")}
+    environ["UV_PROJECT_ENVIRONMENT"] = ".venv"
+    plain = {name: value for name, value in environ.items() if not name.startswith(_INDEX_VARIABLES)}
+    # On a terminal uv shows its progress; elsewhere it would only list 140 packages.
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    commands = [["sync", *quiet, "--locked", "--python", python]]
+    if environ != plain:
+        # `sync` takes packages from PyPI alone, as locked; by their hashes they may come from the user's index.
+        commands = [
+            ["export", "--no-config", "--locked", "--python", python, "--quiet", "--output-file", str(requirements)],
+            ["venv", "--quiet", "--allow-existing", "--python", python, ".venv"],
+            ["pip", "sync", *quiet, "--python", ".venv/bin/python", str(requirements)],
+        ]
+    for words in commands:
+        variables = plain if words[0] == "export" else environ
+        subprocess.run([uv, *words], cwd=root, env=variables, stdout=subprocess.DEVNULL, check=True)
+    stamp.write_text(_digest(root), encoding="utf-8")
+
+
+def _python(uv: str) -> str:
+    # pyenv's shims hide the versions that are not selected; their folders don't.
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/3.*/bin")
+    path = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), *map(str, pyenv)]
+    environ = {**os.environ, "PATH": os.pathsep.join(path)}
+    for version in filter(None, (os.environ.get("UV_PYTHON"), *_PREFERENCE)):
+        # --system: not this project's own environment, which may be about to be replaced.
+        find = [uv, "python", "find", "--system", "--no-project", "--no-python-downloads", version]
+        python = uv_tool.ask(find, environ)
+        if python and uv_tool.ask([python, "-I", "-c", _FITS]) == "True":
+            return python
+    return sys.executable

@@ -1,101 +1,87 @@
-"""uv: the one on PATH if it is recent enough, else a pinned one of this project's own in .tidegate/uv."""
+"""uv: a recent one of the machine's, else the one that uv.txt pins, installed into .tidegate/uv by pip."""
 
+import base64
+import hashlib
+import html
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import Request, urlopen
 
-from tidegate_bootstrap import uv_wheel
-from tidegate_bootstrap.failure import BootstrapError
-
-PINNED = "0.13.9"
-# The oldest that reads this uv.lock as its writer meant it.
-OLDEST = (0, 13)
-
-
-def find(root: Path) -> Path | None:
-    """Return a uv that is recent enough: from the UV variable, from PATH, or installed here before."""
-    return next((uv for uv in _candidates(root) if _release(str(uv)) >= OLDEST), None)
+PINS = Path(__file__).with_name("uv.txt")
+PIP = "pip-26.3-py3-none-any.whl"
+PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+# What reads this uv.lock as its writer meant it.
+_RECENT = re.compile(r"uv (0\.1[3-9]|0\.[2-9]\d|[1-9])")
 
 
-def is_there(root: Path) -> bool:
-    """Say whether there is a uv in one of these places, of whatever release: quick, since none is run."""
-    return any(os.access(uv, os.X_OK) for uv in _candidates(root))
+def share_settings() -> None:
+    """Let pip and uv each heed the index and the proxy that are set for the other."""
+    environ = os.environ
+    if index := environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL"):
+        environ["UV_DEFAULT_INDEX"] = index
+        environ.setdefault("PIP_INDEX_URL", index)
+    if proxy := environ.get("PIP_PROXY"):
+        environ.setdefault("HTTPS_PROXY", proxy)
 
 
-def install(root: Path) -> Path:
-    """Install the pinned uv into .tidegate/uv and return it, by whichever of three ways works.
-
-    Raises:
-        BootstrapError: none does; the message has what each said.
-    """
-    place = _place(root)
-    sys.stderr.write(f"Installing uv {PINNED} into {place.parents[1]} ...\n")
-    said = []
-    for way in (_with_venv, _with_pip, _from_wheel):
-        shutil.rmtree(place.parents[1], ignore_errors=True)
-        problem = _problem(way, place)
-        if problem is None and _release(str(place)) >= OLDEST:
-            return place
-        said.append(f"  {way.__doc__} {problem or 'it does not run here'}")
-    shutil.rmtree(place.parents[1], ignore_errors=True)
-    raise BootstrapError(
-        "uv could not be installed:\n" + "\n".join(said) + "\n"
-        "Install it yourself (https://docs.astral.sh/uv/), or set PIP_INDEX_URL to an index that is reachable."
-    )
+def places(root: Path) -> list[str]:
+    """Return the machine's uv and the project's own, as far as they are there, of whatever release."""
+    said = (os.environ.get("UV"), shutil.which("uv"), f"{root}/.tidegate/uv/bin/uv")
+    return [uv for uv in said if uv and os.access(uv, os.X_OK)]
 
 
-def _candidates(root: Path) -> list[Path]:
-    return [Path(uv) for uv in (os.environ.get("UV"), shutil.which("uv"), str(_place(root))) if uv]
+def recent(root: Path) -> str | None:
+    """Return the first that is recent enough."""
+    return next((uv for uv in places(root) if _RECENT.match(ask([uv, "--version"]))), None)
 
 
-def _place(root: Path) -> Path:
-    return root / ".tidegate" / "uv" / "bin" / "uv"
-
-
-def _with_venv(place: Path) -> None:
-    """By venv and pip:"""  # noqa: D415 - the beginning of a line that is shown
-    home = place.parents[1]
-    _quietly([sys.executable, "-m", "venv", str(home)])
-    _quietly([str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", f"uv=={PINNED}"])
-
-
-def _with_pip(place: Path) -> None:
-    """By pip alone:"""  # noqa: D415 - the beginning of a line that is shown
-    target = ["--target", str(place.parents[1])]
-    _quietly([sys.executable, "-m", "pip", "install", "--quiet", *target, f"uv=={PINNED}"])
-
-
-def _from_wheel(place: Path) -> None:
-    """By downloading its wheel:"""  # noqa: D415 - the beginning of a line that is shown
-    uv_wheel.unpack(PINNED, place)
-
-
-def _problem(way: Callable[[Path], None], place: Path) -> str | None:
+def ask(command: list[str], environ: Mapping[str, str] = os.environ) -> str:
+    """Return what a program prints; nothing if it fails or isn't for this machine."""
     try:
-        way(place)
-    except (BootstrapError, OSError) as error:
-        return str(error)
-    return None
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
-def _quietly(command: list[str]) -> None:
-    """Run a command that is allowed to fail; its last line of output is the reason."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own lists
-    if done.returncode:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
-        raise BootstrapError(lines[-1])
+def install(root: Path) -> str:
+    """Install the pinned uv, checked by its hash, and return it."""
+    sys.stderr.write("Installing uv into .tidegate/uv ...\n")
+    target = root / ".tidegate" / "uv"
+    shutil.rmtree(target, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        # A bare Debian has neither pip nor what makes one (ensurepip).
+        pip = ["-m", "pip"] if importlib.util.find_spec("pip") else [f"{_download_pip(Path(folder))}/pip"]
+        command = [sys.executable, *pip, "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
+        environ = {**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_ROOT_USER_ACTION": "ignore"}
+        subprocess.run([*command, "--target", str(target), "--requirement", str(PINS)], env=environ, check=True)
+    return str(target / "bin" / "uv")
 
 
-def _release(uv: str) -> tuple[int, ...]:
-    try:
-        told = subprocess.run(  # noqa: S603 - a uv of the user's own machine
-            [uv, "--version"], capture_output=True, text=True, timeout=30, check=False
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    match = re.match(r"uv (\d+)\.(\d+)", told)
-    return tuple(map(int, match.groups())) if match else ()
+def _download_pip(folder: Path) -> Path:
+    """Fetch pip's wheel, which Python runs as it is."""
+    page = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/pip/"
+    link = re.search(rf"""href=["']([^"'#]*{re.escape(PIP)}[^"'#]*)""", _read(page).decode())
+    wheel = _read(urljoin(page, html.unescape(link[1]))) if link else b""
+    if hashlib.sha256(wheel).hexdigest() != PIP_SHA256:
+        raise ValueError(f"The index has no {PIP} of the pinned hash")
+    (folder / PIP).write_bytes(wheel)
+    return folder / PIP
+
+
+def _read(url: str) -> bytes:
+    parts = urlsplit(url)
+    request = Request(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers={"Accept": "text/html"})
+    if parts.username:  # which urllib doesn't send by itself
+        login = unquote(f"{parts.username}:{parts.password or ''}").encode()
+        request.add_header("Authorization", f"Basic {base64.b64encode(login).decode()}")
+    with urlopen(request, timeout=60) as answer:
+        content: bytes = answer.read()
+    return content

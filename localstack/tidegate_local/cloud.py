@@ -1,4 +1,4 @@
-"""Clients of a local engine, with credentials that work nowhere else."""
+"""Clients of a local engine, with credentials that work nowhere else; and of AWS, where that is asked for by name."""
 
 from collections.abc import Mapping
 from threading import Lock
@@ -11,6 +11,8 @@ from localstack_client.config import get_service_endpoints
 from localstack_client.session import Session
 
 REGION = "us-east-1"
+# In an endpoint's place: AWS itself, by the environment's own credentials. Nothing takes it by default.
+AWS = "aws"
 # Also in the environment of CDK: a developer's real account must not be reachable from here by mistake.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -43,7 +45,10 @@ class EngineSession(Session):  # type: ignore[misc] # localstack-client has no t
 
 
 def client(service: str, endpoint_url: str) -> Client:
-    """Return a boto3 client of a service at an engine; close it with contextlib.closing."""
+    """Return a boto3 client of a service at an engine, or of AWS itself; close it with contextlib.closing."""
+    if endpoint_url == AWS:
+        with _making:
+            return boto3.Session().client(service)
     settings = Config(
         connect_timeout=2,
         read_timeout=30,

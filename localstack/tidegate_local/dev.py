@@ -8,11 +8,15 @@ from typing import NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate_local import cloud, ports
+from tidegate_local.edge.facts import EdgeFacts
 from tidegate_local.errors import LocalCloudError
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import REPOSITORY, StateFolder
 from tidegate_local.state import LocalState
 
 APP = "functions.api.app:app"
+EDGE_APP = "tidegate_local.edge.served:app"
+# What edge/served.py reads. Not TIDEGATE_…: those are the library's, which warns of one that it doesn't know.
+EDGE_APPLICATION, EDGE_FACTS = "DEV_EDGE_APPLICATION", "DEV_EDGE_FACTS"
 PORT = 8000
 _WATCHED = ("functions", "layers/tidegate/python")
 
@@ -34,19 +38,30 @@ def environment(state: LocalState) -> dict[str, str]:
     here = {
         "TIDEGATE_TRUST_API_KEY_HEADER": "1",
         "TIDEGATE_RELEASE": "dev",
+        "TIDEGATE_LOG": "json",
         # Functions in containers know Redis by another address.
         "TIDEGATE_REDIS_URL": state.redis_url,
     }
     return {**cloud.environment(os.environ, state.endpoint_url), **deployed, **here}
 
 
-def serve(state: LocalState, port: int | None) -> NoReturn:
-    """Replace this process by uvicorn, at the given port, else at 8000 or the next free one."""
-    chosen = port
-    if chosen is None:
-        with ports.listen_from(PORT) as probe:
-            chosen = int(probe.getsockname()[1])
+def serve(folder: StateFolder, port: int | None, *, edge: bool = False) -> NoReturn:
+    """Replace this process by uvicorn, at the given port, else at 8000 or the next free one.
+
+    With `edge` requests need the keys that the deployed API needs, and are throttled and refused as there.
+
+    Raises:
+        StartError: the port is taken.
+    """
+    state = LocalState.require(folder.state_file)
+    environ, app = environment(state), APP
+    if edge:
+        EdgeFacts.of(state).write(folder.edge_file)
+        environ |= {EDGE_APPLICATION: APP, EDGE_FACTS: str(folder.edge_file)}
+        app = EDGE_APP
+    with ports.listen_from(port or PORT, tries=1 if port else 50) as probe:
+        chosen = int(probe.getsockname()[1])
     watched = [word for folder in _WATCHED for word in ("--reload-dir", str(REPOSITORY / folder))]
     os.chdir(REPOSITORY)
-    command = [sys.executable, "-m", "uvicorn", APP, "--host", ports.LOOPBACK, "--port", str(chosen)]
-    os.execve(sys.executable, [*command, "--reload", *watched], environment(state))  # noqa: S606 - no shell wanted
+    command = [sys.executable, "-m", "uvicorn", app, "--host", ports.LOOPBACK, "--port", str(chosen)]
+    os.execve(sys.executable, [*command, "--reload", *watched], environ)  # noqa: S606 - no shell wanted

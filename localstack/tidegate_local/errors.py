@@ -5,8 +5,10 @@ LocalCloudError
 ├── StartError            Redis or the engine did not come up; the end of its log is in the message
 ├── EndpointError         nothing that speaks LocalStack's API answers at the given endpoint
 ├── DeploymentError       CDK failed, or what it deployed does not answer
+├── SwapError             saved code can't be put in force without a deploy; what ran goes on
 ├── ReleaseError          a release was rolled back, or there is nothing to abort or to return to
 ├── ScenarioError         a scenario can't be played on this cloud as it is
+├── ProofError            the proof on AWS can't be begun, or one of its steps found a fault
 ├── ProjectError          a new project can't be made: its name, its folder, or this checkout
 ├── StateError            .tidegate/state.json is absent where one is needed, or is not ours
 └── BusyError             another `tidegate up` or `down` is at work on the same state folder
@@ -35,6 +37,10 @@ class DeploymentError(LocalCloudError):
     """A CDK command failed, or the deployed API does not answer."""
 
 
+class SwapError(LocalCloudError):
+    """Saved code can't be swapped; the code that ran goes on."""
+
+
 class ReleaseError(LocalCloudError):
     """A release ended badly, or there is none."""
 
@@ -45,6 +51,10 @@ class ScenarioError(LocalCloudError):
 
 class ProjectError(LocalCloudError):
     """A project can't be made so."""
+
+
+class ProofError(LocalCloudError):
+    """The proof on AWS can't be begun, or a step of it doesn't hold."""
 
 
 class StateError(LocalCloudError):

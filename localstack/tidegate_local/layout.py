@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,25 @@ class StateFolder:
     def open_release(self) -> Path:
         """What finishes a release around two deploys, or puts it back; there while it isn't finished."""
         return self.path / "open-release.json"
+
+    @property
+    def edge_file(self) -> Path:
+        """What `tidegate dev --edge` has read of the deployed edge."""
+        return self.path / "edge.json"
+
+    @property
+    def hot(self) -> Path:
+        """What `tidegate watch` has swapped and what it makes of the sources; there while that is in force."""
+        return self.path / "hot"
+
+    @property
+    def hot_record(self) -> Path:
+        """The way back from what was swapped to what is deployed."""
+        return self.hot / "record.json"
+
+    def forget_hot(self) -> None:
+        """Remove what is kept of swaps."""
+        shutil.rmtree(self.hot, ignore_errors=True)
 
 
 @contextmanager

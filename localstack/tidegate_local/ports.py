@@ -32,6 +32,8 @@ def listen_from(first: int, tries: int = 50) -> socket.socket:
                 raise
         else:
             return listener
+    if tries == 1:
+        raise StartError(f"Port {first} on {LOOPBACK} is taken: name another one, or end what listens there.")
     raise StartError(
         f"No free port on {LOOPBACK} from {first} to {first + tries - 1}: end something that listens there."
     )

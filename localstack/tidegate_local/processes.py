@@ -5,11 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidegate_local import interruption
+
 _POLL_S = 0.02
+# An interrupt whose exception Python has dropped is seen by looking.
+_LOOK_EVERY_S = 0.5
+_GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,27 @@ def _boot_id() -> str:
         return "boot"
 
 
+def await_end(child: "subprocess.Popen[bytes]", send: Callable[[signal.Signals], None]) -> int:
+    """Wait for a command's end and return its status; whoever is interrupted meanwhile leaves no command behind.
+
+    `send` sends it a signal, and whatever else is to have it.
+    """
+    try:
+        while True:
+            interruption.check()
+            with suppress(subprocess.TimeoutExpired):
+                return child.wait(_LOOK_EVERY_S)
+    except BaseException:
+        try:
+            send(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_GRACE_S)
+        finally:  # a second interrupt waits no longer
+            send(signal.SIGKILL)
+            child.wait()
+        raise
+
+
 class CommandError(Exception):
     """A foreground command ended with an error; `status` is its exit status."""
 
@@ -145,15 +172,6 @@ def run_logged(command: Sequence[str], *, env: Mapping[str, str], log: Path, cwd
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        try:
-            status = child.wait()
-        except BaseException:
-            _signal_group(child.pid, signal.SIGTERM)
-            try:
-                child.wait(5)
-            except subprocess.TimeoutExpired:
-                _signal_group(child.pid, signal.SIGKILL)
-                child.wait()
-            raise
+        status = await_end(child, lambda number: _signal_group(child.pid, number))
     if status != 0:
         raise CommandError(command, status)

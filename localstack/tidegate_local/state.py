@@ -32,6 +32,19 @@ class LocalState:
     versions: Mapping[str, str] = field(default_factory=dict)
     software: str = "ministack"
 
+    def key(self, tier: str) -> str:
+        """Return the API key of a tier.
+
+        Raises:
+            StateError: the stage has no such tier.
+        """
+        if tier not in self.api_keys:
+            raise StateError(
+                f"This needs the key of a tier {tier}, and the stage has {', '.join(self.api_keys) or 'none'}: give it "
+                "that plan, too (infra/stages.py), and `make up`."
+            )
+        return self.api_keys[tier]
+
     def write(self, file: Path) -> None:
         """Replace the state file in one step."""
         write_atomically(file, asdict(self))

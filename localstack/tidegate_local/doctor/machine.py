@@ -5,12 +5,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tidegate_local import ports, redis_build, redis_server
+from tidegate_local import ports
 from tidegate_local.doctor.finding import Finding, failure, ok, warning
 from tidegate_local.doctor.programs import version_said
 from tidegate_local.engines.engine import PORT, PROCESS
 from tidegate_local.errors import StartError
 from tidegate_local.layout import REPOSITORY, StateFolder
+from tidegate_local.redis import build as redis_build
+from tidegate_local.redis import server as redis_server
+from tidegate_local.redis import valkey_wheel
 from tidegate_local.registry import ProcessRegistry
 
 _GB = 1_000_000_000
@@ -47,13 +50,16 @@ def of_port(port: int, *, ours: bool) -> Finding:
     return ok("port", f"{port} is free")
 
 
-def of_redis(given: tuple[str, str | None] | None, server: str | None, *, built: bool, compiler: bool) -> Finding:
+def of_redis(
+    given: tuple[str, str | None] | None, server: str | None, here: str | None, *, wheel: bool, compiler: bool
+) -> Finding:
     """Judge where a Redis comes from.
 
     Args:
         given: REDIS_URL and what answers there, if it is set.
         server: the version of the server on PATH, if there is one.
-        built: whether one was built here before.
+        here: the name of the server that was fetched or built for this checkout, if there is one.
+        wheel: whether one can be fetched.
         compiler: whether one could be built.
     """
     if given is not None:
@@ -65,8 +71,14 @@ def of_redis(given: tuple[str, str | None] | None, server: str | None, *, built:
         return ok(_REDIS, f"{version} at REDIS_URL; the scenarios can't kill it")
     if server is not None:
         return ok(_REDIS, f"{server} on PATH")
-    if built:
-        return ok(_REDIS, "built from source")
+    if here:
+        return ok(_REDIS, f"{here} of this checkout")
+    return _of_none(wheel=wheel, compiler=compiler)
+
+
+def _of_none(*, wheel: bool, compiler: bool) -> Finding:
+    if wheel:
+        return ok(_REDIS, "no server on PATH: `make up` fetches one, 1.6 MB")
     if compiler:
         return warning(_REDIS, "no server on PATH", "`make up` builds one from source, once, in about a minute.")
     return failure(_REDIS, "no server on PATH, and no C compiler and make to build one", redis_build.OTHERWISE)
@@ -86,11 +98,12 @@ def _port(registry: ProcessRegistry) -> Finding:
 def _redis() -> Finding:
     url = os.environ.get("REDIS_URL")
     given = (redis_server.without_password(url), redis_server.version(url)) if url else None
-    on_path = redis_server.on_path()
+    on_path, here = redis_server.on_path(), redis_server.made_here()
     return of_redis(
         given,
         _version(on_path) if on_path else None,
-        built=redis_build.binary().is_file(),
+        _version(here) if here else None,
+        wheel=valkey_wheel.fits(),
         compiler=not redis_build.missing_tools(),
     )
 

@@ -11,24 +11,24 @@ from tidegate_local.engines.engine import EngineName
 from tidegate_local.engines.process import ProcessEngine
 from tidegate_local.layout import StateFolder
 
-_HOOKS = ("engine_process.py", "log_drain.py", "unpacked_once.py", "weighted_aliases.py")
+_AMENDED = Path(__file__).with_name("ministack")
 
 
 class Embedded(ProcessEngine):
-    """MiniStack with our three amendments (tidegate_local.engine_process)."""
+    """MiniStack with our five amendments (tidegate_local.engines.ministack.process)."""
 
     name: EngineName = "embedded"
 
     def build(self) -> str:
         """Name MiniStack's version, its interpreter and what it is hooked with."""
         digest = hashlib.sha256(sys.executable.encode())
-        for name in _HOOKS:
-            digest.update((Path(__file__).parents[1] / name).read_bytes())
+        for file in sorted(_AMENDED.glob("*.py")):
+            digest.update(file.read_bytes())
         return f"ministack-{version('ministack')}-{digest.hexdigest()[:12]}"
 
     def command(self) -> Sequence[str]:
         """Run it on this interpreter, which is also that of its functions."""
-        return [sys.executable, "-m", "tidegate_local.engine_process"]
+        return [sys.executable, "-m", "tidegate_local.engines.ministack.process"]
 
     def environment(self, folder: StateFolder, port: int) -> Mapping[str, str]:
         """Keep it on loopback, and away from Docker."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tidegate_local.layout import StateFolder
-from tidegate_local.redis_server import RedisServer
+from tidegate_local.redis.server import RedisServer
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
 
 # What --engine takes; and an endpoint of somebody else's.

@@ -116,5 +116,7 @@ GAPS: Mapping[str, tuple[Gap, ...]] = MappingProxyType(
 
 
 def of(engine: str, software: str) -> tuple[Gap, ...]:
-    """Return an engine's gaps; an external one has those of its software."""
+    """Return an engine's gaps; an external one has those of its software, and AWS itself has none."""
+    if software == "aws":
+        return ()
     return GAPS.get(engine, _MINISTACK if software == "ministack" else _LOCALSTACK)

@@ -16,7 +16,8 @@ from tidegate_local.processes import CommandError, run_logged
 _EXECUTOR = REPOSITORY / "localstack" / "process_executor"
 _HOST_MODE = REPOSITORY / "localstack" / "host_mode"
 LOCK = _HOST_MODE / "requirements.txt"
-_UNREAD = {"__pycache__", "tests"}
+# What is not installed; nor is what is hidden, such as environments.
+_UNREAD = {"__pycache__", "dist", "tests"}
 
 
 def ensure() -> Path:
@@ -47,8 +48,10 @@ def named(sources: Iterable[Path]) -> str:
     digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
     for folder in sources:
         for file in sorted(folder.rglob("*")):
-            if file.is_file() and not _UNREAD & set(file.parts) and file.suffix != ".pyc":
-                digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
+            name = file.relative_to(folder)
+            unread = any(part in _UNREAD or part.startswith(".") for part in name.parts)
+            if file.is_file() and not unread and file.suffix != ".pyc":
+                digest.update(f"{name}\0".encode() + file.read_bytes())
     return f"localstack-4.14.0-{digest.hexdigest()[:16]}"
 
 
@@ -86,3 +89,7 @@ def _steps(draft: Path) -> tuple[list[str], ...]:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PYTHON")}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{ensure()}\n")

@@ -1,12 +1,13 @@
 """LocalStack and Redis as containers, by localstack/compose.yaml."""
 
-from tidegate_local import ports, redis_server
+from tidegate_local import ports
 from tidegate_local.engines import containers, health
 from tidegate_local.engines.containers import Containers
 from tidegate_local.engines.engine import PORT, PROCESS, Engine, EngineName
 from tidegate_local.errors import StartError
 from tidegate_local.layout import StateFolder
-from tidegate_local.redis_server import RedisServer
+from tidegate_local.redis import server as redis_server
+from tidegate_local.redis.server import RedisServer
 from tidegate_local.registry import ProcessRegistry
 
 _PATIENCE_S = 5.0

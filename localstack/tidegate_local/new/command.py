@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tidegate_local.clear_errors import clear_errors
 from tidegate_local.new.making import commit, make
 from tidegate_local.new.project import AwsSettings, Project
 
@@ -26,11 +25,10 @@ def new(
 ) -> None:
     """Make a project of your own from this one: its name, its routes, its settings, and tests that pass."""
     console = Console()
-    with clear_errors():
-        project = Project.of(name, tuple(route or ()))
-        folder = into or Path.cwd() / project.name
-        make(project, AwsSettings(memory_mb, timeout_s, reserved_concurrency), folder)
-        if git:
-            commit(folder)
+    project = Project.of(name, tuple(route or ()))
+    folder = into or Path.cwd() / project.name
+    make(project, AwsSettings(memory_mb, timeout_s, reserved_concurrency), folder)
+    if git:
+        commit(folder)
     told = f"{project.title} is in {folder}. Next:\n  cd {folder}\n  make test\n  make up"
     console.print(told, soft_wrap=True, highlight=False, markup=False)

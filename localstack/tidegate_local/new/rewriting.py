@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from tidegate_local.errors import ProjectError
 from tidegate_local.new.project import AwsSettings, Project
@@ -16,9 +17,11 @@ _AS_THEY_ARE = (
     "docs/",
     "LICENSE",
 )
-_STACK = re.compile(r"\bTidegate-(?=local\b|aws\b|\{stage)")
+_STACK = re.compile(r"\bTidegate-(?=local\b|aws\b|\{(self\.)?stage)")
+# What GitHub does for a project: checks, deploys, and rolls back.
+_WORKFLOWS = Path(__file__).with_name("workflows")
 # Make's targets whose tests and benchmarks are the library's, and stay with it.
-_NOT_TAKEN = ("bench", "storm", "release-demo")
+_NOT_TAKEN = ("bench", "storm", "release-demo", "test-lowest")
 
 
 def rewritten(file: str, text: str, project: Project, settings: AwsSettings) -> str:
@@ -36,6 +39,7 @@ def rewritten(file: str, text: str, project: Project, settings: AwsSettings) -> 
 
 def _project_file(text: str, project: Project, _settings: AwsSettings) -> str:
     text = _once(text, 'name = "tidegate"\n', f'name = "{project.name}"\n')
+    text = _once(text, '["tests", "localstack/process_executor/tests"]', '["tests"]')
     # All groups stay, the benchmarks' too: the lock holds them, and a new one needs the network.
     return re.sub(
         r'^description = ".*"$', f'description = "{project.title}, on Tidegate."', text, count=1, flags=re.MULTILINE
@@ -55,8 +59,13 @@ def _makefile(text: str, _project: Project, _settings: AwsSettings) -> str:
             raise ProjectError(f"The Makefile's target {target} isn't where `tidegate new` expects it.")
         text = re.sub(rf"^(\.PHONY:.*) {target}\b", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"^# Sockets and tasks that peers .*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^# The library alone: .*?\n(?=\S*:)", "", text, flags=re.MULTILINE | re.DOTALL)
     text = _once(text, "`bench` are the peers, `demo` draws", "`demo` draws")
-    return _once(text, "tests/e2e tests/scenarios tests/process_executor -p", "tests/e2e -p")
+    return _once(text, "tests/e2e tests/scenarios tests/host_mode localstack/process_executor/tests -p", "tests/e2e -p")
+
+
+def _ci(text: str, _project: Project, _settings: AwsSettings) -> str:
+    return _once(text, "# The library again, at the lowest versions that it says it takes.\nmake test-lowest\n", "")
 
 
 def _gateway(text: str, project: Project, _settings: AwsSettings) -> str:
@@ -73,6 +82,10 @@ def _stack(text: str, project: Project, _settings: AwsSettings) -> str:
     )
     text = _once(text, 'f"tidegate-{self._stage.name}"', f'f"{project.name}-{{self._stage.name}}"')
     return _once(text, "Tidegate: a protected API behind API Gateway", f"{project.title}: an API behind Tidegate")
+
+
+def _pipeline(text: str, project: Project, _settings: AwsSettings) -> str:
+    return _once(text, 'PREFIX = "Tidegate"', f'PREFIX = "{project.stack}"')
 
 
 def _stages(text: str, _project: Project, settings: AwsSettings) -> str:
@@ -100,8 +113,10 @@ _SPECIAL: dict[str, Callable[[str, Project, AwsSettings], str]] = {
     "pyproject.toml": _project_file,
     "uv.lock": _lock,
     "Makefile": _makefile,
+    ".ci/run": _ci,
     "infra/gateway.py": _gateway,
     "infra/measures.py": _measures,
+    "infra/pipeline.py": _pipeline,
     "infra/stack.py": _stack,
     "infra/stages.py": _stages,
     "functions/api/app.py": _app,
@@ -111,6 +126,9 @@ _SPECIAL: dict[str, Callable[[str, Project, AwsSettings], str]] = {
 def written_anew(project: Project) -> dict[str, str]:
     """Return the files that only the project has."""
     files = {"README.md": readme(project), "CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n"}
+    for workflow in sorted(_WORKFLOWS.glob("*.yml")):
+        text = workflow.read_text(encoding="utf-8").replace("STACK-", f"{project.stack}-")
+        files[f".github/workflows/{workflow.name}"] = text
     for route in project.routes:
         files |= module(route)
     return files

@@ -6,11 +6,25 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-_WHOLE = ("functions/", "infra/", "layers/", "localstack/", "docs/", ".ci/")
-_ROOT = {".gitignore", "LICENSE", "Makefile", "app.py", "cdk.json", "pyproject.toml", "uv.lock"}
+_WHOLE = ("functions/", "infra/", "layers/", "localstack/", "docs/", "examples/", ".ci/")
+_ROOT = {
+    ".gitignore",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "SECURITY.md",
+    "app.py",
+    "cdk.json",
+    "mkdocs.yml",
+    "pyproject.toml",
+    "uv.lock",
+}
 # Tests of what a project changes: its functions, its infrastructure, what it ships, the deployed API.
 _TESTS = ("tests/harness/", "tests/shop/", "tests/infra/", "tests/artefact/", "tests/e2e/")
 _TEST_FILES = {"tests/conftest.py"}
+# What a project runs, and doesn't change.
+_UNTAKEN = "localstack/process_executor/tests/"
 _SKIPPED = {"__pycache__", "node_modules", ".venv", ".tidegate", "cdk.out", "dist"}
 
 
@@ -44,4 +58,4 @@ def _walked(root: Path) -> Iterable[str]:
 
 
 def _is_taken(file: str) -> bool:
-    return file in _ROOT | _TEST_FILES or file.startswith((*_WHOLE, *_TESTS))
+    return file in _ROOT | _TEST_FILES or (file.startswith((*_WHOLE, *_TESTS)) and not file.startswith(_UNTAKEN))

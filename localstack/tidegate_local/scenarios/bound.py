@@ -1,6 +1,6 @@
 """How much a limit admitted, against what it may: burst + 1 + rate x time, over every stretch of time.
 
-The bound is docs/overadmission.md's, of the whole ladder of stores: a change of store costs one token at most.
+The bound is docs/overadmission.md's, of the whole failover chain: a change of store costs one token at most.
 """
 
 from collections.abc import Sequence

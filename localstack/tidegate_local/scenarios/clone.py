@@ -13,6 +13,8 @@ from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import REPOSITORY
 
 _SOURCES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "functions", "infra", "layers", "localstack")
+# What the environment has installed from the repository, and shall take from the copy.
+_PACKAGES = ("localstack", "infra/cdk")
 _UNREAD = shutil.ignore_patterns("__pycache__", "node_modules")
 
 
@@ -28,7 +30,8 @@ class Clone:
         """Copy the repository; tools and built assets stay where they are."""
         root.mkdir(parents=True)
         (root / ".tidegate").symlink_to(REPOSITORY / ".tidegate")
-        clone = cls(root, {**os.environ, **environ, "PYTHONPATH": str(root / "localstack")})
+        own = os.pathsep.join(str(root / folder) for folder in _PACKAGES)
+        clone = cls(root, {**os.environ, **environ, "PYTHONPATH": own})
         clone.restore()
         return clone
 

@@ -9,13 +9,13 @@ from rich.markup import escape
 from tidegate_local import interruption
 from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import StateFolder
+from tidegate_local.lifecycle.up import bring_up
 from tidegate_local.progress import Steps
 from tidegate_local.scenarios import chart, redis_down, release, storm, text, writing
 from tidegate_local.scenarios.faults import RedisFaults
 from tidegate_local.scenarios.live import LiveView
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Report
-from tidegate_local.up import bring_up
 
 _PLAYED: Mapping[str, Callable[[StateFolder, Play], Report]] = {
     redis_down.NAME: lambda folder, play: redis_down.play(play, RedisFaults(folder)),

@@ -8,9 +8,9 @@ from pathlib import Path
 from tidegate_local import interruption
 from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import StateFolder
+from tidegate_local.lifecycle.up import bring_up
 from tidegate_local.scenarios.clone import Clone
 from tidegate_local.state import LocalState
-from tidegate_local.up import bring_up
 
 AT_ONCE = {"strategy": "all-at-once"}
 

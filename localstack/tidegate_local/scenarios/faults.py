@@ -5,10 +5,10 @@ import signal
 import time
 from dataclasses import dataclass, replace
 
-from tidegate_local import redis_server
 from tidegate_local.errors import ScenarioError, StartError
 from tidegate_local.layout import StateFolder, exclusive
 from tidegate_local.processes import is_running
+from tidegate_local.redis import server as redis_server
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
 from tidegate_local.state import LocalState
 

@@ -60,7 +60,13 @@ def exports(tier: str, per_s: float, goods: Goods, most: int = 6) -> Flow:
         body = {"kind": "products", "format": "json"}
         return Asking("POST", "/v1/exports", {"Idempotency-Key": f'"{goods.name}-export-{time.time_ns()}"'}, body)
 
-    return Flow(f"exports of {tier}", tier, per_s, asking, lambda answer: answer.headers.get("location", ""), most)
+    return Flow(f"exports of {tier}", tier, per_s, asking, _led, most)
+
+
+def _led(answer: httpx.Response) -> str:
+    """Return where an answer leads, if it leads anywhere."""
+    location = answer.headers.get("location")
+    return str(answer.url.join(location)) if location else ""
 
 
 def _member(answer: httpx.Response, name: str) -> object:

@@ -73,15 +73,26 @@ def play(play: Play, faults: Faults, extent: Extent | None = None) -> Report:
         LocalCloudError: the cloud can't be broken, or the scenario was stopped.
     """
     extent = extent or Extent()
-    check_orders(play.state)
-    warm(play.state, extent.environments)
     try:
-        with Goods.stocked(play.state) as goods:
-            with play.traffic(extent.clients(goods)):
-                back_s = _break(play, faults, extent)
-            orders = _count(play, goods)
+        return play_breaking(play, extent, lambda: _break(play, faults, extent))
     finally:
         faults.heal()
+
+
+def play_breaking(play: Play, extent: Extent, breaking: Callable[[], list[float]]) -> Report:
+    """Break a cloud in another way, and hold what clients saw against the same promises.
+
+    `breaking` returns after how many seconds each time Redis decided again (`until_back`).
+
+    Raises:
+        LocalCloudError: the cloud can't be broken, or the scenario was stopped.
+    """
+    check_orders(play.state)
+    warm(play.state, extent.environments)
+    with Goods.stocked(play.state) as goods:
+        with play.traffic(extent.clients(goods)):
+            back_s = breaking()
+        orders = _count(play, goods)
     logged = decisions.read(play.state, play.since())
     budget_ms = decision_budget_ms(play)
     held = promises(play, logged, orders, back_s, budget_ms)
@@ -96,21 +107,21 @@ def _break(play: Play, faults: Faults, extent: Extent) -> list[float]:
     play.lasts("refused", "during", extent.fault_s)
     faults.restart_empty()
     play.did("Redis started again, empty, on its port")
-    back_s = [_until_back(play, "back", extent)]
+    back_s = [until_back(play, "back", extent)]
     faults.hang()
     play.did("Redis stopped (SIGSTOP): it accepts and never answers")
     play.lasts("hung", "during", extent.fault_s)
     faults.resume()
     play.did("Redis goes on (SIGCONT)")
-    back_s.append(_until_back(play, "resumed", extent))
+    back_s.append(until_back(play, "resumed", extent))
     faults.restart_empty()
     play.did("Redis killed and started again at once: it has forgotten everything")
     play.lasts("restarted empty", "during", extent.fault_s)
-    return [*back_s, _until_back(play, "after", extent)]
+    return [*back_s, until_back(play, "after", extent)]
 
 
-def _until_back(play: Play, name: str, extent: Extent) -> float:
-    """Wait until Redis decides whatever is asked; returns how long that took, infinity if for ever."""
+def until_back(play: Play, name: str, extent: Extent) -> float:
+    """Wait, as a phase, until Redis decides whatever is asked; returns how long that took, infinity if for ever."""
     began = time.time()
     with LineReader.opened(play.state) as reader, play.phase(name, "after", extent.between_s):
         stores: list[str] = []
@@ -144,7 +155,7 @@ def _count(play: Play, goods: Goods) -> Orders:
 
 def _answer(play: Play, http: httpx.Client, asking: Asking) -> str:
     """Ask as a well-behaved client does, again after a refusal."""
-    url, key = f"{play.state.api_url}/v1/orders", {"x-api-key": play.state.api_keys["internal"]}
+    url, key = f"{play.state.api_url}/v1/orders", {"x-api-key": play.state.key("internal")}
     deadline = time.monotonic() + _ANSWERED_WITHIN_S
     while True:
         answer = http.post(url, headers={**key, **asking.headers}, json=asking.json)

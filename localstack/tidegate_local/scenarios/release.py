@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
-from tidegate_local import release as releases
 from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import StateFolder
-from tidegate_local.release import Place
-from tidegate_local.release_item import ReleaseItem
+from tidegate_local.releases import place as releases
+from tidegate_local.releases.item import ReleaseItem
+from tidegate_local.releases.place import Place
 from tidegate_local.scenarios import copies, decisions, flows, report
 from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS
 from tidegate_local.scenarios.goods import Goods

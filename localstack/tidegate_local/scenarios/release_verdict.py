@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tidegate_local.release_item import ReleaseItem
+from tidegate_local.releases.item import ReleaseItem
 from tidegate_local.scenarios.answers import failed, failures
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise

@@ -1,5 +1,6 @@
 """What happens in a request storm? Ten times the traffic of three tiers, and each protection taking its part."""
 
+import os
 import time
 
 import httpx
@@ -20,6 +21,8 @@ QUESTION = "What happens in a request storm?"
 _ENVIRONMENTS = 18
 _QUIET_S, _DRAINED_WITHIN_S = 8.0, 90.0
 _CALM_S, _CALM_WITHIN_S = 3.0, 120.0
+# Without anything else a calm moment is a load of less than one.
+_BUSY_PER_CORE = 1.5
 # What the copy's fleet can have at work at once. On AWS it is the reserved concurrency.
 _CAPACITY = 3
 _PAGE_S = 0.15
@@ -113,7 +116,7 @@ def _limit(clone: Clone) -> None:
 
 
 def _await_calm(play: Play) -> None:
-    """Let the demand of cold starts be forgotten: they took longer than any request does."""
+    """Let what the starts were really short of be over: many at once are too much for few cores, for a moment."""
     began = time.time()
 
     def calm() -> bool:
@@ -123,18 +126,29 @@ def _await_calm(play: Play) -> None:
     with Goods.stocked(play.state) as goods, play.traffic(quiet(goods)):
         is_calm = play.until(calm, _CALM_WITHIN_S)
     if not is_calm:
-        raise ScenarioError("The API sheds its quiet traffic: this machine is too busy for a storm. Try again later.")
+        raise ScenarioError(not_calm(os.getloadavg()[0], os.cpu_count() or 1))
+
+
+def not_calm(load: float, cores: int) -> str:
+    """Say why quiet traffic is shed: for the machine's load, if it has one; else nobody knows why."""
+    said = f"The API sheds its quiet traffic after {_CALM_WITHIN_S:.0f} s"
+    if load > _BUSY_PER_CORE * cores:
+        return f"{said}: this machine is too busy for a storm (load {load:.1f} on {cores} cores). Try again later."
+    return (
+        f"{said}, and the machine isn't busy (load {load:.1f} on {cores} cores): that is a fault. "
+        "The lines with outcome 'shed' say by which signal: tidegate logs."
+    )
 
 
 def _drain(play: Play) -> list[str]:
     """Wait until what was queued is done; returns what never was."""
     waiting = [answer.said for answer in play.answers if answer.by == "queue"]
-    key = {"x-api-key": play.state.api_keys["pro"]}
+    key = {"x-api-key": play.state.key("pro")}
     with play.phase("after", "after", _QUIET_S), httpx.Client(timeout=30, trust_env=False) as http:
         began = time.monotonic()
 
         def done() -> bool:
-            while waiting and http.get(play.state.api_url + waiting[0], headers=key).status_code == 200:
+            while waiting and http.get(waiting[0], headers=key).status_code == 200:
                 waiting.pop(0)
             return not waiting
 

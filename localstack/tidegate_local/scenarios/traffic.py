@@ -112,7 +112,7 @@ class Traffic:
 
     async def _ask(self, http: httpx.AsyncClient, flow: Flow, turn: int) -> None:
         asking = flow.asking(turn)
-        headers = {**asking.headers, **({"x-api-key": self._state.api_keys[flow.tier]} if flow.tier else {})}
+        headers = {**asking.headers, **({"x-api-key": self._state.key(flow.tier)} if flow.tier else {})}
         at, began = time.time(), time.perf_counter()
         try:
             got = await http.request(

@@ -17,7 +17,7 @@ _PATHS = ("/health/ready", "/v1/orders/none")
 def warm(state: LocalState, environments: int) -> None:
     """Call the API from so many clients at once, until twice in a row none of them had to wait."""
     with (
-        httpx.Client(timeout=_PATIENCE_S, trust_env=False, headers={"x-api-key": state.api_keys["internal"]}) as http,
+        httpx.Client(timeout=_PATIENCE_S, trust_env=False, headers={"x-api-key": state.key("internal")}) as http,
         ThreadPoolExecutor(environments) as clients,
     ):
 

@@ -27,7 +27,7 @@ def main() -> None:
 
 
 async def _answer(gate: Any, question: Mapping[str, Any]) -> dict[str, Any]:
-    from tidegate.identity import Identifier  # noqa: PLC0415 - the application's own library, as it is deployed
+    from tidegate.identity.caller import Identifier  # noqa: PLC0415 - the application's own library, as it is deployed
 
     identify = Identifier(gate.settings)
     scopes = {

@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from tidegate_local import cloud, logs
+from tidegate_local import cloud
 from tidegate_local.state import LocalState
+from tidegate_local.telemetry import logs
 from tidegate_local.telemetry.lines import Line, parse
 
 

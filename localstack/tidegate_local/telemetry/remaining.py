@@ -13,12 +13,11 @@ from typing import IO
 from tidegate_local import dev
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.layout import REPOSITORY
+from tidegate_local.stacks import api_keys
 from tidegate_local.state import LocalState
 from tidegate_local.telemetry.figures import Asked
 
 _ENDS_WITHIN_S = 5.0
-# Engines whose events carry a key's id have it in the principal.
-_KEY_IDS = {"free": "FreeKeyId", "pro": "ProKeyId", "internal": "InternalKeyId"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,8 @@ class LimitsReader:
         except (OSError, ValueError) as error:
             raise LocalCloudError("The application does not start here: `make dev` says why.") from error
         left = {who: units for who, units in zip(whose, said["left"], strict=True) if units is not None}
-        ids = {f"key:{self._state.outputs[output]}": tier for tier, output in _KEY_IDS.items()}
+        # Engines whose events carry a key's id have it in the principal.
+        ids = {f"key:{self._state.outputs[api_keys.output_of(tier)]}": tier for tier in self._state.api_keys}
         return Remaining(left, {**ids, **said["names"]})
 
 

@@ -1,14 +1,16 @@
 // The last minute, second by second.
 
-import { OUTCOMES, colour, drawn, element, milliseconds, sum, whole } from "./words.js";
+import { OUTCOMES, colour, drawn, element, isNarrow, milliseconds, sum, whole } from "./words.js";
 
-const LEFT = 46, RIGHT = 594, TOP = 8, FLOOR = 128;
+const LEFT = 46, TOP = 8, FLOOR = 128, HEIGHT = 150;
+// In a phone's width the letters stay as large as they are.
+const right = () => (isNarrow() ? 344 : 594);
 
 export function requests(told) {
   const { seconds, minute } = told.traffic;
   const most = round(Math.max(4, ...seconds.map((one) => sum(one.outcomes))));
-  const svg = document.getElementById("requests"), width = (RIGHT - LEFT) / seconds.length;
-  svg.replaceChildren(...frame(seconds.length, most, whole));
+  const svg = document.getElementById("requests"), width = (right() - LEFT) / seconds.length;
+  show(svg, frame(seconds.length, most, whole));
   seconds.forEach((one, at) => {
     let y = FLOOR;
     for (const outcome of OUTCOMES) {
@@ -23,7 +25,7 @@ export function requests(told) {
 export function latency(told) {
   const { seconds, minute } = told.traffic, svg = document.getElementById("latency");
   const most = round(Math.max(10, ...seconds.map((one) => one.duration.p99_ms ?? 0)));
-  svg.replaceChildren(...frame(seconds.length, most, (value) => (value >= 1000 ? `${value / 1000} s` : `${value} ms`)));
+  show(svg, frame(seconds.length, most, (value) => (value >= 1000 ? `${value / 1000} s` : `${value} ms`)));
   for (const name of ["p99", "p50"]) for (const points of stretches(seconds, `${name}_ms`, most)) svg.append(drawn("polyline", { class: name, points, "stroke-linecap": "round" }));
   const shown = ["p50", "p99"].map((name) => [name === "p50" ? "admitted" : "shed", name, milliseconds(minute.duration[`${name}_ms`])]);
   const decision = ["p50", "p99"].map((name) => [null, `decision ${name}`, milliseconds(minute.admission[`${name}_ms`])]);
@@ -32,7 +34,7 @@ export function latency(told) {
 
 // A second without an answer has no latency: the line is broken there.
 function stretches(seconds, member, most) {
-  const width = (RIGHT - LEFT) / seconds.length, found = [[]];
+  const width = (right() - LEFT) / seconds.length, found = [[]];
   seconds.forEach((one, at) => {
     const value = one.duration[member];
     if (value === null) return found.push([]);
@@ -48,13 +50,18 @@ function round(value) {
   return [1, 2, 4, 6, 8, 10].map((step) => step * unit).find((step) => step >= value);
 }
 
+function show(svg, parts) {
+  svg.setAttribute("viewBox", `0 0 ${right() + 6} ${HEIGHT}`);
+  svg.replaceChildren(...parts);
+}
+
 function frame(count, most, words) {
   const parts = [0, 0.5, 1].flatMap((share) => {
     const y = FLOOR - (FLOOR - TOP) * share;
-    return [drawn("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y }), drawn("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, share ? words(most * share) : "0")];
+    return [drawn("line", { x1: LEFT, x2: right(), y1: y, y2: y }), drawn("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, share ? words(most * share) : "0")];
   });
   for (const ago of [count, count / 2, 0]) {
-    const x = RIGHT - ((RIGHT - LEFT) * ago) / count;
+    const x = right() - ((right() - LEFT) * ago) / count;
     parts.push(drawn("text", { x, y: FLOOR + 17, "text-anchor": ago === count ? "start" : ago ? "middle" : "end" }, ago ? `${ago} s ago` : "now"));
   }
   return parts;

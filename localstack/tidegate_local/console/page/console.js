@@ -3,15 +3,19 @@
 import * as charts from "./charts.js";
 import * as diagram from "./diagram.js";
 import * as panels from "./panels.js";
-import { element } from "./words.js";
+import { element, onTurn } from "./words.js";
 
 const token = location.hash.slice(1);
 const by = (id) => document.getElementById(id);
 // A stream without a word for so long is as good as lost: the machine slept, say.
 const SILENT_MS = 5000;
-let heard = 0;
+let heard = 0, last = null;
 
 diagram.draw(by("diagram"));
+onTurn(() => {
+  diagram.draw(by("diagram"));
+  if (last) diagram.show(last);
+});
 listen();
 
 function listen() {
@@ -48,6 +52,7 @@ function show(told) {
   by("about").textContent = told.cloud.engine ? `${told.cloud.engine} · ${told.cloud.redis} · ${told.cloud.api_url}` : "";
   actions(told.actions);
   if (!told.traffic) return;
+  last = told;
   diagram.show(told);
   for (const part of [charts.requests, charts.latency, panels.stores, panels.limits, panels.cache, panels.queue, panels.release]) part(told);
 }

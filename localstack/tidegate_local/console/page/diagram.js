@@ -1,34 +1,42 @@
 // The way of a request, drawn once; what it says changes with each snapshot.
 
-import { drawn, milliseconds, percent, rate, seconds, sum, whole } from "./words.js";
+import { drawn, isNarrow, milliseconds, percent, rate, seconds, sum, whole } from "./words.js";
 
-const WIDTH = 148, HEIGHT = 88, TOP = 4, BELOW = 182;
-const AT = [78, 252, 426, 600, 774, 948, 1122];
+const WIDTH = 148, HEIGHT = 88;
+// A request's way has seven places; beside it are the stores, the queue, and what didn't get through. In a phone's width
+// the way leads down instead of to the right: `along` it, and `across` to the other lane.
+const WIDE = { view: [1200, 274], along: 174, first: 78, lanes: [48, 226], half: [WIDTH / 2, HEIGHT / 2], at: (along, across) => [along, across] };
+const NARROW = { view: [360, 774], along: 113, first: 48, lanes: [76, 284], half: [HEIGHT / 2, WIDTH / 2], at: (along, across) => [across, along] };
 const STATIONS = {
-  client: [0, TOP, "Client"], edge: [1, TOP, "Edge"], identify: [2, TOP, "Identify"], shed: [3, TOP, "Shed"],
-  admit: [4, TOP, "Admit"], handler: [5, TOP, "Handler"], settle: [6, TOP, "Settle"],
-  answers: [0, BELOW, "Refused"], failed: [1, BELOW, "Failed"], worker: [2, BELOW, "Worker"], queue: [3, BELOW, "Queue"],
-  redis: [4, BELOW, "Redis"], dynamodb: [5, BELOW, "DynamoDB"], memory: [6, BELOW, "This environment"],
+  client: [0, 0, "Client"], edge: [1, 0, "Edge"], identify: [2, 0, "Identify"], shed: [3, 0, "Shed"],
+  admit: [4, 0, "Admit"], handler: [5, 0, "Handler"], settle: [6, 0, "Settle"],
+  answers: [0, 1, "Refused"], failed: [1, 1, "Failed"], worker: [2, 1, "Worker"], queue: [3, 1, "Queue"],
+  redis: [4, 1, "Redis"], dynamodb: [5, 1, "DynamoDB"], memory: [6, 1, "This environment"],
 };
 const ROW = ["client", "edge", "identify", "shed", "admit", "handler", "settle"];
 const STORES = ["redis", "dynamodb", "memory"];
-const MIDDLE = TOP + HEIGHT / 2, BOTTOM = TOP + HEIGHT, GAP = (BOTTOM + BELOW) / 2;
+const TIP = 7;
 const held = { stations: {}, ways: {} };
 
 export function draw(svg) {
+  const shape = isNarrow() ? NARROW : WIDE, [near, far] = shape.lanes, [long, deep] = shape.half;
+  const place = (number) => shape.first + number * shape.along;
+  const edge = near + deep, shore = far - deep, gap = (edge + shore) / 2, [admit, queue] = [place(4), place(3)];
+  const lead = (name, points, look) => way(svg, name, points.map(([along, across]) => shape.at(along, across)), look);
+  svg.setAttribute("viewBox", `0 0 ${shape.view.join(" ")}`);
   svg.replaceChildren();
-  for (let i = 1; i < ROW.length; i++) {
-    way(svg, `to-${ROW[i]}`, `M${AT[i - 1] + WIDTH / 2} ${MIDDLE}H${AT[i] - WIDTH / 2 - 7}`, [AT[i] - WIDTH / 2, MIDDLE, 0]);
+  for (let i = 1; i < ROW.length; i++) lead(`to-${ROW[i]}`, [[place(i - 1) + long, near], [place(i) - long, near]]);
+  lead("to-redis", [[admit, edge], [admit, shore]]);
+  lead("to-dynamodb", [[admit + long / 3, edge], [admit + long / 3, gap], [place(5), gap], [place(5), shore]]);
+  lead("to-memory", [[admit + (2 * long) / 3, edge], [admit + (2 * long) / 3, gap - 18], [place(6), gap - 18], [place(6), shore]]);
+  lead("to-queue", [[admit - long / 2, edge], [admit - long / 2, gap], [queue, gap], [queue, shore]], "aside");
+  lead("to-worker", [[queue - long, far], [place(2) + long, far]], "aside");
+  lead("from-worker", [[place(2), shore], [place(2), edge]], "aside");
+  if (shape === WIDE) {
+    svg.append(drawn("text", { class: "label", x: admit + 8, y: shore - 14 }, "one question"));
+    svg.append(drawn("text", { class: "label", x: queue + 8, y: shore - 14 }, "202, later"));
   }
-  way(svg, "to-redis", `M${AT[4]} ${BOTTOM}V${BELOW - 7}`, [AT[4], BELOW, 90]);
-  way(svg, "to-dynamodb", `M${AT[4] + 24} ${BOTTOM}V${GAP}H${AT[5]}V${BELOW - 7}`, [AT[5], BELOW, 90]);
-  way(svg, "to-memory", `M${AT[4] + 48} ${BOTTOM}V${GAP - 18}H${AT[6]}V${BELOW - 7}`, [AT[6], BELOW, 90]);
-  way(svg, "to-queue", `M${AT[4] - 36} ${BOTTOM}V${GAP}H${AT[3]}V${BELOW - 7}`, [AT[3], BELOW, 90], "aside");
-  way(svg, "to-worker", `M${AT[3] - WIDTH / 2} ${BELOW + HEIGHT / 2}H${AT[2] + WIDTH / 2 + 7}`, [AT[2] + WIDTH / 2, BELOW + HEIGHT / 2, 180], "aside");
-  way(svg, "from-worker", `M${AT[2]} ${BELOW}V${BOTTOM + 7}`, [AT[2], BOTTOM, -90], "aside");
-  svg.append(drawn("text", { class: "label", x: AT[4] + 8, y: BELOW - 14 }, "one question"));
-  svg.append(drawn("text", { class: "label", x: AT[3] + 8, y: BELOW - 14 }, "202, later"));
-  for (const [name, [at, y, title]] of Object.entries(STATIONS)) station(svg, name, AT[at], y, title);
+  for (const [name, [number, lane, title]] of Object.entries(STATIONS)) station(svg, name, shape.at(place(number), shape.lanes[lane]), title);
 }
 
 export function show(told) {
@@ -90,16 +98,19 @@ function divided(weights) {
   return shares.length ? shares.map(([version, share]) => (shares.length > 1 ? `v${version} ${share} %` : `alias live: v${version}`)).join(" · ") : "API Gateway";
 }
 
-function station(svg, name, x, y, title) {
-  const group = drawn("g", { id: `station-${name}` });
-  const rate = drawn("text", { class: "rate", x, y: y + 52 }), note = drawn("text", { class: "note", x, y: y + 74 });
-  group.append(drawn("rect", { x: x - WIDTH / 2, y, width: WIDTH, height: HEIGHT, rx: 10 }), drawn("text", { class: "name", x, y: y + 22 }, title), rate, note);
+function station(svg, name, [x, y], title) {
+  const group = drawn("g", { id: `station-${name}` }), top = y - HEIGHT / 2;
+  const rate = drawn("text", { class: "rate", x, y: top + 52 }), note = drawn("text", { class: "note", x, y: top + 74 });
+  group.append(drawn("rect", { x: x - WIDTH / 2, y: top, width: WIDTH, height: HEIGHT, rx: 10 }), drawn("text", { class: "name", x, y: top + 22 }, title), rate, note);
   svg.append(group);
   held.stations[name] = { group, rate, note };
 }
 
-function way(svg, name, path, [x, y, turn], look = "") {
-  const line = drawn("path", { d: path, class: look });
+// A line through points, at right angles, with a tip at its end.
+function way(svg, name, points, look = "") {
+  const [x, y] = points.at(-1), [fromX, fromY] = points.at(-2), turn = (Math.atan2(y - fromY, x - fromX) * 180) / Math.PI;
+  const short = [x - TIP * Math.sign(x - fromX), y - TIP * Math.sign(y - fromY)];
+  const line = drawn("path", { d: `M${[...points.slice(0, -1), short].map((point) => point.join(" ")).join("L")}`, class: look });
   svg.append(line, drawn("path", { class: `tip ${look}`, d: "M0 0L-9 -5V5Z", transform: `translate(${x} ${y}) rotate(${turn})` }));
   held.ways[name] = line;
 }

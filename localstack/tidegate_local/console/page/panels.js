@@ -9,21 +9,25 @@ export function stores(told) {
   const known = new Map((told.health?.dependencies ?? []).map((one) => [one.name, one]));
   const lines = ["redis", "dynamodb"].map((name) => {
     const seen = known.get(name);
-    return [name === "redis" ? "Redis" : "DynamoDB", state(name, seen, told.redis), breaker(seen), decided(counts[name], all), milliseconds(name === "redis" ? (told.redis?.latency_ms ?? null) : (seen?.latency_ms ?? null))];
+    return [name === "redis" ? "Redis" : "DynamoDB", state(name, seen, told), breaker(seen, told), decided(counts[name], all), milliseconds(name === "redis" ? (told.redis?.latency_ms ?? null) : (seen?.latency_ms ?? null))];
   });
   lines.push(["This environment's memory", ["always there", "dim"], ["none", "dim"], decided(counts.memory, all), "–"]);
   rows(by("stores"), lines, "");
   by("changes").replaceChildren(...told.traffic.changes.map((one) => element("li", `${clock(one.at_s)}  an environment (${one.service}) ${one.state === "failing" ? `lost ${one.store}: ${one.fault}` : `has ${one.store} back`}`)));
 }
 
-function state(name, seen, redis) {
+// Before the API was asked for the first time nothing is known, and nothing is wrong.
+const untold = (told) => [told.errors.health ? "unknown" : "not asked yet", "dim"];
+
+function state(name, seen, told) {
+  const redis = told.redis;
   if (name === "redis" && redis && redis.state !== "up") return [redis.state, "ill"];
   if (name === "redis" && redis) return ["up", "well"];
-  return seen ? [seen.error ? `${seen.state}: ${seen.error}` : seen.state, seen.state === "failing" ? "ill" : "well"] : ["unknown", "dim"];
+  return seen ? [seen.error ? `${seen.state}: ${seen.error}` : seen.state, seen.state === "failing" ? "ill" : "well"] : untold(told);
 }
 
-function breaker(seen) {
-  if (!seen?.breaker) return ["unknown", "dim"];
+function breaker(seen, told) {
+  if (!seen?.breaker) return untold(told);
   return [seen.breaker, { closed: "well", open: "ill" }[seen.breaker] ?? "so"];
 }
 
@@ -63,17 +67,30 @@ function define(id, pairs) {
 
 export function release(told) {
   const shares = Object.entries(told.weights?.percent ?? {}), one = told.weights?.release;
+  // A first deploy has nothing to compare itself with, so it goes without steps and a canary.
+  const compared = one && Object.keys(one.stable).length ? one : null;
   by("weights").replaceChildren(...shares.map(([, share]) => {
     const part = element("span");
     part.style.flexGrow = share;
     return part;
   }));
   by("weights").setAttribute("aria-label", `Weights: ${shares.map(([version, share]) => `version ${version} ${share} %`).join(", ")}`);
-  by("release-phase").textContent = one ? `${one.token}: ${one.state === "running" ? one.phase : one.state.replace("-", " ")}` : "none so far";
-  steps(one);
-  rows(by("release"), one ? ["stable", "canary"].map((who) => side(who, one)) : [], `Version ${shares.map(([version]) => version).join(", ")} has all of the traffic.`);
-  by("verdict").textContent = one?.reason ?? "";
-  by("verdict").className = { promoted: "well", "rolled-back": "ill" }[one?.state] ?? "";
+  by("release-phase").textContent = phase(told, one, compared);
+  steps(compared);
+  rows(by("release"), compared ? ["stable", "canary"].map((who) => side(who, compared)) : [], allTraffic(shares));
+  by("verdict").textContent = compared?.reason ?? "";
+  by("verdict").className = { promoted: "well", "rolled-back": "ill" }[compared?.state] ?? "";
+}
+
+function phase(told, one, compared) {
+  if (!told.weights) return told.errors.weights ? "unknown" : "not asked yet";
+  if (!one) return "none so far";
+  if (!compared && one.state === "promoted") return "none since the first deploy";
+  return `${one.token}: ${one.state === "running" ? one.phase : one.state.replace("-", " ")}`;
+}
+
+function allTraffic(shares) {
+  return shares.length ? `Version ${shares.map(([version]) => version).join(", ")} has all of the traffic.` : "No alias was read yet.";
 }
 
 function steps(one) {

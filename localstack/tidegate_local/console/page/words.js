@@ -38,6 +38,11 @@ export function drawn(name, attributes = {}, text = "") {
   return made;
 }
 
+// A phone's page: console.css has the same width.
+const narrow = matchMedia("(max-width: 560px)");
+export const isNarrow = () => narrow.matches;
+export const onTurn = (drawAnew) => narrow.addEventListener("change", drawAnew);
+
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 
 // Rows of cells; a cell is a text, or [text, class].
@@ -48,7 +53,7 @@ export function rows(table, lines, nothing) {
     const row = element("tr");
     cells.forEach((cell, at) => {
       const [text, look = ""] = Array.isArray(cell) ? cell : [cell];
-      row.append(element("td", text, { class: `${columns[at].className} ${look}`.trim() }));
+      row.append(element("td", text, { class: `${columns[at].className} ${look}`.trim(), "data-of": columns[at].textContent }));
     });
     return row;
   });

@@ -1,0 +1,1 @@
+"""MiniStack's process, and the amendments that it runs with."""

@@ -1,0 +1,1 @@
+"""The local cloud's life: `tidegate up`, `down` and `status`."""

@@ -1,0 +1,1 @@
+"""The Redis of the local cloud: found, built or started."""

@@ -1,0 +1,30 @@
+"""A stage's name at the command line, and in CDK's context: `aws-staging` is `-c stage=aws -c env=staging`."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+_CONTEXT = re.compile(r"(?:--context=|-c)?(?P<name>[a-z_]+)=(?P<value>.*)", re.DOTALL)
+
+
+def context_of(stage: str) -> dict[str, str]:
+    """Return the CDK context of a stage and, if its name has one, its environment."""
+    kind, _, env = stage.partition("-")
+    return {"stage": kind, **({"env": env} if env else {})}
+
+
+def stage_of(context: Mapping[str, str]) -> str:
+    """Return the name of a stage with its environment, by the CDK context."""
+    return "-".join(filter(None, [context.get("stage", "local"), context.get("env")]))
+
+
+def context_in(words: Sequence[str]) -> dict[str, str]:
+    """Return the context that a CDK command's words give."""
+    given: dict[str, str] = {}
+    following = ""
+    for word in words:
+        if following in {"-c", "--context"} or word.startswith(("--context=", "-c")):
+            found = _CONTEXT.fullmatch(word)
+            if found:
+                given[found["name"]] = found["value"]
+        following = word
+    return given

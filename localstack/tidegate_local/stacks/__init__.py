@@ -1,0 +1,1 @@
+"""A stack on CloudFormation: its description, status, events, template and API keys."""
