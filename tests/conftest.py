@@ -14,13 +14,17 @@ import redis
 from tests.harness.distribution import Distribution, group
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.http_faults import HttpFaults
+from tests.harness.proxied_stores import ProxiedStores
 from tests.harness.redis_cluster import RedisCluster
 from tests.harness.redis_server import RedisServer
 from tests.harness.tcp_proxy import TcpProxy
+from tidegate.telemetry import logger
+from tidegate.testing import FakeClock
 
 _KEPT = ("TIDEGATE_TEST_", "TIDEGATE_STATE_DIR")
 _NOWHERE = str(Path(os.devnull) / "none")
 _AWS = {
+    "TIDEGATE_LOG": "json",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": "us-east-1",
@@ -29,6 +33,9 @@ _AWS = {
     "AWS_CONFIG_FILE": _NOWHERE,
     "AWS_SHARED_CREDENTIALS_FILE": _NOWHERE,
 }
+
+# Every call that a function makes is one that its role allows.
+pytest_plugins = ["tests.harness.iam.plugin", "tests.harness.idle_connections"]
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
 hypothesis.settings.register_profile(
@@ -83,6 +90,12 @@ def _clean_environment() -> None:
 def anyio_backend() -> str:
     """`@pytest.mark.anyio` tests run on asyncio, as the functions do."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def request_log() -> None:
+    """Make the Logger now: it keeps the stdout it is made on, and that of a test with `capsys` is closed after it."""
+    logger()
 
 
 @pytest.fixture
@@ -176,9 +189,17 @@ def fresh_dynamo() -> Iterator[DynamoServer]:
 
 
 @pytest.fixture
-def library_table(dynamo: DynamoServer) -> str:
-    """The name of an empty table in the library's form, the test's own. It ends with the engine."""
-    return dynamo.create_library_table()
+def library_table(dynamo: DynamoServer) -> Iterator[str]:
+    """The name of an empty table in the library's form, the test's own.
+
+    It goes with the test: once a minute the engine looks through all items of such tables for expired ones, and
+    answers nobody meanwhile.
+    """
+    table = dynamo.create_library_table()
+    yield table
+    dynamo.cont()
+    if dynamo.running:
+        dynamo.drop_table(table)
 
 
 @pytest.fixture
@@ -193,3 +214,32 @@ def http_faults(dynamo: DynamoServer) -> Iterator[HttpFaults]:
     """A server in front of `dynamo` that answers AWS's errors on demand."""
     with HttpFaults(dynamo.port) as faults:
         yield faults
+
+
+@pytest.fixture
+def redis_proxy(redis_server: RedisServer, tcp_proxy: Callable[[int], TcpProxy]) -> TcpProxy:
+    """A proxy in front of `redis_server`."""
+    return tcp_proxy(redis_server.port)
+
+
+@pytest.fixture
+def stores(
+    redis_server: RedisServer, dynamo: DynamoServer, library_table: str, tcp_proxy: Callable[[int], TcpProxy]
+) -> ProxiedStores:
+    """Redis and DynamoDB, each behind a proxy; what boto is told leads through the proxy, too."""
+    made = ProxiedStores(redis_server, tcp_proxy(redis_server.port), dynamo, tcp_proxy(dynamo.port), library_table)
+    os.environ["AWS_ENDPOINT_URL"] = f"http://{made.to_dynamo.host}:{made.to_dynamo.port}"
+    return made
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that moves when it is told to."""
+    return FakeClock()
+
+
+@pytest.fixture
+def closing() -> Iterator[contextlib.ExitStack]:
+    """What a test opens; closed at its end."""
+    with contextlib.ExitStack() as stack:
+        yield stack

@@ -75,7 +75,7 @@ def test_packages_without_sources_are_those_of_the_recipe(artefact):
         for compiled in artefact.packages.rglob("*.pyc")
         if compiled.parent.name != "__pycache__"
     }
-    assert sourceless == set(RECIPE_READ.sourceless)
+    assert sourceless == set(RECIPE_READ.slimming.sourceless)
 
 
 def test_binaries_are_of_the_target_s_machine(artefact):
@@ -96,13 +96,13 @@ def test_aws_gets_manylinux_wheels_alone(unpacked):
 
 
 def test_what_the_recipe_drops_is_gone(artefact):
-    for pattern in RECIPE_READ.drop:
+    for pattern in RECIPE_READ.slimming.drop:
         left = [path for path in artefact.packages.glob(pattern) if path.is_file()]
         assert not left, pattern
 
 
 def test_only_the_named_services_are_described(artefact):
-    for folder, kept in RECIPE_READ.services.items():
+    for folder, kept in RECIPE_READ.slimming.services.items():
         assert {path.name for path in (artefact.packages / folder).iterdir() if path.is_dir()} == kept
     # The files beside them tell botocore the endpoints, the partitions, and when to try again.
     described = {path.name for path in (artefact.packages / "botocore/data").iterdir() if path.is_file()}

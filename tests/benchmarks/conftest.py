@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import processes
 from tests.benchmarks.report import Report
 
 _HERE = Path(__file__).parent
@@ -24,3 +25,11 @@ def report() -> Iterator[Report]:
     made = Report()
     yield made
     made.finish()
+
+
+@pytest.fixture
+def function_redis(fresh_redis, dynamo, library_table, monkeypatch):
+    """A Redis to stop or kill, and the variables of a function that uses it."""
+    for name, value in processes.function(fresh_redis.url, dynamo.endpoint_url, library_table).items():
+        monkeypatch.setenv(name, value)
+    return fresh_redis

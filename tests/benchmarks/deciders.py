@@ -44,21 +44,21 @@ class Rate:
         return self.burst or self.count
 
 
-def tidegate_store(store: Any, *limits: Any, cost: int = 1) -> Decide:
+def tidegate_store(store: Any, *limits: Any, cost: int = 1, now_us: int = 0) -> Decide:
     """Decide by a store of ours, as the guard asks it."""
-    from tidegate.question import Charge, Question
+    from tidegate.messages import Charge, Question
 
-    charges = tuple(Charge(f"limit-{n}", limit.rule(0), cost) for n, limit in enumerate(limits))
+    charges = tuple(Charge(f"limit-{n}", limit.rule(now_us), cost) for n, limit in enumerate(limits))
     return lambda caller: store.admit(Question(caller, charges)).admitted
 
 
-def tidegate_redis_store(url: str) -> Any:
+def tidegate_redis_store(url: str, client: Any = None) -> Any:
     """Our Redis store with ample timeouts: these benchmarks are not about faults."""
     from tidegate.clock import SystemClock
-    from tidegate.stores.connection import RedisTarget
-    from tidegate.stores.redis import RedisStore
+    from tidegate.redis_driver.node import RedisTarget
+    from tidegate.stores.redis.store import RedisStore
 
-    return RedisStore(RedisTarget(url, 20.0, 20.0), "bench", uuid.uuid4().hex[:12], SystemClock())
+    return RedisStore(RedisTarget(url, 20.0, 20.0, client=client), "bench", uuid.uuid4().hex[:12], SystemClock())
 
 
 def tidegate_memory_store() -> Any:
@@ -147,7 +147,30 @@ def in_memory() -> Sequence[Decider]:
         (),
         lambda _, rate: tidegate_store(tidegate_memory_store(), token_bucket(rate), cost=rate.cost),
     )
-    return [ours, *(Decider(d.name, d.needs, _in_memory(d)) for d in in_redis()[1:])]
+    return [ours, *_our_windows(), *(Decider(d.name, d.needs, _in_memory(d)) for d in in_redis()[1:])]
+
+
+def _our_windows() -> list[Decider]:
+    """Our limits that count by the peers' algorithms: a fixed window is a quota, whose window is a calendar's."""
+    from tidegate import Quota, SlidingWindow, SlidingWindowCounter
+
+    def made(limit: Callable[[Rate], Any]) -> Callable[[str, Rate], Decide]:
+        return lambda _, rate: tidegate_store(tidegate_memory_store(), limit(rate), cost=rate.cost, now_us=_now_us())
+
+    return [
+        # A second's window begins anew with each second: the day's has as many seconds' units.
+        Decider("Tidegate, fixed window (quota)", (), made(lambda rate: Quota(f"{86_400 * rate.count}/day"))),
+        Decider(
+            "Tidegate, sliding window counter",
+            (),
+            made(lambda rate: SlidingWindowCounter(f"{rate.count}/{rate.seconds}s")),
+        ),
+        Decider("Tidegate, sliding window", (), made(lambda rate: SlidingWindow(f"{rate.count}/{rate.seconds}s"))),
+    ]
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def _in_memory(decider: Decider) -> Callable[[str, Rate], Decide]:

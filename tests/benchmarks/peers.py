@@ -8,6 +8,7 @@ PEERS = (
     "slowapi",
     "fastapi-limiter",
     "limits",
+    "fastapi-redis-sdk",
     "throttled-py",
     "pyrate-limiter",
     "aws-lambda-powertools",

@@ -22,6 +22,7 @@ from tests.benchmarks import contenders, cores, events, processes, wire
 from tests.benchmarks.output import log_lines_away
 from tests.benchmarks.own_loop import OwnLoop
 from tests.benchmarks.programs import latency
+from tests.benchmarks.report import microseconds_row
 from tests.benchmarks.sampling import Place, Samples, Stack
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.lambda_events import LambdaContext
@@ -157,18 +158,17 @@ def tables(told: Account) -> list[tuple[str, tuple[str, ...], list[tuple[str, ..
         ("the unit: one EVALSHA by redis-py, in a request", told.unit_us),
     ]
     return [
-        ("One guarded GET", ("what", "µs", "units"), [_row(name, us, told.unit_us) for name, us in whole]),
+        ("One guarded GET", ("what", "µs", "units"), [microseconds_row(name, us, told.unit_us) for name, us in whole]),
         ("By station (sampled)", ("station", "µs", "units", "share"), _shared(told.stations, told, 14)),
         ("By function (sampled)", ("function", "µs", "units", "share"), _shared(told.functions, told, 26)),
     ]
 
 
-def _row(name: str, us: float, unit_us: float) -> tuple[str, ...]:
-    return (name, f"{us:.1f}", f"{us / unit_us:.2f}")
-
-
 def _shared(shares: list[tuple[str, float]], told: Account, most: int) -> list[tuple[str, ...]]:
-    return [(*_row(name, share * told.request_us, told.unit_us), f"{share:.1%}") for name, share in shares[:most]]
+    return [
+        (*microseconds_row(name, share * told.request_us, told.unit_us), f"{share:.1%}")
+        for name, share in shares[:most]
+    ]
 
 
 def main(limits: str = "1", result: str | None = None) -> None:

@@ -21,11 +21,13 @@ SECTIONS = (
     "round-trips",
     "added-latency",
     "where-the-time-goes",
+    "server",
     "metrics-cost",
     "cold-start",
     "import-budget",
     "decisions",
     "bytes-per-key",
+    "fleet-cost",
     "in-memory-parts",
     "accuracy",
     "restarted-empty",
@@ -159,3 +161,8 @@ def _markdown_table(table: Table) -> str:
 def _emphasised(row: Sequence[str]) -> list[str]:
     cells = [cell.replace("|", "\\|") for cell in row]
     return [f"**{cell}**" if cell and row[0].startswith("Tidegate") else cell for cell in cells]
+
+
+def microseconds_row(name: str, us: float, unit_us: float) -> tuple[str, ...]:
+    """A row of what something costs: in µs, and in units of this machine's speed."""
+    return (name, f"{us:.1f}", f"{us / unit_us:.2f}")

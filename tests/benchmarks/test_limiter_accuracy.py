@@ -16,7 +16,8 @@ HOW = (
     "answer. Of the window the second column is a lower bound: the most admissions whose whole calls, sent to "
     "answered, lay within one second. A limiter may admit less than is due: some of pyrate-limiter's refusals are "
     "of its own lock, which a call that doesn't wait may not get. A sliding window counter spreads the last window's "
-    "count evenly over it, so that it may admit more than its limit within some second; a log of requests doesn't."
+    "count evenly over it, so that it may admit more than its limit within some second; a log of requests doesn't, "
+    "and nor does Tidegate's sliding window, whose log is of fourteen parts."
 )
 
 

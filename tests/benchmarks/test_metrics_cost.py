@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from tests.benchmarks import contenders
-from tests.benchmarks.report import Goal, Section, Table
+from tests.benchmarks.report import Goal, Section, Table, microseconds_row
 
 ROUNDS = 60
 A_ROUND = 200
@@ -31,8 +31,8 @@ def test_metrics_cost(redis_url, report, monkeypatch):
         took = _measured(calls)
     added = took[MEASURED] - took[BARE]
     section = Section("metrics-cost", "What a request's metrics cost", HOW)
-    rows = [_row(name, us, took[UNIT]) for name, us in took.items()]
-    rows.append(_row("the metrics, added to Tidegate's line", added, took[UNIT]))
+    rows = [microseconds_row(name, us, took[UNIT]) for name, us in took.items()]
+    rows.append(microseconds_row("the metrics, added to Tidegate's line", added, took[UNIT]))
     section.tables.append(Table("One request's line and metrics", ("what", "µs", "EVALSHAs in a loop"), rows))
     share = added / took[UNIT]
     section.goals.append(Goal("metrics of a request, in EVALSHAs", f"{share:.2f}", "≤ 0.1", share <= 0.1))
@@ -113,7 +113,3 @@ def _measured(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
                 call()
             took[name].append((time.perf_counter_ns() - began) / A_ROUND / 1000)
     return {name: min(values) for name, values in took.items()}
-
-
-def _row(name: str, us: float, unit_us: float) -> tuple[str, ...]:
-    return (name, f"{us:.1f}", f"{us / unit_us:.2f}")

@@ -12,7 +12,7 @@ from typing import Self
 import httpx
 
 from tests.benchmarks.report import Goal, Section, Table
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
 from tests.http.uvicorn_server import UvicornServer
 
 THREADS = 4

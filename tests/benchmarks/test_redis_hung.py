@@ -2,9 +2,7 @@
 
 import time
 
-import pytest
-
-from tests.benchmarks import guarded, peers, processes
+from tests.benchmarks import guarded, peers
 from tests.benchmarks.guarded import Caller, Outcome
 from tests.benchmarks.output import log_lines_away
 from tests.benchmarks.report import Goal, Section, Table
@@ -18,19 +16,11 @@ HOW = (
 )
 
 
-@pytest.fixture
-def wired(fresh_redis, dynamo, library_table, monkeypatch):
-    """A Redis to stop, and the variables of a function that uses it."""
-    for name, value in processes.function(fresh_redis.url, dynamo.endpoint_url, library_table).items():
-        monkeypatch.setenv(name, value)
-    return fresh_redis
-
-
-def test_hung(wired, report):
+def test_hung(function_redis, report):
     section = Section("hung", "Redis hung", HOW)
     rows, callers = [], {}
     with log_lines_away():
-        for name, needs, make in guarded.everyone(wired.url):
+        for name, needs, make in guarded.everyone(function_redis.url):
             if why := peers.missing(*needs):
                 rows.append((name, why, "", "", ""))
                 continue
@@ -39,14 +29,14 @@ def test_hung(wired, report):
                 outcome = _all_call({name: callers[name]})[name]
                 assert outcome is not None
                 assert not outcome.failed, name
-        wired.stop()
+        function_redis.stop()
         # Ours first and alone: its budget is milliseconds, and the others' waiting threads would be in its way.
         ours = {name: caller for name, caller in callers.items() if name.startswith("Tidegate")}
         theirs = {name: caller for name, caller in callers.items() if name not in ours}
         first, second = _one_by_one(ours), _one_by_one(ours)
         first |= _all_call(theirs)
         second |= _all_call({name: caller for name, caller in theirs.items() if first[name] is not None})
-        wired.cont()
+        function_redis.cont()
         for caller in callers.values():
             caller.close()
     rows = [_row(name, first[name], second.get(name)) for name in callers] + rows

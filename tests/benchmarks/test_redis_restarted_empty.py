@@ -2,9 +2,7 @@
 
 from collections import Counter
 
-import pytest
-
-from tests.benchmarks import guarded, peers, processes
+from tests.benchmarks import guarded, peers
 from tests.benchmarks.guarded import Caller, Outcome
 from tests.benchmarks.output import log_lines_away
 from tests.benchmarks.report import Goal, Section, Table
@@ -18,25 +16,17 @@ HOW = (
 )
 
 
-@pytest.fixture
-def wired(fresh_redis, dynamo, library_table, monkeypatch):
-    """A Redis to kill, and the variables of a function that uses it."""
-    for name, value in processes.function(fresh_redis.url, dynamo.endpoint_url, library_table).items():
-        monkeypatch.setenv(name, value)
-    return fresh_redis
-
-
-def test_restarted_empty(wired, report):
+def test_restarted_empty(function_redis, report):
     section = Section("restarted-empty", "Redis restarted empty", HOW)
     rows, callers = [], {}
     with log_lines_away():
-        for name, needs, make in guarded.everyone(wired.url):
+        for name, needs, make in guarded.everyone(function_redis.url):
             if why := peers.missing(*needs):
                 rows.append((name, why, "", ""))
                 continue
             callers[name] = Caller(make)
             assert not any(outcome.failed for outcome in _calls(callers[name], 3)), name
-        wired.restart_empty()
+        function_redis.restart_empty()
         told = {name: _calls(caller, CALLS) for name, caller in callers.items()}
         for caller in callers.values():
             caller.close()

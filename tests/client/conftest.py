@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from tests.client.scripted_server import ScriptedServer
+from tests.client.simulated_faces import SimulatedClient
+from tests.client.simulated_network import SimulatedServer, SimulatedTime
 from tidegate.client import AsyncRetryingTransport, Conduct, Hosts, RetryingTransport
 from tidegate.testing import FakeClock
 
@@ -85,3 +87,28 @@ def connect(request: pytest.FixtureRequest, server: ScriptedServer, timeline: Ti
     yield make
     for face in opened:
         face.close()
+
+
+@pytest.fixture
+def simulated() -> SimulatedServer:
+    """A server on a simulated network."""
+    return SimulatedServer(SimulatedTime())
+
+
+Simulate = Callable[..., SimulatedClient]
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def simulate(request: pytest.FixtureRequest, simulated: SimulatedServer) -> Iterator[Simulate]:
+    """`simulate(options)`: a client of the simulated server; each test is run with both clients."""
+    opened: list[SimulatedClient] = []
+
+    def make(**options: Any) -> SimulatedClient:
+        opened.append(SimulatedClient(simulated, is_async=request.param, **options))
+        return opened[-1]
+
+    yield make
+    for client in opened:
+        assert client.lost() == []
+        client.close()
+    assert not simulated.open

@@ -43,7 +43,7 @@ def test_a_backoff_that_does_not_grow_is_refused(first_s, longest_s):
 
 
 @given(st.floats(0, 1), st.integers(1, 20), st.lists(st.booleans(), max_size=400))
-def test_over_any_stretch_retries_are_bounded_by_the_tokens_and_the_requests(ratio, tokens, is_retry):
+def test_retries_in_any_window_are_bounded_by_tokens_and_requests(ratio, tokens, is_retry):
     budget = RetryBudget(ratio, tokens)
     taken, paid = [], []
     for retry in is_retry:
@@ -200,4 +200,5 @@ def test_keys_are_made_where_they_are_wanted():
     assert not wants_key("POST", "/v1/orders", keys_for=False)
     assert not wants_key("POST", "/v2/orders", keys_for=("/v1/*", "/v2/carts"))
     assert not wants_key("PUT", "/v1/orders", keys_for=True)
+    assert wants_key("POST", "/v1/orders", keys_for=("v1/orders",))
     assert new_key() != new_key()

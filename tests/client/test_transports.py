@@ -224,7 +224,7 @@ def test_an_attempt_that_is_given_up_earlier_says_so(connect, server):
     assert [got.fields["tidegate-timeout-ms"] for got in server.got] == ["5000", "5000"]
 
 
-def test_an_answer_that_a_later_attempt_gets_replayed_is_of_use_until_the_deadline(connect, server):
+def test_a_replayed_answer_is_useful_until_the_deadline(connect, server):
     connect(keys_for=True).request("POST", "/a", timeout=5)
     assert server.got[0].fields["tidegate-timeout-ms"] == "30000"
 

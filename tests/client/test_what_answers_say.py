@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.algorithms.decision import LimitState
 from tidegate.client.quotas import Quotas
-from tidegate.client.rate_limit import Left, quotas_left
-from tidegate.client.retry_after import LONGEST_S, retry_after_s
-from tidegate.http import Standing, limit_field, policy_field
+from tidegate.client.response_fields import LONGEST_S, Left, quotas_left, retry_after_s
+from tidegate.decision import LimitState
 from tidegate.limits.concurrency import Concurrency
+from tidegate.limits.fields import LimitStatus, limit_field, policy_field
 from tidegate.limits.token_bucket import TokenBucket
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -45,6 +44,39 @@ def test_what_is_not_valid_is_ignored(text):
     assert retry_after_s(text, None, NOW_US) is None
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "Wed, 21 Oct 99999999999999999999 07:28:00 GMT",
+        "Wed, 99999999999999999999 Oct 2026 07:28:00 GMT",
+        "Wed, 21 Oct 2026 07:28:00 +99999999999999999999",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "9" * 5000,
+        "Wed, 21 Oct 2026",
+        "\x00",
+    ],
+)
+def test_an_odd_date_is_ignored_and_raises_nothing(odd):
+    for text, date in [(odd, None), ("30", odd), (odd, odd), ("Tue, 24 Nov 2026 12:00:30 GMT", odd)]:
+        waited = retry_after_s(text, date, NOW_US)
+        assert waited is None or 0 <= waited <= LONGEST_S
+    assert retry_after_s("9" * 5000, None, NOW_US) == LONGEST_S
+
+
+@pytest.mark.parametrize(
+    "odd", ['"a";r=1;t=@99999999999999', '"a";r=99999999999999999', "\u20ac", '"a";r=1;t=1e400', "%"]
+)
+def test_an_odd_rate_limit_is_ignored_and_raises_nothing(odd):
+    assert quotas_left(odd, odd) == ()
+
+
+@given(st.builds("{}, {} {} {} {}:{}:{} {}".format, *[st.text("0123456789OctGMT+-", max_size=22)] * 8))
+def test_no_date_breaks_the_reading(text):
+    waited = retry_after_s(text, text, NOW_US)
+    assert waited is None or 0 <= waited <= LONGEST_S
+
+
 @given(TEXT, TEXT)
 def test_no_text_breaks_the_reading(text, date):
     waited = retry_after_s(text, date, NOW_US)
@@ -68,7 +100,7 @@ def test_the_library_s_own_fields_are_read():
     bucket, slots = TokenBucket("20/s", burst=40), Concurrency(10, name="slots")
     states = (LimitState(False, 0, 2_000_000, NOW_US), LimitState(True, 3, 0, NOW_US))
     standings = [
-        Standing(limit, limit.rule(NOW_US), state) for limit, state in zip((bucket, slots), states, strict=True)
+        LimitStatus(limit, limit.rule(NOW_US), state) for limit, state in zip((bucket, slots), states, strict=True)
     ]
     left, policies = limit_field(standings, 2, NOW_US), policy_field((bucket, slots))
     first, second = quotas_left(left.decode(), policies.decode())
@@ -149,3 +181,37 @@ def test_scopes_are_kept_within_bounds():
         quotas.silence(f"GET /{number}", 10, now_s=0)
     assert quotas.wait_s("GET /0", 0) == 0
     assert quotas.wait_s("GET /4999", 0) == 10
+
+
+def test_news_of_a_request_that_was_sent_later_wins():
+    quotas = Quotas(longest_silence_s=1e6)
+    quotas.silence("GET /a", 3600, now_s=0, sent=2)
+    quotas.silence("GET /a", 9999, now_s=1, sent=1)
+    assert quotas.wait_s("GET /a", 1) == 3599
+    quotas.silence("GET /a", 5, now_s=2, sent=3)
+    assert quotas.wait_s("GET /a", 2) == 5
+
+
+def test_what_was_sent_before_the_silence_does_not_end_it():
+    quotas = Quotas(longest_silence_s=1e6)
+    quotas.silence("GET /a", 3600, now_s=0, sent=2)
+    quotas.learn("GET /a", [Left("day", 0, 7200, in_requests=True)], now_s=0, sent=2)
+    quotas.accepted("GET /a", sent=1)
+    assert quotas.wait_s("GET /a", 0) == 7200
+    quotas.accepted("GET /a", sent=3)
+    assert quotas.wait_s("GET /a", 0) == 0
+
+
+def test_one_request_at_a_time_asks_whether_a_long_silence_still_holds():
+    quotas = Quotas(longest_silence_s=60)
+    quotas.silence("GET /a", 200, now_s=0)
+    asked = [second for second in range(200) if quotas.reserve_s("GET /a", second) == 0]
+    assert asked == [60, 120, 180]
+    assert [quotas.reserve_s("GET /a", 200) for _ in range(2)] == [0, 0]
+
+
+def test_policies_that_are_named_anew_each_time_fill_no_memory():
+    quotas = Quotas()
+    for number in range(1000):
+        quotas.learn("GET /a", [Left(f"policy-{number}", 1, 86_400, in_requests=True)], now_s=0)
+    assert len(quotas._scopes["GET /a"].quotas) <= 16

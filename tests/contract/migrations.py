@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.migrate.backfill import Table
+from functions.migrate.journal import Journal
 from functions.migrate.ledger import Ledger
 from functions.migrate.migration import Backfill, Migration
 from functions.migrate.runner import Request, Runner
 from functions.migrate.work import Bounds, Parts
 from tests.harness.dynamodb import DynamoServer
+from tests.harness.dynamodb_within import DynamoWithin
 
 DAY_S = 86_400.0
 
@@ -65,7 +67,7 @@ class MortalClient:
 class Site:
     """A journal and some orders of an engine."""
 
-    server: DynamoServer
+    server: DynamoServer | DynamoWithin
     migrations: tuple[Migration, ...]
     oldest: int = 99
     clock: TurnedClock = field(default_factory=TurnedClock)
@@ -102,8 +104,11 @@ class Site:
     def items(self) -> dict[str, dict[str, Any]]:
         return {item["id"]["S"]: item for item in self.server.items(self.orders)}
 
+    def journal(self) -> Journal:
+        return Ledger(self.client, self.library, "test", self.clock).read()
+
     def state(self, number: int = 1) -> str:
-        entry = Ledger(self.client, self.library, "test", self.clock).read().entries.get(number)
+        entry = self.journal().entries.get(number)
         return entry.state if entry else "pending"
 
 

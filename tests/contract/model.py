@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tidegate.algorithms.decision import LimitState, State
-from tidegate.question import Charge, ClaimAnswer, ClaimRequest, Completed, Granted, InProgress, Mismatch, Question
+from tidegate.decision import LimitState, State
+from tidegate.messages import (
+    Charge,
+    ClaimAnswer,
+    ClaimRequest,
+    Completed,
+    Granted,
+    InProgress,
+    Mismatch,
+    OutcomeUnknown,
+    Question,
+)
 
 
 @dataclass
@@ -59,6 +69,8 @@ class ClaimsModel:
                 return Completed(held.record)
             if held.attempt_id != request.attempt_id and held.deadline_ms > now_ms:
                 return InProgress(held.deadline_ms - now_ms)
+            if request.holds_unknown and held.attempt_id not in {request.attempt_id, ""}:
+                return OutcomeUnknown(held.attempt_id, held.points)
         points = held.points if held is not None else b""
         deadline = now_ms + request.hold_ms
         self.held[request.id] = _Held(request.attempt_id, request.fingerprint, deadline, points=points)

@@ -5,19 +5,31 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import tidegate.stores.redis_scripts as redis_module
+from fakeredis import FakeRedis, FakeServer
+from redis import Redis, RedisCluster
+
+import tidegate.stores.redis.scripts as redis_module
+from tests.harness.on_loop import OnLoop
 from tidegate.clock import Clock, SystemClock
-from tidegate.question import ClaimAnswer, ClaimRequest, Completed, Question, Settlement
-from tidegate.stores.aws import DynamoClient, DynamoTimeouts, Listener
-from tidegate.stores.base import ClaimStore, Store
-from tidegate.stores.connection import RedisTarget
-from tidegate.stores.dynamodb import DynamoStore
-from tidegate.stores.dynamodb_claims import DynamoClaims
+from tidegate.idempotency.claim_store import ClaimStore
+from tidegate.idempotency.dynamodb import DynamoClaims
+from tidegate.idempotency.memory import MemoryClaims
+from tidegate.messages import ClaimAnswer, ClaimRequest, Completed, Question, Settlement
+from tidegate.redis_driver.elasticache_iam import IamCredentials
+from tidegate.redis_driver.node import RedisTarget
+from tidegate.stores.base import Store
+from tidegate.stores.dynamodb.client import DynamoClient, DynamoTimeouts, Listener
+from tidegate.stores.dynamodb.store import DynamoStore
 from tidegate.stores.memory import MemoryStore
-from tidegate.stores.memory_claims import MemoryClaims
-from tidegate.stores.redis import RedisStore
-from tidegate.stores.redis_scripts import Script
+from tidegate.stores.redis.scripts import Script
+from tidegate.stores.redis.store import RedisStore
+
+# By their addresses; they live in this process alone.
+_fake_servers: dict[str, FakeServer] = {}
+
+CLUSTERS = {"redis-cluster", "redis-sharded", "redis-py-cluster", "redis-serverless"}
 
 # Far above what a loaded machine needs: only the tests of faults are about time.
 AMPLE_S = 20.0
@@ -27,14 +39,17 @@ AMPLE_S = 20.0
 class Place:
     """One store's address.
 
-    `kind` is memory, redis, redis-cluster, redis-sharded, valkey or dynamodb;
-    `timeout_s` bounds every step of a call.
+    `kind` is memory, redis, redis-on-loop, redis-cluster, redis-sharded, redis-serverless, valkey, dynamodb, or a
+    client of redis-py's: redis-py, redis-py-cluster, fakeredis. On a loop is one whose decisions an event loop waits
+    for.
+    `timeout_s` bounds every step of a call. `behind` is the server's own URL, if something stands before it.
     """
 
     kind: str
     address: str = ""
     table: str = ""
     timeout_s: float = AMPLE_S
+    behind: str = ""
 
     @property
     def name(self) -> str:
@@ -42,8 +57,13 @@ class Place:
         return "redis" if self.in_redis else self.kind
 
     @property
+    def own_url(self) -> str:
+        """Where tests look at what is stored."""
+        return self.behind or self.address
+
+    @property
     def in_redis(self) -> bool:
-        return self.kind in {"redis", "redis-cluster", "redis-sharded", "valkey"}
+        return self.kind not in {"memory", "dynamodb"}
 
     def open(self, clock: Clock | None = None) -> Store:
         """A new environment's store; of memory there is no other than a new one."""
@@ -52,10 +72,31 @@ class Place:
             return MemoryStore(clock)
         if self.kind == "dynamodb":
             return DynamoStore(self.dynamo_client(), self.table, clock, self.timeout_s)
-        target = RedisTarget(
-            self.address, self.timeout_s, self.timeout_s, cluster=self.kind in {"redis-cluster", "redis-sharded"}
+        store = RedisStore(self.target(), "contract", uuid.uuid4().hex[:12], clock)
+        return OnLoop(store) if self.kind == "redis-on-loop" else store
+
+    def target(self) -> RedisTarget:
+        """Where the place's Redis is, with a client of its own where it is asked through redis-py."""
+        tokens = IamCredentials("app", "cache") if self.kind == "redis-serverless" else None
+        return RedisTarget(
+            self.address,
+            self.timeout_s,
+            self.timeout_s,
+            self.kind in CLUSTERS,
+            tokens,
+            adapts=False,
+            client=self.client(),
         )
-        return RedisStore(target, "contract", uuid.uuid4().hex[:12], clock)
+
+    def client(self) -> Redis | RedisCluster | None:
+        """An application's client, with options that mustn't matter; None where our own driver asks."""
+        if self.kind == "fakeredis":
+            return fake_redis(self.address, decode_responses=True)
+        if self.kind == "redis-py":
+            return Redis.from_url(self.address, decode_responses=True, protocol=3)
+        if self.kind == "redis-py-cluster":
+            return RedisCluster.from_url(self.address, decode_responses=True)
+        return None
 
     def open_claims(self, clock: Clock | None = None) -> ClaimStore:
         """A new environment's claim store; Redis' own claims are asked for inside a question."""
@@ -70,14 +111,30 @@ class Place:
         return DynamoClient(timeouts, endpoint_url=self.address, listener=listener)
 
 
+def fake_redis(address: str, **options: Any) -> FakeRedis:
+    """A client of a simulated Redis."""
+    return FakeRedis(server=_fake_servers.setdefault(address, FakeServer()), **options)
+
+
 def close(store: Store | ClaimStore) -> None:
     """Let go of everything, botocore's connections too, which live as long as the environment elsewhere."""
     client = getattr(store, "_client", None)
     made = getattr(client, "_client", None)
     if made is not None:
         made.close()
-    elif hasattr(store, "close"):
+        return
+    if hasattr(store, "close"):
         store.close()
+    target = getattr(store, "target", None)
+    if target is not None and target.client is not None:
+        close_client(target.client)
+
+
+def close_client(client: Redis | RedisCluster) -> None:
+    """Close an application's client, a cluster's with its nodes' pools, which it leaves open itself."""
+    if isinstance(client, RedisCluster):
+        client.disconnect_connection_pools()
+    client.close()
 
 
 class RedisClaims:
@@ -107,7 +164,8 @@ class RedisClaims:
         return self.store.settle(Settlement(_SUBJECT, request, None, fenced=True))
 
     def close(self) -> None:
-        self.store.close()
+        """Let go of the client behind the store, too."""
+        close(self.store)
 
 
 _SUBJECT = "claims"

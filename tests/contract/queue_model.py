@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tidegate.mechanisms.request_state import ENDED, MOST_RUNS, REACHED_FROM, RequestState
+from tidegate.overflow.state import ENDED, MOST_RUNS, REACHED_FROM, RequestState
 
 
 @dataclass

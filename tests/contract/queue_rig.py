@@ -4,12 +4,12 @@ import os
 import uuid
 
 from tidegate import StoreUnavailableError
-from tidegate.mechanisms.request_queue import RequestQueue
-from tidegate.mechanisms.request_state import QueuedItem
-from tidegate.stores.aws import DynamoClient, DynamoTimeouts
-from tidegate.stores.dynamodb_requests import RequestTable
-from tidegate.stores.dynamodb_waiting import WaitingTable
-from tidegate.stores.sqs import Message, SqsQueue
+from tidegate.overflow.dynamodb_positions import WaitingTable
+from tidegate.overflow.dynamodb_requests import RequestTable
+from tidegate.overflow.queue import RequestQueue
+from tidegate.overflow.sqs import Message, SqsQueue
+from tidegate.overflow.state import QueuedItem
+from tidegate.stores.dynamodb.client import DynamoClient, DynamoTimeouts
 from tidegate.testing import FakeClock
 
 BOUND, EXPIRY_MS = 3, 60_000

@@ -4,14 +4,23 @@ import threading
 
 import pytest
 
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.caching.cache import Windows
-from tidegate.caching.question import CacheBusy, CacheHit, CacheLease, CacheRequest, CacheStale, CacheWrite
-from tidegate.question import Charge, Question, Settlement
-from tidegate.stores.connection import RedisTarget
-from tidegate.stores.redis_cache import CopyWaiter, void_calls
+from tests.contract.places import close_client
+from tidegate.cache_messages import (
+    CacheBusy,
+    CacheHit,
+    CacheLease,
+    CachePass,
+    CacheRequest,
+    CacheStale,
+    CacheWrite,
+    Refusal,
+    Windows,
+)
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Question, Settlement
+from tidegate.stores.redis.cache import CopyWaiter, void_calls
 
-RUNS_ON = ["redis", "redis-cluster", "redis-sharded", "valkey"]
+RUNS_ON = ["redis", "redis-cluster", "redis-sharded", "valkey", "redis-py", "redis-py-cluster", "fakeredis"]
 
 WINDOWS = Windows(60_000, 60_000, 60_000)
 SINGLE = Charge("one", Bucket(3_600_000_000, burst=1))
@@ -97,11 +106,21 @@ def test_a_deletion_voids_every_copy_with_the_tag_and_no_other(rig, route):
     assert [type(answer) for answer in found] == [CacheLease, CacheLease, CacheHit]
 
 
+def test_a_copy_may_have_very_many_tags(rig, route):
+    tags = tuple(f"t{n}" for n in range(1200))
+    first = asked_by(route, "first")
+    ask(rig, first)
+    assert settle(rig, first, tags=tags)
+    assert isinstance(ask(rig, asked_by(route, "second")).cache, CacheHit)
+    void(rig, route, tags[-1])
+    assert isinstance(ask(rig, asked_by(route, "third")).cache, CacheLease)
+
+
 def test_a_copy_whose_tag_has_lost_its_stamp_is_void(rig, route, place):
     request = asked_by(route, "first", "t")
     ask(rig, request)
     settle(rig, request, tags=("t",))
-    rig.store._transport.send([("DEL", f"tidegate:{{{route}}}:t:t")])
+    rig.store._transport.send([("HDEL", f"tidegate:{{{route}}}:t", "t")])
     assert isinstance(ask(rig, asked_by(route, "second")).cache, CacheLease)
 
 
@@ -140,8 +159,10 @@ def test_stale_ones_are_given_while_one_renews_and_while_a_failure_rests(rig, ro
 
 
 def test_who_waits_is_woken_by_the_end_of_the_lease_and_misses_none(rig, route, place):
-    sharded = place.kind in {"redis-cluster", "redis-sharded"}
-    waiter = CopyWaiter(RedisTarget(place.address, 20, 20, cluster=sharded))
+    target = place.target()
+    waiter = CopyWaiter(target)
+    if target.client is not None:
+        rig.closing.callback(close_client, target.client)
     rig.closing.callback(waiter.close)
     first, second = asked_by(route, "first"), asked_by(route, "second")
     ask(rig, first)
@@ -156,13 +177,48 @@ def test_who_waits_is_woken_by_the_end_of_the_lease_and_misses_none(rig, route, 
     assert not waiter.wait(second, "never", 1)
 
 
+def test_a_copy_that_is_not_taken_leaves_the_rest_of_its_settlement_done(rig, route, new_subject):
+    """Whatever Redis has against it: it fails here in the script itself, as it would for want of memory."""
+    caller, first, refusal = new_subject(), asked_by(route, "first"), Refusal()
+    ask(rig, first, SINGLE, subject=caller)
+    write = CacheWrite(first, b"answer", (), Windows("never"), refusal=refusal)
+    back = (SINGLE._replace(cost=-1),)
+    assert not rig.store.settle(Settlement(caller, None, None, fenced=False, corrections=back, cache=write))
+    assert refusal.reason == "not-taken"
+    assert rig.store.admit(Question(caller, (SINGLE,))).admitted, "the charge was given back"
+
+
+def test_nobody_waits_for_what_was_for_one_alone(rig, route):
+    first = asked_by(route, "first")
+    ask(rig, first)
+    assert settle(rig, first, None, pass_ms=60_000)
+    second = asked_by(route, "second")
+    assert ask(rig, second).cache == CacheLease(None, passing=True)
+    assert ask(rig, asked_by(route, "third")).cache == CachePass(None)
+    assert settle(rig, second), "it may be kept after all"
+    assert isinstance(ask(rig, asked_by(route, "fourth")).cache, CacheHit)
+
+
+def test_what_copies_take_is_accounted_to_who_made_them(rig, route):
+    first = asked_by(route, "first")
+    ask(rig, first)
+    full, refusal = Windows(60_000), Refusal()
+    rig.store._copies = (0, 2**30)
+    assert not settle(rig, first, b"answer", windows=full, payer="ann", refusal=refusal)
+    assert refusal.reason == "caller-full"
+    rig.store._copies = (2**30, 0)
+    ask(rig, asked_by(route, "second"))
+    assert not settle(rig, asked_by(route, "second"), b"answer", windows=full, payer="ann", refusal=refusal)
+    assert refusal.reason == "full"
+
+
 def test_every_key_ends_by_itself(rig, route, place):
     first, second = asked_by(route, "first", "t"), asked_by(route, "second")
     ask(rig, first)
     ask(rig, second)
     settle(rig, first, tags=("t", "late"))
     void(rig, route, "late", "never")
-    names = ["k:key", "k:key:w:first", "t:t", "t:late", "t:never"]
+    names = ["k:key", "k:key:w:first", "t", *(["b:of"] if place.target().cluster else [])]
     lasts_ms = rig.store._transport.send([("PTTL", f"tidegate:{{{route}}}:{name}") for name in names])
     assert all(0 < ms <= 3_600_000 for ms in lasts_ms), dict(zip(names, lasts_ms, strict=True))
     assert lasts_ms[2] > lasts_ms[0], "a stamp outlives the copies that depend on it"

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.cache_model import CacheModel, by
-from tidegate.caching.cache import Windows
-from tidegate.caching.question import CacheHit, CacheRequest, CacheStale, CacheWrite
-from tidegate.question import Question, Settlement
-from tidegate.stores.redis_cache import void_calls
+from tidegate.cache_messages import CacheHit, CacheRequest, CacheStale, CacheWrite, Windows
+from tidegate.messages import Question, Settlement
+from tidegate.stores.redis.cache import void_calls
 
 RUNS_ON = ["redis", "valkey"]
 
@@ -23,7 +22,7 @@ WINDOWS = [Windows(25_000), Windows(25_000, 30_000, 30_000), Windows(15_000, 20_
 HOLDER = "whoever holds the lease"
 
 steps = st.tuples(
-    st.sampled_from(["ask", "ask", "ask", "store", "store", "release", "void"]),
+    st.sampled_from(["ask", "ask", "ask", "store", "store", "release", "pass", "void"]),
     st.sampled_from(["one", "one", "one", "two"]),
     # Mostly whoever holds the lease: a stranger's settlement is refused, and says little.
     st.sampled_from(["a", "b", HOLDER, HOLDER, HOLDER]),
@@ -49,8 +48,8 @@ def test_every_answer_is_the_models(clocked, history):
         clocked.pass_ms(tens * 10_000)
         clocked.advance_us(1)
         now_us = clocked.clock.wall_us()
-        held = model.leases.get(key)
-        asker = token if token != HOLDER else "c" if verb == "ask" or held is None else held.request.token
+        holder = None if verb == "ask" else model.holder(key)
+        asker = token if token != HOLDER else holder or "c"
         request = by(CacheRequest(key, run, tags, "", hold_ms=35_000), asker, drawn)
         if verb == "ask":
             assert clocked.store.admit(Question("s", cache=request)).cache == model.ask(request, now_us)
@@ -59,7 +58,8 @@ def test_every_answer_is_the_models(clocked, history):
             model.void(list(tags or TAGS), now_us)
         else:
             record = f"{asker} {number}".encode() if verb == "store" else None
-            write = CacheWrite(request, record, tags, windows, delta_ms=8000, rest_ms=15_000)
+            pass_ms = 35_000 if verb == "pass" else 0
+            write = CacheWrite(request, record, tags, windows, delta_ms=8000, rest_ms=15_000, pass_ms=pass_ms)
             assert clocked.store.settle(Settlement("s", None, None, fenced=False, cache=write)) == model.settle(
                 write, now_us
             )

@@ -5,19 +5,9 @@ import os
 import pytest
 
 from tests.contract.workers import request
-from tidegate.question import ClaimRequest, Completed, Granted, InProgress, Mismatch
+from tidegate.messages import ClaimRequest, Completed, Granted, InProgress, Mismatch
 
 HOLD_MS, LIFETIME_MS = 30_000, 3_600_000
-
-
-@pytest.fixture
-def claims(clocked):
-    return clocked.claims
-
-
-@pytest.fixture
-def key(new_subject) -> str:
-    return new_subject()
 
 
 def attempt(key: str, name: str = "first", *, fingerprint: str = "print", **times: int) -> ClaimRequest:
@@ -67,7 +57,7 @@ def test_another_environment_sees_the_same_claims(clocked, claims, key):
     assert other.claim(attempt(key, "second")) == Completed(b"answer")
 
 
-def test_another_payload_under_the_same_key_is_a_mismatch_while_it_runs_and_after(clocked, claims, key):
+def test_another_payload_under_a_key_is_a_mismatch_in_its_run_and_after(clocked, claims, key):
     other = attempt(key, "second", fingerprint="other")
     claims.claim(attempt(key))
     assert claims.claim(other) == Mismatch()
@@ -185,7 +175,7 @@ def test_a_lifetime_begins_with_the_answer(clocked, key):
     assert clocked.claims.claim(attempt(key, "second")) == Completed(b"answer")
 
 
-def test_a_claim_stands_until_its_deadline_however_short_its_answers_lifetime(clocked, key):
+def test_a_claim_lasts_until_its_deadline_even_if_its_answer_lives_less(clocked, key):
     clocked.claims.claim(attempt(key, hold_ms=60_000, lifetime_ms=1000))
     clocked.pass_ms(30_000)
     assert isinstance(clocked.claims.claim(attempt(key, "second")), InProgress)

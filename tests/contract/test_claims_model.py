@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.model import ClaimsModel
-from tidegate.question import ClaimRequest
+from tidegate.messages import ClaimRequest
 
 # Three attempts with one payload and one with another.
 ATTEMPTS = {"a": "print", "b": "print", "c": "print", "d": "other"}
 
 steps = st.tuples(
-    st.sampled_from(["claim", "claim", "renew", "point", "complete", "release"]),
+    st.sampled_from(["claim", "claim", "ask", "renew", "point", "complete", "release"]),
     st.sampled_from(["one", "two"]),
     st.sampled_from(list(ATTEMPTS)),
     st.sampled_from([1000, 30_000]),
@@ -30,7 +30,8 @@ def test_every_answer_is_the_models(clocked, history):
         clocked.advance_us(gap_ms * 1000)
         request = ClaimRequest(f"{run}-{key}", ATTEMPTS[attempt], attempt, hold_ms, lifetime_ms=86_400_000)
         now_ms = clocked.clock.wall_us() // 1000
-        if verb == "claim":
+        if verb in {"claim", "ask"}:
+            request = request._replace(holds_unknown=verb == "ask")
             assert clocked.claims.claim(request) == model.claim(request, now_ms)
         elif verb in {"renew", "point"}:
             points = f"{attempt} {len(history)}".encode() if verb == "point" else b""

@@ -1,19 +1,7 @@
 """A holder that lives: its renewals, its recovery points, and what an heir is told of them; the same in every store."""
 
-import pytest
-
 from tests.contract.test_claims import HOLD_MS, attempt
-from tidegate.question import Completed, Granted, InProgress, Mismatch
-
-
-@pytest.fixture
-def claims(clocked):
-    return clocked.claims
-
-
-@pytest.fixture
-def key(new_subject) -> str:
-    return new_subject()
+from tidegate.messages import Completed, Granted, InProgress, Mismatch
 
 
 def test_a_renewed_claim_stands_for_its_hold_from_then_on(clocked, claims, key):
@@ -27,7 +15,7 @@ def test_a_renewed_claim_stands_for_its_hold_from_then_on(clocked, claims, key):
     assert claims.claim(attempt(key, "second")) == Granted()
 
 
-def test_a_claim_may_be_renewed_after_its_deadline_while_nobody_took_it_over(clocked, claims, key):
+def test_a_claim_is_renewed_after_its_deadline_if_nobody_took_it_over(clocked, claims, key):
     claims.claim(attempt(key))
     clocked.advance_us(2 * HOLD_MS * 1000)
     assert claims.renew(attempt(key))

@@ -6,8 +6,8 @@ import pytest
 
 from tests.contract.places import close
 from tests.contract.test_claims import attempt
-from tidegate.mechanisms.renewal import HOLD_ON_SERVER_MS, SKEW_MARGIN_MS, hold_ms
-from tidegate.question import Granted, InProgress
+from tidegate.idempotency.renewal import HOLD_ON_SERVER_MS, SKEW_MARGIN_MS, hold_ms
+from tidegate.messages import Granted, InProgress
 from tidegate.testing import FakeClock
 
 RUNS_ON = ["redis", "valkey", "redis-cluster", "dynamodb"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import pytest
+
 from tests.contract.conftest import Rig
 from tests.contract.workers import (
     ASKED_BY_EACH,
@@ -21,7 +23,7 @@ from tests.contract.workers import (
     request,
 )
 from tests.harness.processes import Worker, run_at_once
-from tidegate.question import ClaimAnswer, Granted, InProgress, Question
+from tidegate.messages import ClaimAnswer, Granted, InProgress, Question
 
 CALLERS = 32
 
@@ -57,6 +59,8 @@ def winner_of(answers: list[ClaimAnswer]) -> int:
 
 # One start of many processes shows all of it: starting them is what takes the time.
 def test_a_crowd_gets_exactly_what_there_is(rig, new_subject):
+    if rig.place.kind == "fakeredis":
+        pytest.skip("each process would have a server of its own")
     subject = new_subject()
     dead = [request(f"{subject}-left-{i}", "dead", hold_ms=0) for i in range(KEYS)]
     assert all(rig.claims.claim(left) == Granted() for left in dead)

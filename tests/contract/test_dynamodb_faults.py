@@ -6,23 +6,24 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
-from tests.contract.patience import answered
 from tests.contract.places import AMPLE_S, Place, close
+from tests.contract.store_errors import answered, kind_of
 from tests.contract.workers import request
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.http_faults import EXPIRED, INTERNAL, REQUEST_LIMIT, THROTTLED, UNAVAILABLE, AwsError, HttpFaults
 from tests.harness.tcp_proxy import TcpProxy
-from tidegate import StoreUnavailableError
-from tidegate.algorithms.token_bucket import Bucket
 from tidegate.clock import SystemClock
-from tidegate.question import Charge, Granted, Question
-from tidegate.stores import aws
-from tidegate.stores.aws import DynamoClient, DynamoTimeouts
-from tidegate.stores.base import ClaimStore, Store
-from tidegate.stores.dynamodb_claims import DynamoClaims
+from tidegate.idempotency.claim_store import ClaimStore
+from tidegate.idempotency.dynamodb import DynamoClaims
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Granted, Question
+from tidegate.stores.base import Store
+from tidegate.stores.dynamodb import client as aws
+from tidegate.stores.dynamodb.client import DynamoClient, DynamoTimeouts
 
 TIMEOUT_S = 0.2
 # Not about speed: botocore's own bounds are a minute each, and four attempts.
@@ -74,6 +75,9 @@ FAULTS: dict[str, tuple[Callable[[Way], object], set[str]]] = {
 }
 
 
+fails = partial(kind_of, store="dynamodb", within_s=ENDS_WITHIN_S)
+
+
 @pytest.fixture
 def way(dynamo: DynamoServer, http_faults: HttpFaults, tcp_proxy) -> Iterator[Way]:
     made = Way(dynamo, tcp_proxy(http_faults.port), http_faults)
@@ -95,16 +99,6 @@ def stores(way: Way, library_table: str) -> Iterator[tuple[Store, ClaimStore]]:
         close(store)
 
 
-def fails(call: Callable[[], object]) -> str:
-    """Return the kind of the one error that may leave a store, which must come soon."""
-    began = time.monotonic()
-    with pytest.raises(StoreUnavailableError) as raised:
-        call()
-    assert time.monotonic() - began < ENDS_WITHIN_S
-    assert raised.value.store == "dynamodb"
-    return raised.value.kind
-
-
 def told(call: Callable[[], object], kinds: set[str]) -> str:
     """Return how a call fails; a machine too busy to answer within the timeout is asked again."""
     deadline = time.monotonic() + AMPLE_S
@@ -115,7 +109,7 @@ def told(call: Callable[[], object], kinds: set[str]) -> str:
 
 @pytest.mark.parametrize("connected", [True, False], ids=["connected", "not connected"])
 @pytest.mark.parametrize(("begin", "kinds"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(way, stores, begin, kinds, connected):
+def test_a_fault_raises_one_error_in_time_and_leaves_nothing_behind(way, stores, begin, kinds, connected):
     store, claims = stores
     store._client.warm()
     if connected:
@@ -165,7 +159,7 @@ def test_no_credentials_are_an_authentication_error(library_table, dynamo, monke
     close(store)
 
 
-def test_a_claim_whose_acknowledgement_was_lost_is_asked_for_again_and_granted(way, library_table):
+def test_a_claim_whose_acknowledgement_was_lost_is_granted_at_the_retry(way, library_table):
     address = f"http://{way.proxy.host}:{way.proxy.port}"
     client = DynamoClient(DynamoTimeouts(1.0, 0.5, attempts=2), endpoint_url=address)
     claims = DynamoClaims(client, library_table, SystemClock())

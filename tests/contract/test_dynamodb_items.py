@@ -5,8 +5,9 @@ import pytest
 from tests.contract.places import close
 from tests.contract.workers import request
 from tests.harness.http_faults import HttpFaults
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.question import Charge, Question
+from tidegate.limits.sliding_window import Window
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Question
 from tidegate.testing import FakeClock
 
 RUNS_ON = ["dynamodb"]
@@ -81,6 +82,15 @@ def test_a_caller_within_its_limits_costs_one_write_each(counted):
         assert store.admit(Question("subject", (QUICK,))).admitted
         clock.advance(0.001)
     assert calls.operations == ["UpdateItem"] * 20
+
+
+def test_a_caller_within_its_window_costs_one_write_each(counted):
+    store, calls, clock = counted
+    window = Charge("window", Window(60_000, 1000))
+    for _ in range(100):
+        assert store.admit(Question("subject", (window,))).admitted
+        clock.advance(0.6)
+    assert calls.operations == ["UpdateItem"] * 100
 
 
 def test_a_refusal_costs_one_write_that_isnt_made(counted):

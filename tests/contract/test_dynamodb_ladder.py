@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
 from dataclasses import dataclass
 
 import pytest
 
-from tidegate.algorithms.token_bucket import Bucket
+from tests.harness.inline_background import InlineBackground
 from tidegate.clock import SystemClock
-from tidegate.question import Answer, Charge, Fleet, Question
-from tidegate.stores.away import Away
-from tidegate.stores.background import Background
-from tidegate.stores.dynamodb_fleet import FleetCounter, FleetTable
-from tidegate.stores.fallback import Fallback, FallbackPlace, fallback
+from tidegate.decision import Rule
+from tidegate.failover.fallback import Fallback, FallbackPlace, fallback
+from tidegate.limits.quota import Period
+from tidegate.limits.sliding_window import Window
+from tidegate.limits.sliding_window_counter import WindowCounter
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Answer, Charge, Fleet, Question
+from tidegate.stores.dynamodb.clock import ReferenceClock
+from tidegate.stores.dynamodb.fleet import FleetCounter, FleetTable
 from tidegate.stores.fleet import FleetView
-from tidegate.stores.reference_clock import ReferenceClock
-from tidegate.testing import FakeClock
+from tidegate.stores.redis.outage import OutageTimer
 
 RUNS_ON = ["dynamodb"]
 
@@ -24,34 +27,22 @@ BUCKET = Bucket(interval_us=1_000_000, burst=10)
 HOT = Bucket(interval_us=1_000, burst=1_000)
 
 
-class Inline(Background):
-    """Errands are run at once, so that a test knows when they are done."""
-
-    def _start(self, work: Callable[[], None]) -> None:
-        work()
-
-
 @dataclass
 class Lost:
     """One environment that has lost Redis."""
 
     fallback: Fallback
-    away: Away
+    away: OutageTimer
     view: FleetView
 
-    def spend(self, bucket: Bucket = BUCKET, subject: str = "subject") -> int:
+    def spend(self, rule: Rule = BUCKET, subject: str = "subject") -> int:
         admitted = 0
-        while self.ask(bucket, subject).admitted:
+        while self.ask(rule, subject).admitted:
             admitted += 1
         return admitted
 
-    def ask(self, bucket: Bucket = BUCKET, subject: str = "subject") -> Answer:
-        return self.fallback.rung.ask(lambda store: store.admit(Question(subject, (Charge("limit", bucket),))))
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
+    def ask(self, rule: Rule = BUCKET, subject: str = "subject") -> Answer:
+        return self.fallback.handle.ask(lambda store: store.admit(Question(subject, (Charge("limit", rule),))))
 
 
 @pytest.fixture
@@ -59,10 +50,10 @@ def lost(place, clock):
     """Makes environments of a fleet of so many."""
 
     def make(environments: int = 1, rank: int = 0) -> Lost:
-        away, view = Away(clock), FleetView(clock, Fleet(environments, rank))
+        away, view = OutageTimer(clock), FleetView(clock, Fleet(environments, rank))
         away.failed()
         table = FleetTable(place.dynamo_client(), place.table, "contract")
-        return Lost(fallback(FallbackPlace(table, 20, clock, clock, 1.0), away, view, Inline()), away, view)
+        return Lost(fallback(FallbackPlace(table, 20, clock, clock, 1.0), away, view, InlineBackground()), away, view)
 
     return make
 
@@ -74,12 +65,33 @@ def test_it_begins_with_one_token_and_refills_while_the_fleet_is_on_it(lost, clo
     assert one.spend() == 3
 
 
-def test_a_clock_that_is_put_right_after_it_came_loses_what_it_was_ahead_and_no_more(lost, clock):
+def test_a_clock_corrected_after_its_arrival_loses_only_what_it_was_ahead(lost, clock):
     one = lost()
     assert one.spend() == 1
     clock._wall_us -= 300_000
     clock.advance(3)
     assert one.spend() == 2
+
+
+@pytest.mark.parametrize("kind", [Window, WindowCounter])
+def test_a_window_that_it_doesnt_know_comes_free_while_it_is_on_it(lost, clock, kind):
+    """It was used up at an even pace before: none at first, the half after half a window, and then all of it."""
+    one, window = lost(), kind(60_000, 28)
+    assert one.spend(window) == 0
+    clock.advance(31)
+    assert 12 <= one.spend(window) <= 15
+    clock.advance(65)
+    assert one.spend(window) >= 13
+    clock.advance(130)
+    assert one.spend(window) == 28
+
+
+def test_a_quota_that_it_doesnt_know_is_used_as_far_as_its_day_is_gone(lost, clock):
+    one, began = lost(), clock.wall_us()
+    day = Period(began - 8 * 3_600_000_000, began + 16 * 3_600_000_000, 24)
+    assert one.ask(day, "else").admitted
+    clock.advance(3600)
+    assert one.spend(day) == 16
 
 
 def test_its_clock_stands_still_while_redis_decides(lost, clock):
@@ -93,7 +105,7 @@ def test_its_clock_stands_still_while_redis_decides(lost, clock):
     assert one.spend() == 1
 
 
-def test_one_of_many_that_lost_its_line_makes_it_go_at_its_share_of_the_speed(lost, clock):
+def test_a_lost_connection_slows_the_clock_by_one_environments_share(lost, clock):
     one = lost()
     one.view.heard(Fleet(10, 0))  # by Redis, a moment ago
     one.spend()
@@ -126,7 +138,7 @@ def test_it_is_known_how_long_the_fleet_is_away_already(lost, clock):
     clock.advance(10)
     late = lost(environments=2, rank=1)
     late.ask()
-    assert late.away.absence.away_us == 10_000_000
+    assert late.away.report.away_us == 10_000_000
 
 
 def test_the_fleet_is_counted(place, clock):
@@ -139,6 +151,18 @@ def test_the_fleet_is_counted(place, clock):
             counter.beat()
         clock.advance(5)
     assert [view.fleet for view in views] == [Fleet(3, 0), Fleet(3, 1), Fleet(3, 2)]
+
+
+@pytest.mark.parametrize(("drawn", "counted"), [(0, 10), (1, 0), (9, 0)])
+def test_of_a_large_fleet_some_are_drawn_to_stand_for_all(place, clock, dynamo, monkeypatch, drawn, counted):
+    monkeypatch.setattr(random, "randrange", lambda below: min(drawn, below - 1))
+    view = FleetView(clock, Fleet(10_000, 7))
+    counter = FleetCounter(FleetTable(place.dynamo_client(), place.table, "contract"), clock, view)
+    counter.beat()
+    assert not counter.due
+    items = [item for item in dynamo.items(place.table) if item["pk"]["S"] == "fleet#contract"]
+    assert sum(int(item["n"]["N"]) for item in items) == counted
+    assert view.fleet.environments == 10_000
 
 
 def test_a_hot_key_is_leased_and_what_isnt_spent_is_given_back(lost, clock, dynamo, place):
@@ -172,7 +196,7 @@ def test_a_shadow_decision_that_differs_is_counted_and_shown(lost):
     question = Question("subject", (Charge("limit", BUCKET),))
     state = question.charges[0].decide(None, 0).uncharged._replace(allowed=False, debt_us=0)
     one.fallback.shadow.watch(question, Answer(admitted=False, limits=(state,), claim=None, store="redis"))
-    shown = one.fallback.rung.state.shadow
+    shown = one.fallback.handle.state.shadow
     assert shown is not None
     assert (shown.asked, shown.failed, shown.differed) == (1, 0, 1)
 

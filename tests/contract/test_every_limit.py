@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.model import LimitsModel
-from tidegate.algorithms.concurrency import Slots
-from tidegate.algorithms.decision import NEVER
-from tidegate.algorithms.leaky_bucket import Drain
-from tidegate.algorithms.quota import period_at
-from tidegate.algorithms.sliding_window import Window
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.question import Charge, Question, Settlement
+from tidegate.decision import NEVER
+from tidegate.limits.concurrency import Slots
+from tidegate.limits.leaky_bucket import Drain
+from tidegate.limits.quota import period_at
+from tidegate.limits.sliding_window import Window
+from tidegate.limits.sliding_window_counter import WindowCounter
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Question, Settlement
 
 HOUR_US = 3_600_000_000
 NOW_US = 1_800_000_000_000_000
@@ -30,6 +31,7 @@ rules = (
     st.builds(Bucket, st.integers(60_000_000, HOUR_US), st.integers(1, 6))
     | st.builds(Drain, st.integers(60_000_000, HOUR_US), st.integers(60_000_000, 5 * HOUR_US))
     | st.builds(Window, st.integers(60_000, 3_600_000), st.integers(1, 6))
+    | st.builds(WindowCounter, st.integers(60_000, 3_600_000), st.integers(1, 6))
     | st.builds(Slots, st.integers(1, 3), st.integers(60_000_000, HOUR_US))
     | st.builds(lambda quota: replace(TODAY, quota=quota), st.integers(1, 6))
 )
@@ -57,7 +59,7 @@ def questions(draw: st.DrawFn) -> list[tuple[int, str, tuple[Charge, ...], bool]
         )
 
     gap = st.just(0) | st.integers(0, 2 * HOUR_US)
-    costs = st.tuples(*(st.integers(1, 4) for _ in chosen))
+    costs = st.tuples(*(st.integers(0, 4) for _ in chosen))
     asks = st.tuples(gap, st.just("ask"), st.builds(charges, costs, holders), st.booleans())
     units = st.tuples(*(st.integers(-3, 3) for _ in chosen))
     corrections = st.tuples(gap, st.just("correct"), st.builds(charges, units, holders), st.just(value=False))
@@ -102,6 +104,7 @@ KINDS = {
     "bucket": Bucket(HOUR_US, 3),
     "leaky": Drain(60_000_000, 120_000_000),
     "window": Window(86_400_000, 3),
+    "counter": WindowCounter(86_400_000, 3),
     "slots": Slots(3, HOUR_US),
 }
 
@@ -141,17 +144,31 @@ def test_subjects_are_charged_all_or_none(rig, new_subject):
     assert state.remaining == 3
 
 
-def test_a_cost_beyond_a_window_or_a_quota_is_refused_for_good(rig, new_subject):
-    for rule in (KINDS["window"], replace(TODAY, quota=3)):
+def test_a_cost_beyond_what_a_limit_ever_admits_is_refused_for_good(rig, new_subject):
+    for rule in (*(KINDS[kind] for kind in ("bucket", "leaky", "window", "counter")), replace(TODAY, quota=3)):
         [state] = rig.store.admit(Question(new_subject(), (Charge("one", rule, 4),))).limits
         assert (state.allowed, state.remaining, state.retry_after_us) == (False, 3, NEVER)
 
 
 def test_counters_that_the_asker_brings_count(rig, new_subject):
     subject, quota = new_subject(), replace(TODAY, quota=5)
-    brought = Charge("one", quota, known_counts=(quota.start_us, 4))
+    brought = Charge("one", quota, known_counts=(quota.start_us, 4, quota.end_us))
     assert rig.store.admit(Question(subject, (brought,))).limits[0].remaining == 0
     assert not rig.store.admit(Question(subject, (brought._replace(known_counts=()),))).admitted
+
+
+COUNTED = (KINDS["window"], KINDS["counter"], replace(TODAY, quota=3))
+
+
+@pytest.mark.parametrize("rule", COUNTED, ids=lambda rule: rule.kind)
+def test_counts_brought_beyond_those_kept_refuse_and_charge_nothing(clocked, new_subject, rule):
+    elsewhere, here = new_subject(), new_subject()
+    charge = Charge("one", rule)
+    spent = [clocked.store.admit(Question(elsewhere, (charge,))) for _ in range(3)][-1]
+    assert clocked.store.admit(Question(here, (charge,))).admitted
+    answer = clocked.store.admit(Question(here, (charge._replace(known_counts=spent.limits[0].counts),)))
+    assert (answer.admitted, answer.limits[0].allowed) == (False, False)
+    assert clocked.store.admit(Question(here, (charge,))).limits[0].remaining == 1
 
 
 def test_a_slot_whose_holder_died_is_free_after_its_lease(clocked, new_subject):

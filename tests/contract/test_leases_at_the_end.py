@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tidegate import Settings
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.question import Charge, Fleet, Question
-from tidegate.stores.away import Away
+from tidegate.compose_dynamodb import PrimaryStoreInfo, dynamo_components
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Fleet, Question
 from tidegate.stores.fleet import FleetView
-from tidegate.stores.table_parts import Before, table_parts
+from tidegate.stores.redis.outage import OutageTimer
 from tidegate.testing import FakeClock
 
 RUNS_ON = ["dynamodb"]
@@ -22,17 +22,17 @@ def parts(place, monkeypatch):
     """What an environment has of the table, which has lost Redis."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", place.address)
     clock = FakeClock()
-    away = Away(clock)
+    away = OutageTimer(clock)
     away.failed()
-    settings = Settings(table=place.table, region="us-east-1", decision_budget_ms=30_000, shadow_share=0)
-    made = table_parts(settings, place.table, clock, Before(away, FleetView(clock, Fleet())))
+    settings = Settings(table=place.table, region="us-east-1", decision_budget_ms=10_000, shadow_share=0)
+    made = dynamo_components(settings, place.table, clock, PrimaryStoreInfo(away, FleetView(clock, Fleet())))
     yield made, clock
     made.close()
 
 
 def test_what_was_leased_and_not_spent_is_given_back(parts, place, dynamo):
     made, clock = parts
-    leases = made.rung.store
+    leases = made.handle.store
 
     def left() -> int:
         return sum(lease.left for lease in leases._leases.values())
@@ -43,7 +43,7 @@ def test_what_was_leased_and_not_spent_is_given_back(parts, place, dynamo):
 
     for asked in range(1000):
         clock.advance(0.01)
-        made.rung.ask(lambda store: store.admit(HOT))
+        made.handle.ask(lambda store: store.admit(HOT))
         if asked > 500 and left():
             break
     assert left()

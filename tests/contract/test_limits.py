@@ -4,8 +4,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.model import LimitsModel
-from tidegate.algorithms.token_bucket import NEVER, Bucket
-from tidegate.question import Charge, LimitState, Question
+from tidegate.limits.token_bucket import NEVER, Bucket
+from tidegate.messages import Charge, LimitState, Question
 
 HOUR_US = 3_600_000_000
 # On the real clock nothing comes back while a test runs.
@@ -15,8 +15,8 @@ SLOW = Bucket(HOUR_US, burst=5)
 examples = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def ask(subject: str, *charges: Charge, known_debt_us: int = 0) -> Question:
-    return Question(subject, tuple(charge._replace(known_debt_us=known_debt_us) for charge in charges))
+def ask(subject: str, *charges: Charge, min_deficit_us: int = 0) -> Question:
+    return Question(subject, tuple(charge._replace(min_deficit_us=min_deficit_us) for charge in charges))
 
 
 def said(state: LimitState) -> tuple[bool, int, int]:
@@ -51,9 +51,9 @@ def histories(draw: st.DrawFn) -> list[tuple[int, tuple[Charge, ...], int]]:
 @given(history=histories())
 def test_every_answer_is_the_pure_functions(clocked, new_subject, history):
     subject, model = new_subject(), LimitsModel()
-    for gap_us, charges, known_debt_us in history:
+    for gap_us, charges, min_deficit_us in history:
         clocked.advance_us(gap_us)
-        question = ask(subject, *charges, known_debt_us=known_debt_us)
+        question = ask(subject, *charges, min_deficit_us=min_deficit_us)
         answer = clocked.store.admit(question)
         assert (answer.admitted, answer.limits) == model.admit(question, clocked.clock.wall_us())
 
@@ -62,9 +62,9 @@ def test_every_answer_is_the_pure_functions(clocked, new_subject, history):
 @given(history=histories(), turns=st.lists(st.booleans(), min_size=15, max_size=15))
 def test_two_environments_share_one_truth(clocked, new_subject, history, turns):
     subject, model, other = new_subject(), LimitsModel(), clocked.another()
-    for (gap_us, charges, known_debt_us), mine in zip(history, turns, strict=False):
+    for (gap_us, charges, min_deficit_us), mine in zip(history, turns, strict=False):
         clocked.advance_us(gap_us)
-        question = ask(subject, *charges, known_debt_us=known_debt_us)
+        question = ask(subject, *charges, min_deficit_us=min_deficit_us)
         answer = (clocked.store if mine else other).admit(question)
         assert (answer.admitted, answer.limits) == model.admit(question, clocked.clock.wall_us())
 
@@ -137,18 +137,18 @@ def test_a_question_without_charges_is_admitted(rig, new_subject):
     assert (answer.admitted, answer.limits) == (True, ())
 
 
-def test_a_bucket_that_the_store_does_not_know_is_in_the_debt_that_the_asker_knows_of(rig, new_subject):
+def test_an_unknown_bucket_starts_with_the_deficit_that_the_asker_knows(rig, new_subject):
     subject = new_subject()
-    assert not rig.store.admit(ask(subject, one(), known_debt_us=5 * HOUR_US)).admitted
-    assert rig.store.admit(ask(subject, one(cost=2), known_debt_us=3 * HOUR_US)).admitted
+    assert not rig.store.admit(ask(subject, one(), min_deficit_us=5 * HOUR_US)).admitted
+    assert rig.store.admit(ask(subject, one(cost=2), min_deficit_us=3 * HOUR_US)).admitted
     assert not rig.store.admit(ask(subject, one())).admitted
 
 
 def test_of_two_debts_of_a_bucket_the_larger_one_counts(rig, new_subject):
     subject = new_subject()
     assert rig.store.admit(ask(subject, one(cost=1))).admitted
-    assert not rig.store.admit(ask(subject, one(), known_debt_us=5 * HOUR_US)).admitted
-    assert rig.store.admit(ask(subject, one(cost=3), known_debt_us=2 * HOUR_US)).admitted
+    assert not rig.store.admit(ask(subject, one(), min_deficit_us=5 * HOUR_US)).admitted
+    assert rig.store.admit(ask(subject, one(cost=3), min_deficit_us=2 * HOUR_US)).admitted
     assert not rig.store.admit(ask(subject, one())).admitted
 
 

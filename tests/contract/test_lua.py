@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.places import LUA
-from tidegate.algorithms.token_bucket import Bucket, take
+from tidegate.limits.token_bucket import Bucket, take
 
 RUNS_ON = ["redis", "valkey"]
 
@@ -53,7 +53,7 @@ def cases(draw: st.DrawFn) -> tuple[int | None, int, Bucket, int, int]:
 
 @pytest.fixture
 def evaluate(place):
-    with driver.Redis.from_url(place.address, decode_responses=True) as client:
+    with driver.Redis.from_url(place.own_url, decode_responses=True) as client:
         yield client.register_script(SCRIPT)
 
 

@@ -6,8 +6,15 @@ from functions.migrate.ledger import LEASE_S, Ledger, SupersededError
 from functions.migrate.migration import Backfill
 from functions.migrate.runner import Request
 from tests.contract.migrations import DAY_S, order, renaming, site
+from tests.harness.dynamodb_within import DynamoWithin
 
 BROKEN = Backfill("orders", "attribute_exists(id)", "SET a = a + b")  # neither is there: DynamoDB refuses it
+
+
+@pytest.fixture
+def dynamo():
+    """The engine within this process: nothing here is about the way to it."""
+    return DynamoWithin()
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def test_expand_changes_what_is_old_and_counts_it(here):
     assert (line["state"], line["release"], line["read"], line["written"], line["of"]) == ("expanded", "r1", 10, 9, 10)
 
 
-def test_a_second_release_has_nothing_to_expand_and_may_contract_after_the_bake_time(here):
+def test_a_second_release_expands_nothing_and_contracts_after_its_bake(here):
     here.put(*map(order, range(5)))
     here.run("expand", "r1")
     here.put(order(5))  # by old code, after the backfill went by
@@ -145,7 +152,7 @@ def test_down_takes_back_a_release_s_own_and_what_is_not_safe_stays(dynamo):
         assert told["progress"] == {"undone": ["0002_total", "0001_total"]}
 
 
-def test_a_contract_that_fails_is_not_taken_back_and_goes_on_once_it_is_mended(dynamo):
+def test_a_failed_contract_is_not_undone_and_goes_on_once_it_is_mended(dynamo):
     broken = BROKEN._replace(update="SET a = a + b")
     with site(dynamo, renaming(contract=broken)) as here:
         here.put(*map(order, range(3)))

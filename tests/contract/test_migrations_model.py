@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from functions.migrate.ledger import LEASE_S, Ledger, SupersededError
 from functions.migrate.runner import Request
 from tests.contract.migrations import Killed, MortalClient, Site, order, renaming
+from tests.harness.dynamodb_within import DynamoWithin
 
 
 class Runners(RuleBasedStateMachine):
@@ -97,9 +98,9 @@ class Runners(RuleBasedStateMachine):
         assert self.site.runner().run(Request("expand", "r2", dry_run=True))["progress"] == {"due": []}
 
 
-def test_one_runner_at_a_time_goes_on_where_the_last_one_died(dynamo):
+def test_one_runner_at_a_time_goes_on_where_the_last_one_died():
     run_state_machine_as_test(
-        lambda: Runners(dynamo),
+        lambda: Runners(DynamoWithin()),
         settings=settings(
             max_examples=max(4, settings().max_examples // 10),
             stateful_step_count=12,

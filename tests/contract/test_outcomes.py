@@ -4,14 +4,16 @@ import contextlib
 
 import pytest
 
-from functions.rollout.counts import StoredCounts
-from functions.rollout.judge import VersionCounts
+from functions.rollout.counts import CountsUnavailableError, StoredCounts
+from functions.rollout.counts_in_dynamodb import TableMinutes
+from functions.rollout.counts_in_redis import RedisMinutes, Target
+from functions.rollout.judge import RouteCounts, Spread, VersionCounts
 from tests.contract.places import Place
 from tests.harness.processes import Worker, run_at_once
 from tidegate.clock import SystemClock
 from tidegate.outcomes import in_dynamodb, in_redis
+from tidegate.outcomes.histogram import Histogram
 from tidegate.outcomes.tally import Batch, Source, Tally
-from tidegate.stores.connection import RedisTarget, transport_to
 
 RUNS_ON = ["redis", "valkey", "redis-cluster", "redis-sharded", "dynamodb"]
 TWO_MINUTES_S = 120
@@ -36,16 +38,10 @@ def read(place: Place, source: Source) -> VersionCounts | None:
         return reader.since(source.function, [source.version], start_s).get(source.version)
 
 
-def in_place(place: Place) -> in_redis.RedisMinutes | in_dynamodb.TableMinutes:
+def in_place(place: Place) -> RedisMinutes | TableMinutes:
     if not place.in_redis:
-        return in_dynamodb.TableMinutes(place.dynamo_client(), place.table)
-    target = RedisTarget(place.address, place.timeout_s, place.timeout_s, cluster="-" in place.kind)
-    return in_redis.RedisMinutes(transport_to(target))
-
-
-@pytest.fixture
-def tally(new_subject):
-    return Tally(Source("default", new_subject(), "7"), SystemClock())
+        return TableMinutes(place.table, place.address, "us-east-1")
+    return RedisMinutes(Target(place.own_url, cluster="-" in place.kind))
 
 
 def test_what_is_counted_is_read(place, tally):
@@ -59,6 +55,41 @@ def test_what_is_counted_is_read(place, tally):
     assert (counts.warm.server_errors, counts.warm.timeouts, counts.warm.failed) == (1, 1, 2)
     assert counts.warm.latency.quantile_us(1) == pytest.approx(10_000, rel=1 / 32)
     assert counts.cold.latency.quantile_us(1) == pytest.approx(500_000, rel=1 / 32)
+
+
+def test_the_controller_reads_each_bin_as_the_library_counted_it(place, tally):
+    for latency_us in (0, 31, 32, 999, 12_345, 7_000_000, 2**41):
+        tally.ended(200, latency_us / 1_000_000)
+    batch = tally.due()
+    send(place, tally, batch)
+    counts = read(place, tally.source)
+    latency = counts.cold.latency.merged(counts.warm.latency)
+    assert latency.counts == Histogram.of([0, 31, 32, 999, 12_345, 7_000_000, 2**41]).counts
+
+
+def test_routes_squares_refusals_and_replays_are_read_too(place, tally):
+    tally.ended(200, 0.01)
+    for status in (200, 500, 200):
+        tally.ended(status, 0.01, "GET /v1/orders/{id}")
+    tally.ended(503, 0.01, "GET /v1/orders/{id}", refused=True)
+    tally.ended(200, 0.01, "GET /v1/products", again=True)
+    tally.may_be_replayed("/v1/products?page=2")
+    send(place, tally, tally.due())
+    counts = read(place, tally.source)
+    assert counts.warm.routes == {"GET /v1/orders/{id}": RouteCounts(3, 1)}
+    assert counts.warm.spread == Spread(9, 1)
+    assert (counts.warm.refused, counts.replayed.requests) == (1, 1)
+    assert counts.warm.targets == {"/v1/products?page=2"}
+
+
+def test_a_store_that_is_not_there_has_no_counts(place, tally):
+    away = (
+        RedisMinutes(Target("redis://127.0.0.1:1", cluster="-" in place.kind))
+        if place.in_redis
+        else TableMinutes(place.table, "http://127.0.0.1:1", "us-east-1")
+    )
+    with contextlib.closing(away), pytest.raises(CountsUnavailableError):
+        away.read(tally.source, [1])
 
 
 def test_a_batch_that_is_sent_twice_counts_once(place, tally):

@@ -6,36 +6,32 @@ from collections.abc import Iterator
 import pytest
 import redis as driver
 
-from tests.contract.places import Place
-from tidegate.algorithms.token_bucket import Bucket
+from tests.contract.places import Place, close_client
 from tidegate.clock import SystemClock
-from tidegate.outcomes.in_redis import KEPT_S, minute_key
-from tidegate.outcomes.tally import Source, Tally
-from tidegate.question import Charge, Question
-from tidegate.stores.connection import RedisTarget
-from tidegate.stores.redis import RedisStore
-from tidegate.stores.slots import slot_of_key
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Question
+from tidegate.outcomes.in_redis import KEPT_S, TallyRider, minute_key
+from tidegate.outcomes.tally import Tally
+from tidegate.redis_driver.hash_slots import slot_of_key
+from tidegate.redis_driver.node import RedisTarget
+from tidegate.stores.redis.store import RedisStore
 
 RUNS_ON = ["redis", "redis-cluster", "redis-sharded"]
 
 
 @pytest.fixture
-def tally(new_subject):
-    return Tally(Source("default", new_subject(), "7"), SystemClock())
-
-
-@pytest.fixture
 def store(place: Place, tally: Tally) -> Iterator[RedisStore]:
-    target = RedisTarget(place.address, place.timeout_s, place.timeout_s, cluster="-" in place.kind)
-    with contextlib.closing(RedisStore(target, "default", "one", SystemClock(), tally=tally)) as made:
+    target = place.target()
+    with contextlib.closing(RedisStore(target, "default", "one", SystemClock(), [TallyRider(tally)])) as made:
         yield made
 
 
 @pytest.fixture
 def looking(place: Place) -> Iterator[driver.Redis]:
     made = driver.RedisCluster if place.kind == "redis-sharded" else driver.Redis
-    with contextlib.closing(made.from_url(place.address)) as client:
-        yield client
+    client = made.from_url(place.own_url)
+    yield client
+    close_client(client)
 
 
 def test_they_are_counted_with_the_next_decision_and_once(store, tally, looking):
@@ -66,7 +62,7 @@ def test_a_node_that_only_counts_hurts_no_decision(sharded_cluster, tally, fault
     )
     target = RedisTarget(sharded_cluster.url, 1.0, 1.0, cluster=True)
     question = Question(elsewhere, (Charge("limit", Bucket(3_600_000_000, 10)),))
-    with contextlib.closing(RedisStore(target, "default", "one", SystemClock(), tally=tally)) as store:
+    with contextlib.closing(RedisStore(target, "default", "one", SystemClock(), [TallyRider(tally)])) as store:
         store._next_heartbeat = float("inf")  # which may be due at the same node
         tally.ended(200, 0.01)
         store.admit(question)  # connects

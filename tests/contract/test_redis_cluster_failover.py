@@ -13,14 +13,14 @@ import pytest
 
 from tests.contract.places import Place
 from tests.harness.redis_cluster import RedisCluster
-from tidegate.algorithms.token_bucket import Bucket
 from tidegate.clock import SystemClock
-from tidegate.question import Answer, Charge, Question
-from tidegate.stores.breaker import Breaker
-from tidegate.stores.failover import FailoverStore
+from tidegate.failover.breaker import Breaker
+from tidegate.failover.circuit import CircuitBreakerStore
+from tidegate.failover.store import FailoverStore
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Answer, Charge, Question
+from tidegate.redis_driver.hash_slots import slot_of_key
 from tidegate.stores.memory import MemoryStore
-from tidegate.stores.slots import slot_of_key
-from tidegate.stores.tracked import TrackedStore
 
 TIMEOUT_S = 0.15
 THREADS = 6
@@ -85,11 +85,11 @@ class Load:
 
 
 @pytest.fixture
-def ladder(sharded_cluster: RedisCluster) -> Iterator[FailoverStore]:
+def chain(sharded_cluster: RedisCluster) -> Iterator[FailoverStore]:
     clock = SystemClock()
     redis = Place("redis-cluster", sharded_cluster.url, timeout_s=TIMEOUT_S).open(clock)
-    rungs = [TrackedStore(store, Breaker(clock), clock) for store in (redis, StandIn(clock))]
-    store = FailoverStore(rungs, MemoryStore(clock), clock)
+    handles = [CircuitBreakerStore(store, Breaker(clock), clock) for store in (redis, StandIn(clock))]
+    store = FailoverStore(handles, MemoryStore(clock), clock)
     yield store
     store.close()
 
@@ -110,7 +110,7 @@ def changes(answers: list[Answer]) -> int:
     return sum(before.store != after.store for before, after in pairwise(answers))
 
 
-def test_a_master_killed_under_load_is_no_error_and_gives_nobody_more(sharded_cluster, ladder):
+def test_a_master_killed_under_load_is_no_error_and_gives_nobody_more(sharded_cluster, chain):
     """Admitted <= burst + rate x time + one for each thread and change of store.
 
     The replica that is promoted has not heard of what the master decided last, which replication loses; but this
@@ -118,7 +118,7 @@ def test_a_master_killed_under_load_is_no_error_and_gives_nobody_more(sharded_cl
     not carried: one decision for each thread, whenever the store changes.
     """
     subjects = subjects_of(sharded_cluster)
-    with Load(ladder, subjects) as load:
+    with Load(chain, subjects) as load:
         load.wait_until(lambda: load.answered_by("redis", dict.fromkeys(subjects, 0), 200))
         dead = sharded_cluster.kill_master(slot_of_key(subjects[0].encode()))
         killed_at = load.position()
@@ -132,11 +132,11 @@ def test_a_master_killed_under_load_is_no_error_and_gives_nobody_more(sharded_cl
         assert admitted <= bound, subject
 
 
-def test_a_master_that_comes_back_is_a_replica_and_nothing_is_seen_of_it(sharded_cluster, ladder):
+def test_a_master_that_comes_back_is_a_replica_and_nothing_is_seen_of_it(sharded_cluster, chain):
     subjects = subjects_of(sharded_cluster)
     dead = sharded_cluster.kill_master(slot_of_key(subjects[0].encode()))
     sharded_cluster.wait_for_failover(dead)
-    with Load(ladder, subjects) as load:
+    with Load(chain, subjects) as load:
         load.wait_until(lambda: load.answered_by("redis", dict.fromkeys(subjects, 0), 50))
         sharded_cluster.restart(dead)
         back_at = load.position()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.patience import answered
-from tests.contract.places import Place
+from tests.contract.places import Place, close
+from tests.contract.store_errors import answered
 from tests.contract.test_redis_faults import CALLS, QUESTION, TIMEOUT_S, fails
 from tests.harness.redis_server import RedisServer
 from tidegate.stores.base import Store
@@ -20,18 +20,16 @@ FAULTS = {
 }
 
 
-@pytest.fixture
-def store(redis_cluster: RedisServer) -> Iterator[Store]:
-    store = Place("redis-cluster", redis_cluster.url, timeout_s=TIMEOUT_S).open()
+@pytest.fixture(params=["redis-cluster", "redis-py-cluster"])
+def store(request: pytest.FixtureRequest, redis_cluster: RedisServer) -> Iterator[Store]:
+    store = Place(request.param, redis_cluster.url, timeout_s=TIMEOUT_S).open()
     yield store
-    store.close()
+    close(store)
 
 
 @pytest.mark.parametrize("connected", [True, False], ids=["connected", "not connected"])
 @pytest.mark.parametrize(("begin", "end", "kinds"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(
-    redis_cluster, store, begin, end, kinds, connected
-):
+def test_a_fault_raises_one_error_in_time_and_leaves_nothing_behind(redis_cluster, store, begin, end, kinds, connected):
     if connected:
         answered(lambda: store.admit(QUESTION))
     begin(redis_cluster)
@@ -43,7 +41,7 @@ def test_a_fault_is_one_error_that_ends_by_itself_and_is_over_when_it_is_over(
     assert answered(lambda: store.admit(QUESTION)).admitted
 
 
-def test_a_single_nodes_client_at_a_cluster_is_an_error_and_never_a_wrong_answer(redis_cluster):
+def test_a_single_node_client_at_a_cluster_is_an_error_not_a_wrong_answer(redis_cluster):
     store = Place("redis", redis_cluster.url, timeout_s=TIMEOUT_S).open()
     assert fails(lambda: store.admit(QUESTION)) == "protocol"  # keys of several slots in one script
     redis_cluster.lose_slots()

@@ -10,13 +10,13 @@ from hashlib import sha1
 
 import pytest
 
-from tests.contract.patience import answered
+from tests.contract.store_errors import answered
 from tests.harness.redis_cluster import ClusterNode, RedisCluster
 from tidegate import StoreUnavailableError
-from tidegate.stores.cluster import ClusterTransport
-from tidegate.stores.connection import RedisTarget
-from tidegate.stores.redis_faults import NoScriptError
-from tidegate.stores.slots import slot_of_key
+from tidegate.redis_driver.cluster import ClusterTransport
+from tidegate.redis_driver.faults import NoScriptError
+from tidegate.redis_driver.hash_slots import slot_of_key
+from tidegate.redis_driver.node import RedisTarget
 
 AMPLE_S = 20.0
 SCRIPT = "return redis.call('INCR', KEYS[1])"
@@ -68,7 +68,7 @@ def other(cluster: RedisCluster, node: ClusterNode) -> ClusterNode:
     return next(master for master in cluster.masters if master is not node)
 
 
-def test_every_command_goes_to_its_node_at_once_and_replies_keep_their_order(cluster, transport):
+def test_every_command_goes_to_its_node_and_replies_keep_their_order(cluster, transport):
     keys = [key_of(cluster, node, number) for number in range(2) for node in cluster.masters]
     transport.send([("PING",)])
     assert transport.send([*map(incr, keys), *map(incr, keys), ("PING",)]) == [1] * 6 + [2] * 6 + [b"PONG"]
@@ -115,7 +115,7 @@ def test_replicas_are_not_asked_for_decisions(cluster, transport):
         assert "cmd=evalsha" not in node.command("CLIENT", "LIST").decode()
 
 
-def test_a_slot_that_moved_is_learnt_once_and_only_its_commands_are_sent_again(cluster, transport):
+def test_a_moved_slot_is_learnt_once_and_only_its_commands_are_resent(cluster, transport):
     source = cluster.masters[0]
     moved, stays = key_of(cluster, source, 0), key_of(cluster, other(cluster, source))
     slot, target = slot_of_key(moved.encode()), other(cluster, source)
@@ -163,17 +163,16 @@ def test_a_node_that_doesnt_know_a_script_says_so_where_it_is_asked(cluster, tra
         assert transport.send([("EVAL", SCRIPT, 1, key)]) == [1]
 
 
-def test_keys_split_between_two_nodes_end_as_an_error_within_the_time(cluster):
+def test_keys_split_between_two_nodes_end_as_an_error_within_the_time(cluster, transport):
     source = cluster.masters[0]
     target = other(cluster, source)
     here = key_of(cluster, source)
     script = "return redis.call('EXISTS', KEYS[1], KEYS[2])"
-    transport = ClusterTransport(RedisTarget(cluster.url, AMPLE_S, AMPLE_S, cluster=True))
     transport.send([("SET", here, 1)])
     both = ("EVAL", script, 2, here, "{" + here + "}-new")
     with cluster.migrating(slot_of_key(here.encode()), target):
         [split] = transport.send([both])
-        assert split.code == "TRYAGAIN"
+        assert split.code in {"TRYAGAIN", "ASK"}  # the latter from Redis 6.2
     assert transport.send([incr(here)]) == [2]
     cluster.move_slot(slot_of_key(here.encode()), target)
     assert transport.send([both]) == [1]
@@ -194,7 +193,7 @@ def test_any_node_that_is_left_tells_of_the_others(cluster):
     transport.close()
 
 
-def test_a_dead_master_is_an_error_at_once_and_its_replica_is_found_by_itself(cluster, transport):
+def test_a_dead_master_is_an_error_at_once_and_its_replica_takes_over(cluster, transport):
     keys = [key_of(cluster, node) for node in cluster.masters]
     transport.send([incr(key) for key in keys])
     slot = slot_of_key(keys[0].encode())

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.harness.redis_server import RedisServer
-from tests.harness.tcp_proxy import TcpProxy
 from tidegate import StoreUnavailableError
-from tidegate.stores import connection as module
-from tidegate.stores.connection import NodeTransport, RedisTarget
+from tidegate.redis_driver import node as module
+from tidegate.redis_driver.node import RedisTarget
+from tidegate.redis_driver.transport import NodeTransport
 
 AMPLE_S = 20.0
 PING = [("PING",)]
@@ -30,11 +30,6 @@ def transport() -> Iterator[Callable[..., NodeTransport]]:
     yield make
     for each in made:
         each.close()
-
-
-@pytest.fixture
-def proxy(redis_server: RedisServer, tcp_proxy) -> TcpProxy:
-    return tcp_proxy(redis_server.port)
 
 
 class WallClock:
@@ -115,7 +110,7 @@ def test_each_connection_has_credentials_of_its_own(transport, fresh_redis):
     assert tokens.given == ["token-0", "token-1"]
 
 
-def test_a_token_that_isnt_taken_and_one_that_cant_be_had_are_authentication_errors(transport, fresh_redis):
+def test_a_refused_token_and_a_missing_one_are_authentication_errors(transport, fresh_redis):
     tokens = Tokens()
     to = transport(fresh_redis.url, credentials=tokens)
     for fault in (None, KeyError("no role")):
@@ -125,42 +120,39 @@ def test_a_token_that_isnt_taken_and_one_that_cant_be_had_are_authentication_err
         assert raised.value.kind == "authentication"
 
 
-def test_replies_stand_in_the_order_of_their_commands_with_errors_among_them(transport, redis_server):
+def test_replies_and_errors_stand_in_the_order_of_their_commands(transport, redis_server):
     commands = [("SET", "a", b"\r\n\xff"), ("LPUSH", "a", 1), ("GET", "a"), ("EVALSHA", "0" * 40, 0)]
     done, wrong, value, unknown = transport(redis_server.url).send(commands)
     assert (done, value) == (b"OK", b"\r\n\xff")
     assert (wrong.code, unknown.code) == ("WRONGTYPE", "NOSCRIPT")
 
 
-def test_a_connection_that_rested_beyond_what_networks_remember_is_replaced_unasked(
-    transport, proxy, redis_server, wall
-):
+def test_a_connection_idle_beyond_what_networks_remember_is_replaced(transport, redis_proxy, redis_server, wall):
     """Nothing would answer on it, and nothing says so: the proxy swallows what is sent."""
-    to = transport(proxy.url(redis_server.url))
+    to = transport(redis_proxy.url(redis_server.url))
     to.send(PING)
-    proxy.blackhole()
-    wall.now_s += module._KEPT_FOR_S
-    proxy.reset_counts()
+    redis_proxy.blackhole()
+    wall.now_s += module.KEPT_FOR_S
+    redis_proxy.reset_counts()
     assert to.send(PING) == [b"PONG"]
-    assert proxy.counts().commands == ("PING",)
+    assert redis_proxy.counts().commands == ("PING",)
 
 
-def test_a_connection_that_rested_a_while_is_used_if_it_lives(transport, proxy, redis_server, wall):
-    to = transport(proxy.url(redis_server.url))
+def test_a_connection_that_rested_a_while_is_used_if_it_lives(transport, redis_proxy, redis_server, wall):
+    to = transport(redis_proxy.url(redis_server.url))
     to.send(PING)
-    wall.now_s += module._KEPT_FOR_S / 2
-    proxy.reset_counts()
+    wall.now_s += module.KEPT_FOR_S / 2
+    redis_proxy.reset_counts()
     assert to.send(PING) == [b"PONG"]
-    assert proxy.connections == 0
+    assert redis_proxy.connections == 0
 
 
-def test_a_connection_that_ended_at_rest_is_seen_before_anything_is_sent_on_it(transport, redis_server, wall):
+def test_a_connection_that_ended_while_idle_is_replaced_before_a_send(transport, redis_server):
     to = transport(redis_server.url)
     to.send(PING)
     [connection] = to._node._idle
     redis_server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     connection._readable.poll(10_000)  # the end has come over the wire
-    wall.now_s += module._TRUSTED_FOR_S
     sent: list[bytes] = []
     connection_type = type(connection)
     original = connection_type.send
@@ -177,7 +169,8 @@ def test_a_connection_that_ended_at_rest_is_seen_before_anything_is_sent_on_it(t
 
 FORK = """
 import os, sys
-from tidegate.stores.connection import NodeTransport, RedisTarget
+from tidegate.redis_driver.node import RedisTarget
+from tidegate.redis_driver.transport import NodeTransport
 to = NodeTransport(RedisTarget(sys.argv[1], 20, 20))
 [ours] = to.send([("CLIENT", "ID")])
 child = os.fork()
@@ -189,7 +182,7 @@ assert to.send([("CLIENT", "ID")]) == [ours]
 """
 
 
-def test_a_forked_process_has_connections_of_its_own_and_leaves_its_parents_alone(redis_server):
+def test_a_forked_process_opens_connections_of_its_own(redis_server):
     done = subprocess.run(
         [sys.executable, "-c", FORK, redis_server.url], capture_output=True, text=True, timeout=60, check=False
     )
@@ -197,7 +190,7 @@ def test_a_forked_process_has_connections_of_its_own_and_leaves_its_parents_alon
 
 
 def test_without_hiredis_one_is_told_what_to_install():
-    code = "import sys; sys.modules['hiredis'] = None; import tidegate.stores.connection"
+    code = "import sys; sys.modules['hiredis'] = None; import tidegate.redis_driver.node"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert "ImportError: Tidegate speaks to Redis through hiredis" in done.stderr
     assert "pip install hiredis" in done.stderr

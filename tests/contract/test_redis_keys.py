@@ -1,22 +1,14 @@
 """What lies in Redis: named as ours, short-lived, and together for one subject."""
 
-import pytest
-import redis as driver
 from redis.crc import key_slot
 
 from tests.contract.workers import request
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.question import Charge, Question, Settlement
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Question, Settlement
 
 RUNS_ON = ["redis", "redis-cluster", "valkey"]
 
 SLOW = Bucket(interval_us=60_000_000, burst=10)
-
-
-@pytest.fixture
-def stored(place):
-    with driver.Redis.from_url(place.address) as client:
-        yield client
 
 
 def question(subject: str = "subject", *, in_redis: bool = True) -> Question:
@@ -31,42 +23,46 @@ def everything(rig) -> None:
     rig.store.probe()
 
 
-def test_every_key_is_ours_and_ends_by_itself(rig, stored):
+def test_every_key_is_ours_and_ends_by_itself(rig, place_db):
     everything(rig)
-    keys = stored.keys("*")
-    assert len(keys) == 7
+    keys = place_db.keys("*")
+    assert len(keys) == 8
     assert all(key.startswith(b"tidegate:") for key in keys)
-    assert all(stored.pttl(key) > 0 for key in keys)
+    assert all(place_db.pttl(key) > 0 for key in keys)
 
 
-def test_all_keys_of_a_subject_share_a_slot(rig, stored):
+def test_all_keys_of_a_subject_share_a_slot(rig, place_db):
     everything(rig)
-    of_subject = stored.keys("tidegate:{subject}:*")
+    of_subject = place_db.keys("tidegate:{subject}:*")
     assert len(of_subject) == 4
     assert len({key_slot(key) for key in of_subject}) == 1
 
 
-def test_a_bucket_is_kept_for_a_minute_after_it_is_full_again_and_no_longer(rig, stored):
+def test_a_bucket_is_kept_for_one_minute_after_it_is_full_again(rig, place_db):
     rig.store.admit(question())
     for key, tokens in ((b"a", 1), (b"b", 3)):
-        left_ms = stored.pttl(b"tidegate:{subject}:" + key)
+        left_ms = place_db.pttl(b"tidegate:{subject}:" + key)
         assert tokens * 60_000 + 50_000 < left_ms <= tokens * 60_000 + 60_002
 
 
-def test_a_bucket_is_one_short_string(rig, stored):
+def test_a_bucket_is_one_short_string(rig, place_db):
     rig.store.admit(question())
-    assert len(stored.get("tidegate:{subject}:a")) == 16
-    assert stored.memory_usage("tidegate:{subject}:a") <= 110
+    assert len(place_db.get("tidegate:{subject}:a")) == 16
+    assert place_db.memory_usage("tidegate:{subject}:a") <= 110
 
 
-def test_a_refusal_writes_nothing(rig, stored):
+def test_a_refusal_writes_nothing(rig, place_db):
     rig.store.admit(Question("subject", (Charge("a", SLOW, 10),)))
-    before = stored.get("tidegate:{subject}:a")
+    before = place_db.get("tidegate:{subject}:a")
     assert not rig.store.admit(question()).admitted
-    assert stored.get("tidegate:{subject}:a") == before
-    assert stored.keys("tidegate:{subject}:*") == [b"tidegate:{subject}:a"]
+    assert place_db.get("tidegate:{subject}:a") == before
+    assert place_db.keys("tidegate:{subject}:*") == [b"tidegate:{subject}:a"]
 
 
-def test_deployments_that_share_a_server_share_no_fleet(rig, stored):
+def test_deployments_that_share_a_server_share_no_fleet(rig, place_db):
     rig.store.admit(question())
-    assert set(stored.keys("tidegate:{fleet:*")) == {b"tidegate:{fleet:contract}", b"tidegate:{fleet:contract}:clock"}
+    assert set(place_db.keys("tidegate:{fleet:*")) == {
+        b"tidegate:{fleet:contract}",
+        b"tidegate:{fleet:contract}:clock",
+        b"tidegate:{fleet:contract}:places",
+    }

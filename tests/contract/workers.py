@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from tests.contract.places import Place
 from tests.harness.processes import Worker
-from tidegate.algorithms.concurrency import Slots
-from tidegate.algorithms.leaky_bucket import Drain
-from tidegate.algorithms.quota import Period
-from tidegate.algorithms.sliding_window import Window
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.question import Charge, ClaimAnswer, ClaimRequest, Question
-from tidegate.stores.base import ClaimStore, Store
+from tidegate.idempotency.claim_store import ClaimStore
+from tidegate.limits.concurrency import Slots
+from tidegate.limits.leaky_bucket import Drain
+from tidegate.limits.quota import Period
+from tidegate.limits.sliding_window import Window
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, ClaimAnswer, ClaimRequest, Question
+from tidegate.stores.base import Store
 
 HOUR_US = 3_600_000_000
 # Nothing comes back while the test runs.

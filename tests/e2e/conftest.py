@@ -28,6 +28,18 @@ from tidegate_local.registry import ProcessRegistry
 from tidegate_local.scenarios.flows import PAST_THE_CACHE
 
 ROOT = Path(__file__).parents[2]
+# The state file of an API that is deployed already: then nothing is started, and what needs more than HTTP is skipped.
+DEPLOYED = "TIDEGATE_TEST_DEPLOYED"
+
+
+class Untouchable:
+    """The Redis of a deployed API: whoever wants to break it, or to ask it, is skipped."""
+
+    def heal(self) -> None:
+        """Nothing was done to it."""
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.skip(f"it needs redis.{name}, and a deployed API's Redis is out of reach")
 
 
 @dataclass(frozen=True)
@@ -35,18 +47,20 @@ class Cloud:
     """The deployed API as its state file describes it."""
 
     state: dict[str, Any]
-    redis: RedisServer
+    redis: RedisServer | Untouchable
     http: httpx.Client
     environ: dict[str, str]
 
     @property
     def engine(self) -> str:
         """Its title, with the version."""
-        software = {"ministack": "MiniStack", "localstack": "LocalStack"}[self.state["software"]]
+        software = {"ministack": "MiniStack", "localstack": "LocalStack", "aws": "AWS"}[self.state["software"]]
         return f"{software} {self.state['versions']['engine']}"
 
     def aws(self, service: str) -> AbstractContextManager[Any]:
         """A client of one of the engine's services, closed at the end of the block."""
+        if isinstance(self.redis, Untouchable):
+            pytest.skip("it asks the engine, and a deployed API is all that there is")
         engine = Session(localstack_host=httpx.URL(self.state["endpoint_url"]).netloc.decode())
         return closing(engine.client(service))
 
@@ -91,6 +105,11 @@ class Cloud:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    if deployed := os.environ.get(DEPLOYED):
+        state = json.loads(Path(deployed).read_text(encoding="utf-8"))
+        with httpx.Client(timeout=60) as http:
+            yield Cloud(state, Untouchable(), http, dict(os.environ))
+        return
     folder = tmp_path_factory.mktemp("cloud")
     with RedisServer() as redis:
         environ = {**os.environ, "TIDEGATE_STATE_DIR": str(folder), "REDIS_URL": redis.url}

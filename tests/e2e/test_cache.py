@@ -27,7 +27,7 @@ def _control(answer: httpx.Response) -> dict[str, Any]:
 @pytest.fixture
 def decided_by_redis(cloud):
     """No environment looks at copies of its own: every one that answers has Redis."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         seen = cloud.at_once(12, lambda: cloud.get("/health", tier=None))
         if {answer.json()["status"] for answer in seen} == {"ok"}:

@@ -17,14 +17,14 @@ from playwright.sync_api import Page, expect
 
 from tests.harness.browser import NAMED_BY, browser_binary, running_browser
 from tests.harness.console import running_console
-from tidegate_local import redis_server
 from tidegate_local.layout import StateFolder
+from tidegate_local.redis import server as redis_server
 from tidegate_local.registry import ProcessRegistry
 from tidegate_local.state import LocalState
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 RELEASED_WITHIN_MS = 400_000
 ASKED = 30
 
@@ -105,6 +105,21 @@ def test_requests_are_seen_with_who_made_them_and_what_is_left_to_him(cloud, sho
     expect(shown.page.locator("#station-edge .note")).to_have_text(re.compile(r"v\d+"))
     expect(shown.page.locator("#station-client .note")).not_to_have_text("0 last minute")
     assert shown.page.locator("#requests rect").count() > 0
+
+
+def test_it_fits_a_phone(shown):
+    browser = shown.page.context.browser
+    assert browser is not None
+    with closing(browser.new_page(viewport={"width": 390, "height": 844})) as phone:
+        phone.goto(shown.address)
+        expect(phone.locator("#link")).to_have_text("live")
+        expect(phone.locator("#stores tbody tr")).to_have_count(3)
+        assert phone.evaluate("() => document.documentElement.scrollWidth") == 390
+        expect(phone.locator("#release-phase")).to_have_text(
+            re.compile("none since the first deploy|promoted|rolled back")
+        )
+        phone.locator("button[data-name=resume]").click()
+        expect(phone.locator("#attempt")).to_contain_text("Redis")
 
 
 def test_it_loads_nothing_from_anywhere_else(shown):

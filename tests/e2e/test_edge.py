@@ -24,7 +24,7 @@ def test_health_needs_no_key(cloud):
     assert cloud.get("/health/live", tier=None).status_code == 200
 
 
-def test_the_free_plan_is_throttled_at_the_edge_with_a_problem_and_retry_after(cloud, edge_throttles):
+def test_the_free_plan_gets_a_problem_and_retry_after_from_the_edge(cloud, edge_throttles):
     cloud.warm()
     answers = cloud.at_once(300, lambda: cloud.get("/v1/orders/none", tier="free"))
     refused = [a for a in answers if a.status_code == 429 and "ratelimit" not in a.headers]

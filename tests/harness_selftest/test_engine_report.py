@@ -47,7 +47,7 @@ def test_a_section_replaces_what_was_between_its_markers():
         written_into(document, "z", "new")
 
 
-def test_the_document_tells_the_gaps_as_they_are_and_has_a_place_for_every_engine():
+def test_the_document_has_the_known_gaps_and_a_place_for_every_engine():
     document = engine_report.DOCUMENT.read_text(encoding="utf-8")
     assert gaps_table() in document
     for engine in engine_report.gaps.GAPS:

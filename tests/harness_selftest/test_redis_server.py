@@ -124,6 +124,7 @@ def test_cluster_of_one_node_serves_loses_and_regains_its_slots():
         with contextlib.closing(redis.RedisCluster.from_url(server.url)) as cluster:
             assert cluster.set("k", "v")
             assert cluster.get("k") == b"v"
+            cluster.disconnect_connection_pools()
         server.lose_slots()
         with server.client() as client, pytest.raises(redis.exceptions.ClusterDownError):
             client.get("k")

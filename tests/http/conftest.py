@@ -3,66 +3,38 @@
 import contextlib
 import io
 import json
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from tests.harness.dynamodb import DynamoServer
-from tests.harness.redis_server import RedisServer
-from tests.harness.tcp_proxy import TcpProxy
+from tests.harness.patience import be_patient
+from tests.harness.proxied_stores import ProxiedStores
+from tests.harness.queues import EventSource, Queues
 from tests.http.faces import Function, Server
+from tests.http.payments import Payments
 from tidegate import Gate, Settings, protect
-from tidegate.telemetry import logger
-
-# Far above what a loaded machine needs: a test that isn't about time must not change stores for lack of it.
-AMPLE_MS = 3000
+from tidegate.telemetry import structured_logger
 
 
-@dataclass(frozen=True)
-class Stores:
-    """Real stores, each behind a proxy that counts and fails."""
-
-    redis: RedisServer
-    to_redis: TcpProxy
-    dynamo: DynamoServer
-    to_dynamo: TcpProxy
-    table: str
-
-    def settings(self, **changes: Any) -> Settings:
-        ours: dict[str, Any] = {
-            "redis_url": self.to_redis.url(self.redis.url),
-            "table": self.table,
-            "decision_budget_ms": AMPLE_MS,
-            "trust_api_key_header": True,
-        }
-        return Settings(**(ours | changes))
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(request, monkeypatch)
 
 
 @pytest.fixture
-def stores(
-    redis_server: RedisServer, dynamo: DynamoServer, library_table: str, tcp_proxy: Callable[[int], TcpProxy]
-) -> Stores:
-    """Redis and DynamoDB; what boto is told leads through the proxy, too."""
-    made = Stores(redis_server, tcp_proxy(redis_server.port), dynamo, tcp_proxy(dynamo.port), library_table)
-    os.environ["AWS_ENDPOINT_URL"] = f"http://{made.to_dynamo.host}:{made.to_dynamo.port}"
-    return made
+def brief_settings(stores: ProxiedStores) -> Settings:
+    """For tests of outages: a store that doesn't answer is given up soon."""
+    return stores.settings(decision_budget_ms=300)
 
 
 @pytest.fixture
 def memory() -> Settings:
     """For what no store has a part in."""
     return Settings(memory_only=True, trust_api_key_header=True)
-
-
-@pytest.fixture
-def closing() -> Iterator[contextlib.ExitStack]:
-    """What a test opens; closed at its end."""
-    with contextlib.ExitStack() as stack:
-        yield stack
 
 
 Serve = Callable[..., Server]
@@ -98,6 +70,24 @@ def run(request: pytest.FixtureRequest) -> Callable[..., Function | Server]:
     return request.getfixturevalue("deploy" if request.param == "function" else "serve")  # type: ignore[no-any-return]
 
 
+@pytest.fixture
+def queues(stores: ProxiedStores) -> Queues:
+    """A queue for requests, and its dead letters."""
+    return Queues.create(stores.dynamo.endpoint_url, visibility_s=5)
+
+
+@pytest.fixture
+def work(queues: Queues, closing: contextlib.ExitStack) -> Callable[..., EventSource]:
+    """`work(application)`: an event source with the worker of what has an `app` and its `gate`."""
+
+    def made(application: Any, **how: Any) -> EventSource:
+        worker = application.gate.worker(application.app)
+        closing.callback(worker.close)
+        return closing.enter_context(contextlib.closing(EventSource(queues, worker, **how)))
+
+    return made
+
+
 class LogLines:
     """The structured lines that the library has written."""
 
@@ -125,5 +115,19 @@ class LogLines:
 def log() -> LogLines:
     """What this test's requests have logged."""
     stream = io.StringIO()
-    logger().registered_handler.setStream(stream)
+    structured_logger().registered_handler.setStream(stream)
     return LogLines(stream)
+
+
+@pytest.fixture
+def payments() -> Payments:
+    """An application with idempotent routes, whose runs are counted."""
+    return Payments()
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Path:
+    """The file in which the processes of `tests.http.till` write what they took."""
+    path = tmp_path / "till"
+    path.touch()
+    return path

@@ -9,9 +9,11 @@ from fastapi import FastAPI
 
 from tests.harness.lambda_events import LambdaContext, rest_event
 from tidegate import Concurrency, lambda_handler, policy, protect
+from tidegate.aws_lambda import signals
 
 
 def main(scene: str) -> None:
+    signals.WITHIN_S = 20  # how busy this machine is isn't what is tested
     if scene == "chained":
         signal.signal(signal.SIGTERM, lambda *_: say("own handler") or sys.exit(3))
     app = shop()

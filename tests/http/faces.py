@@ -6,7 +6,9 @@ Both are asked in the same way and answer with `httpx.Response`, so that one tes
 import asyncio
 import base64
 import threading
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +18,8 @@ from fastapi import FastAPI
 from tests.harness.lambda_events import LambdaContext, rest_event
 from tidegate import lambda_handler
 
+# Both are asked at one address: copies are given where they were made.
+HOST = "api.test"
 _PATIENCE_S = 30.0
 
 
@@ -48,8 +52,16 @@ class Function:
         body = json if json is not None else content
         path, _, query = path.partition("?")
         made = rest_event(
-            method, path, headers=headers or {}, query=dict(parse_qsl(query)), body=body, api_key_id=key, **event
+            method,
+            path,
+            headers={"Host": HOST, **(headers or {})},
+            query=dict(parse_qsl(query)),
+            body=body,
+            api_key_id=key,
+            **event,
         )
+        if "stage" not in event:
+            made["requestContext"]["path"] = made["path"]  # at a domain of its own, without a base path
         return self.invoke(made, context)
 
     def invoke(self, event: dict[str, Any], context: LambdaContext | None = None) -> httpx.Response:
@@ -82,7 +94,10 @@ class Server:
         self._thread = threading.Thread(target=self._loop.run_forever, name="server", daemon=True)
         self._thread.start()
         self._client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://api.test"
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            base_url=f"https://{HOST}",
+            # Callers are told apart by what a test sends: none has what another was given.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
     def begin(
@@ -92,11 +107,12 @@ class Server:
         *,
         key: str | None = None,
         headers: dict[str, str] | None = None,
+        lines: Sequence[tuple[str, str]] = (),
         **rest: Any,
     ) -> "Future[httpx.Response]":
-        """Send a request and go on; `key` is sent as the API key."""
+        """Send a request and go on; `key` is sent as the API key, `lines` are further fields, in order."""
         sent = {**({"x-api-key": key} if key else {}), **(headers or {})}
-        sent_bytes = {name: value.encode("latin-1") for name, value in sent.items()}
+        sent_bytes = [(name.encode(), value.encode("latin-1")) for name, value in (*sent.items(), *lines)]
         asked = self._client.request(method, path, headers=sent_bytes, **rest)
         return asyncio.run_coroutine_threadsafe(asked, self._loop)
 
@@ -115,3 +131,8 @@ class Server:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def statuses(answers: Iterable[httpx.Response]) -> list[int]:
+    """The status of each answer, in order."""
+    return [answer.status_code for answer in answers]

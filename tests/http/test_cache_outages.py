@@ -4,8 +4,8 @@ import pytest
 from fastapi import FastAPI
 
 from tests.harness.cache_status import told
+from tests.harness.waiting import eventually
 from tests.http.cached import PATIENCE_S, Catalogue, control
-from tests.http.deadlines import eventually
 from tests.http.faces import Server
 from tidegate import Cache, policy
 
@@ -105,7 +105,7 @@ def test_without_redis_those_who_ask_at_once_are_one_computation(serve, stores, 
     assert catalogue.calls["/products/a"] == 1
 
 
-def test_what_redis_could_not_be_told_is_void_here_and_there_when_it_is_back(run, stores, log):
+def test_an_invalidation_redis_missed_reaches_all_copies_once_it_is_back(run, stores, log):
     catalogue = Catalogue(NO_LIMITS, tags=("product:{product_id}",), shared=True)
     api = run(catalogue.app, stores.settings())
     api.get("/products/a", key="ann")
@@ -118,7 +118,7 @@ def test_what_redis_could_not_be_told_is_void_here_and_there_when_it_is_back(run
     assert api.get("/products/a", key="ann").json()["number"] >= 2
 
 
-def test_a_dependency_that_is_down_is_stood_in_for_by_this_environments_copy(run, memory):
+def test_the_local_copy_stands_in_for_a_dependency_that_is_down(run, memory):
     app, broken = FastAPI(), []
 
     @app.get("/a")

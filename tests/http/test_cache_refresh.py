@@ -6,19 +6,19 @@ import pytest
 
 from tests.harness.cache_status import told
 from tests.harness.lambda_events import LambdaContext, rest_event
+from tests.harness.waiting import eventually
 from tests.http.cached import Catalogue
-from tests.http.deadlines import eventually
 from tests.http.lambda_queue import LambdaQueue
-from tidegate.caching import refresh
+from tidegate.cache import async_refresh
 
 
 @pytest.fixture
 def queue(closing, stores, monkeypatch):
     made = closing.enter_context(LambdaQueue())
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", made.url)
-    refresh._client.cache_clear()
+    async_refresh._client.cache_clear()
     yield made
-    refresh._client.cache_clear()
+    async_refresh._client.cache_clear()
 
 
 @pytest.fixture

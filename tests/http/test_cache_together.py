@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI, Response
 
 from tests.harness.cache_status import told
+from tests.harness.waiting import eventually
 from tests.http.cached import AMPLE, PATIENCE_S, Catalogue, control
-from tests.http.deadlines import eventually
 from tests.http.wire import Call, http_scope
 from tidegate import Cache, policy, protect
 

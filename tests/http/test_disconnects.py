@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
 from tests.http.uvicorn_server import UvicornServer
 from tests.http.wire import Call, call, http_scope
 from tidegate import policy, protect
@@ -192,7 +192,7 @@ async def test_no_task_is_left_behind(held, path):
 
 async def test_a_servers_own_disconnect_comes_after_the_answer(memory):
     """An application that waits for the client to leave is not kept for ever."""
-    app, told = FastAPI(), []
+    app, inner, told = FastAPI(), FastAPI(), []
 
     class Waits:
         def __init__(self, app):
@@ -202,15 +202,15 @@ async def test_a_servers_own_disconnect_comes_after_the_answer(memory):
             await self.app(scope, receive, send)
             told.extend([(await receive())["type"] for _ in range(2)])
 
-    app.add_middleware(Waits)
     protect(app, settings=memory)
+    app.mount("/inner", Waits(inner))
 
-    @app.post("/")
+    @inner.post("/")
     @policy(idempotent=True)
     async def answer():
         return "done"
 
-    begun = Call(app, http_scope("POST", "/", KEY))
+    begun = Call(app, http_scope("POST", "/inner/", KEY))
     await begun.until("done")
     begun.leave()
     await asyncio.wait_for(begun.task, 10)
@@ -218,7 +218,7 @@ async def test_a_servers_own_disconnect_comes_after_the_answer(memory):
 
 
 async def until_no_task_is_left():
-    ours = [task for task in asyncio.all_tasks() if task.get_coro().__qualname__.startswith("_Way.")]
+    ours = [task for task in asyncio.all_tasks() if task.get_coro().__qualname__.startswith("Pipeline.")]
     if ours:
         await asyncio.wait(ours, timeout=10)
     assert all(task.done() for task in ours)
@@ -226,12 +226,6 @@ async def until_no_task_is_left():
 
 class TestOnUvicorn:
     """A real server, a real connection that is closed while the handler runs."""
-
-    @pytest.fixture
-    def till(self, tmp_path):
-        path = tmp_path / "till"
-        path.touch()
-        return path
 
     @pytest.fixture
     def server(self, stores, till, tmp_path, closing):

@@ -13,11 +13,12 @@ from starlette.responses import StreamingResponse
 
 from tests.harness.lambda_events import LambdaContext, rest_event
 from tidegate import lambda_handler
+from tidegate.aws_lambda import handler as handler_module
 
-if sys.version_info < (3, 12):
-    pytest.skip("tasks can be started eagerly since Python 3.12", allow_module_level=True)
+if sys.version_info[:2] not in handler_module.EAGER_LOOP_ON:
+    pytest.skip("the eager loop isn't taken on this Python", allow_module_level=True)
 
-from tidegate.eager_loop import EagerLoop
+from tidegate.aws_lambda.event_loop import EagerLoop
 
 pytestmark = pytest.mark.usefixtures("no_loop")
 
@@ -68,6 +69,12 @@ def get(app, path):
 def test_a_handler_gets_it_where_no_loop_was_set():
     lambda_handler(FastAPI())
     assert isinstance(asyncio.get_event_loop(), EagerLoop)
+
+
+def test_a_python_that_it_isnt_tried_on_has_the_plain_loop(monkeypatch):
+    monkeypatch.setattr(handler_module, "EAGER_LOOP_ON", frozenset())
+    lambda_handler(FastAPI())
+    assert not isinstance(asyncio.get_event_loop(), EagerLoop)
 
 
 def test_an_applications_own_loop_stays():
@@ -180,7 +187,7 @@ def turns_of_a_request(loop, selector):
     return selector.turns - before
 
 
-def test_background_tasks_of_a_response_are_done_before_the_invocation_ends(loop):
+def test_a_responses_background_tasks_end_before_the_invocation(loop):
     app, done = FastAPI(), []
 
     @app.get("/")

@@ -8,10 +8,11 @@ import http_sf
 import pytest
 from fastapi import FastAPI, Request
 
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
+from tests.http.faces import statuses
 from tidegate import Caller, Concurrency, LeakyBucket, Policy, Quota, SlidingWindow, TokenBucket, policy, protect
-from tidegate.stores.aws import DynamoClient, DynamoTimeouts
-from tidegate.stores.dynamodb_overrides import write_overrides
+from tidegate.limits.overrides import write_overrides
+from tidegate.stores.dynamodb.client import DynamoClient, DynamoTimeouts
 
 
 def with_route(*limits, handler=None, path="/it", default=None):
@@ -22,10 +23,6 @@ def with_route(*limits, handler=None, path="/it", default=None):
 
     app.get(path)(policy(limits=limits)(handler or it))
     return app
-
-
-def statuses(answers):
-    return [answer.status_code for answer in answers]
 
 
 def parsed(answer, field="ratelimit"):
@@ -121,7 +118,7 @@ def test_a_slot_is_renewed_while_its_request_runs(serve, stores, redis_db):
     assert redis_db.keys("tidegate:*:c") == []
 
 
-def test_an_idempotent_request_frees_its_slot_in_the_settlements_round_trip(deploy, stores):
+def test_an_idempotent_request_frees_its_slot_with_its_settlement(deploy, stores):
     app = FastAPI()
 
     @app.post("/it")
@@ -165,7 +162,7 @@ def test_a_stricter_limit_for_callers_of_whom_only_the_address_is_known(run, sto
     assert statuses([api.get("/it", key="alice"), api.get("/it", key="alice")]) == [200, 200]
 
 
-def test_a_routes_own_limit_is_shared_by_all_callers_in_the_same_round_trip(deploy, stores):
+def test_a_routes_own_limit_is_shared_by_all_callers_in_one_round_trip(deploy, stores):
     api = deploy(with_route(TokenBucket("9/d"), TokenBucket("3/d", per="route", name="whole")), stores.settings())
     assert api.get("/it", key="alice").status_code == 200
     stores.to_redis.reset_counts()
@@ -213,7 +210,7 @@ def test_peeking_charges_nothing(closing, stores):
         ]
 
 
-def test_a_limit_is_changed_at_run_time_without_a_release_and_without_a_round_trip(deploy, stores, dynamo):
+def test_a_limit_changes_at_run_time_without_a_release_or_a_round_trip(deploy, stores, dynamo):
     api = deploy(with_route(TokenBucket("9/d", name="it")), stores.settings())
     client = DynamoClient(DynamoTimeouts(5, 5), endpoint_url=dynamo.endpoint_url)
     write_overrides(client, stores.table, "default", {"it": {"rate": "2/d"}})
@@ -239,6 +236,25 @@ def test_an_application_says_who_belongs_to_whom(serve, stores):
     app = with_route(Quota("2/day", per="organisation", name="org"))
     api = serve(app, stores.settings(), identify=identify)
     assert statuses([api.get("/it", headers={"x-user": name}) for name in "abc"]) == [200, 200, 429]
+
+
+def test_a_caller_who_changes_his_zone_gets_no_second_day(deploy, stores):
+    """What users write of themselves isn't read; what the authorizer says doesn't end a day that has begun."""
+    app = with_route(Quota("2/day"))
+    zones = ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Tokyo", "America/New_York", "UTC"]
+    api = deploy(app, stores.settings())
+    claims = [{"claims": {"sub": "ada", "zoneinfo": zone, "timeZone": zone}} for zone in zones]
+    contexts = [{"principalId": "bob", "timeZone": zone} for zone in zones]
+    for authorizers in (claims, contexts):
+        assert statuses([api.get("/it", authorizer=one) for one in authorizers]) == [200, 200, 429, 429, 429]
+
+
+def test_peeking_needs_no_request_to_know_a_cost(closing, stores):
+    app = with_route(TokenBucket("5/d", cost=lambda scope: int(dict(scope["headers"])[b"x-units"])))
+    gate = protect(app, settings=stores.settings())
+    closing.callback(gate.close)
+    [left] = asyncio.run(gate.peek("key:alice", "GET", "/it"))
+    assert (left.remaining, left.allowed) == (5, True)
 
 
 def test_every_limit_holds_without_redis(run, stores):

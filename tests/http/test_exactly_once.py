@@ -7,18 +7,11 @@ from threading import Lock
 import httpx
 import pytest
 
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
 from tests.http.uvicorn_server import UvicornServer
 
 APPLICATION = "tests.http.till:app"
 POSTS = 50
-
-
-@pytest.fixture
-def till(tmp_path):
-    path = tmp_path / "till"
-    path.touch()
-    return path
 
 
 @pytest.fixture
@@ -50,9 +43,12 @@ def test_fifty_at_once_with_one_key_run_once_and_all_learn_the_answer(servers, s
         firsts = [a for a in answers if a.status_code == 201 and "idempotent-replayed" not in a.headers]
         assert len(firsts) == 1
 
+        # A claim store that was too slow to take the response gets it with the next replay.
+        eventually(lambda: pay(client, servers[0], "one") and stores.claim["state"]["S"] == "completed")
         stores.redis.kill()
         for server in servers:
-            again = pay(client, server, "one")
+            # The fallback begins without a burst, and a busy machine's DynamoDB may be too slow to be asked.
+            again = eventually(lambda at=server: (got := pay(client, at, "one")).status_code == 201 and got)
             assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
             assert again.content == firsts[0].content
     assert len(till.read_text().splitlines()) == 1

@@ -10,11 +10,6 @@ UUID = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 
 
 @pytest.fixture
-def payments():
-    return Payments()
-
-
-@pytest.fixture
 def api(run, stores, payments):
     return run(payments.app, stores.settings())
 

@@ -1,20 +1,20 @@
 """One effect per key, whichever store is lost and when."""
 
+import os
+import time
+
 import pytest
 from fastapi import FastAPI, HTTPException
 
-from tests.http.deadlines import eventually
+from tests.harness.hanging_names import HangingNames
+from tests.harness.waiting import eventually
 from tests.http.payments import AMPLE, Payments
 from tidegate import policy
-from tidegate.mechanisms import renewal
-from tidegate.record import StoredResponse
+from tidegate.idempotency import renewal
+from tidegate.web.stored_response import StoredResponse
 
+DYNAMODB = "dynamodb.test"
 KEY = {"idempotency-key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
-
-
-@pytest.fixture
-def payments():
-    return Payments()
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_redis_killed_while_the_handler_runs(run, stores):
     payments = Payments()
     api = run(payments.app, stores.settings())
     begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-    assert payments.began.wait(10)
+    assert payments.began.wait(30)
     stores.redis.kill()
     payments.may_end.set()
     first = begun.result(20)
@@ -98,12 +98,90 @@ def test_dynamodb_gone_what_was_answered_before_is_replayed_by_redis(api, stores
     assert is_replay_of(first, pay(api))
 
 
+@pytest.mark.in_time
 def test_dynamodb_hung_the_client_is_not_kept(deploy, stores, payments):
     api = deploy(payments.app, stores.settings())
     pay(api, {"idempotency-key": "warm-up"})
     stores.to_dynamo.hang()
     assert api.begin("POST", "/payments", key="alice", headers=KEY, json={"amount": 5}).result(15).status_code == 503
     assert payments.runs["pay"] == 1
+
+
+@pytest.fixture
+def names(tmp_path):
+    """DynamoDB has a name, whose lookup can be made to hang."""
+    names = HangingNames(tmp_path)
+    names.install()
+    yield names
+    names.remove()
+
+
+def named(stores) -> None:
+    os.environ["AWS_ENDPOINT_URL"] = f"http://{DYNAMODB}:{stores.to_dynamo.port}"
+
+
+@pytest.mark.in_time
+@pytest.mark.parametrize("connected", [True, False], ids=["connected", "not connected"])
+def test_dynamodbs_name_not_found_the_client_is_told_in_three_seconds(run, stores, payments, names, connected):
+    named(stores)
+    api = run(payments.app, stores.settings())
+    first = pay(api)
+    if connected:
+        stores.to_dynamo.refuse()  # what is connected is lost
+        stores.to_dynamo.pass_through()
+    else:
+        api = run(Payments().app, stores.settings())
+    names.hang(DYNAMODB)
+    fresh = {"idempotency-key": "another"}
+    answers = [timed(lambda: pay(api, fresh)) for _ in range(4)]
+    assert {answer.status_code for answer, _ in answers} == {503}
+    assert answers[0][1] < 3.5, "all of the claim's steps end together, in 2.8 s"
+    assert is_replay_of(first, pay(api)), "what Redis knows needs no name"
+    assert names.asked <= 12, "the others were told at once"
+    names.go_on(
+        DYNAMODB
+    )  # a claim that was given up may be written now, and stand for as long as it would have been held
+    eventually(lambda: pay(api, {"idempotency-key": "afterwards"}).status_code == 201)
+
+
+@pytest.mark.in_time
+def test_only_one_claim_waits_for_a_store_that_hangs(serve, stores, payments, names):
+    named(stores)
+    api = serve(payments.app, stores.settings())
+    pay(api)
+    stores.to_dynamo.refuse()
+    stores.to_dynamo.pass_through()
+    names.hang(DYNAMODB)
+    assert pay(api, {"idempotency-key": "first"}).status_code == 503
+    asked = names.asked
+    for n in range(20):
+        answer = pay(api, {"idempotency-key": f"at-once-{n}"})
+        assert answer.status_code == 503
+        assert answer.json()["type"].endswith("#temporary-reduced-capacity")
+    assert names.asked <= asked + 20 / 4, "but for the probes"
+
+
+@pytest.mark.in_time
+def test_hung_claims_hold_up_no_settlement_and_no_cached_answer(serve, stores, log):
+    """More than there are threads for claims; what needs none of them is answered meanwhile."""
+    payments = Payments()
+    api = serve(payments.app, stores.settings())
+    pay(api, {"idempotency-key": "warm-up"})
+    stores.to_dynamo.hang()
+    stores.to_dynamo.reset_counts()
+    waiting = [
+        api.begin("POST", "/payments", key="alice", headers={"idempotency-key": f"n{n}"}, json={}) for n in range(70)
+    ]
+    eventually(lambda: len(stores.to_dynamo.commands) >= 60)
+    assert is_replay_of(pay(api, {"idempotency-key": "warm-up"}), pay(api, {"idempotency-key": "warm-up"}))
+    answered = sum(one.done() for one in waiting)
+    assert {one.result(20).status_code for one in waiting} == {503}
+    assert answered == 0
+
+
+def timed(call):
+    began = time.monotonic()
+    return call(), time.monotonic() - began
 
 
 def test_both_gone_nothing_runs(api, stores, payments):
@@ -113,6 +191,7 @@ def test_both_gone_nothing_runs(api, stores, payments):
     assert not payments.runs
 
 
+@pytest.mark.in_time
 def test_a_claim_whose_acknowledgement_was_lost_is_still_ours(deploy, stores, payments):
     api = deploy(payments.app, stores.settings())
     pay(api, {"idempotency-key": "warm-up"})
@@ -122,11 +201,12 @@ def test_a_claim_whose_acknowledgement_was_lost_is_still_ours(deploy, stores, pa
     assert is_replay_of(first, pay(api))
 
 
+@pytest.mark.in_time
 def test_an_answer_whose_acknowledgement_was_lost_is_kept_and_given(deploy, stores):
     payments = Payments()
     api = deploy(payments.app, stores.settings())
     begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-    assert payments.began.wait(10)
+    assert payments.began.wait(30)
     stores.to_dynamo.half_reply(0, once=True)
     payments.may_end.set()
     first = begun.result(20)
@@ -135,11 +215,11 @@ def test_an_answer_whose_acknowledgement_was_lost_is_kept_and_given(deploy, stor
     assert is_replay_of(first, api.post("/slow", key="alice", headers=KEY))
 
 
-def test_dynamodb_lost_while_the_handler_runs_the_client_still_learns_of_the_effect(run, stores, log):
+def test_the_client_learns_of_the_effect_when_dynamodb_is_lost_meanwhile(run, stores, log):
     payments = Payments()
     api = run(payments.app, stores.settings())
     begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-    assert payments.began.wait(10)
+    assert payments.began.wait(30)
     stores.to_dynamo.refuse()
     payments.may_end.set()
     first = begun.result(20)
@@ -153,7 +233,7 @@ def test_an_answer_that_only_redis_knows_is_brought_home_by_the_next_retry(run, 
     payments = Payments()
     api = run(payments.app, stores.settings())
     begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-    assert payments.began.wait(10)
+    assert payments.began.wait(30)
     stores.to_dynamo.refuse()
     payments.may_end.set()
     first = begun.result(20)
@@ -169,7 +249,7 @@ def test_an_answer_that_another_attempt_has_overruled_is_not_replayed(run, store
     payments = Payments()
     api = run(payments.app, stores.settings())
     begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-    assert payments.began.wait(10)
+    assert payments.began.wait(30)
     stores.to_dynamo.refuse()
     payments.may_end.set()
     first = begun.result(20)
@@ -215,23 +295,23 @@ class TestClaimsInRedis:
         assert first.status_code == 201
         assert is_replay_of(first, pay(api))
 
-    def test_redis_restarted_while_the_handler_runs_the_client_still_learns_of_the_effect(self, run, stores):
+    def test_the_client_learns_of_the_effect_when_redis_restarts_meanwhile(self, run, stores):
         """Nobody has taken over: to say so would make the client try again."""
         payments = Payments("redis")
         api = run(payments.app, stores.settings(table=None))
         begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-        assert payments.began.wait(10)
+        assert payments.began.wait(30)
         stores.redis.restart_empty()
         payments.may_end.set()
         first = begun.result(20)
         assert (first.status_code, first.json().get("number")) == (200, 1)
         assert is_replay_of(first, api.post("/slow", key="alice", headers=KEY))
 
-    def test_redis_killed_while_the_handler_runs_the_client_still_learns_of_the_effect(self, run, stores):
+    def test_the_client_learns_of_the_effect_when_redis_is_killed_meanwhile(self, run, stores):
         payments = Payments("redis")
         api = run(payments.app, stores.settings(table=None))
         begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-        assert payments.began.wait(10)
+        assert payments.began.wait(30)
         stores.redis.kill()
         payments.may_end.set()
         assert begun.result(20).json()["number"] == 1
@@ -242,7 +322,7 @@ class TestClaimsInRedis:
         payments = Payments("redis")
         api = run(payments.app, stores.settings())
         begun = api.begin("POST", "/slow", key="alice", headers=KEY)
-        assert payments.began.wait(10)
+        assert payments.began.wait(30)
         if back == "as it was":
             stores.to_redis.refuse()
         else:
@@ -262,11 +342,11 @@ class TestClaimsInRedis:
                 assert is_replay_of(first, other.post("/slow", key="alice", headers=KEY))
                 assert log.last["store"] == "redis"
 
-    def test_a_claim_that_redis_alone_knows_of_is_taken_over_with_the_other_store_asked(self, run, stores, redis_db):
+    def test_a_claim_known_to_redis_alone_is_taken_over_through_both_stores(self, run, stores, redis_db):
         """The handler of such an heir says come again: the next attempt is not kept waiting."""
         first = Payments("redis", "first")
         late = run(first.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
-        assert first.began.wait(10)
+        assert first.began.wait(30)
         [claim] = redis_db.keys("tidegate:*:i:*")
         redis_db.hset(claim, "deadline", 1)
         app, statuses = FastAPI(), [503, 201]
@@ -279,14 +359,14 @@ class TestClaimsInRedis:
         api = run(app, stores.settings())
         assert [api.post("/slow", key="alice", headers=KEY).status_code for _ in range(3)] == [503, 201, 201]
         first.may_end.set()
-        assert late.result(10).json()["type"] == "urn:tidegate:problem:claim-superseded"
+        assert late.result(30).json()["type"] == "urn:tidegate:problem:claim-superseded"
 
     def test_a_renewal_that_finds_redis_gone_moves_the_claim(self, serve, stores, monkeypatch):
         """Who asks from then on is told that it is in progress, though Redis holds nothing any more."""
         monkeypatch.setattr(renewal, "RENEWED_EVERY_MS", 100)
         payments = Payments("redis")
         begun = serve(payments.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
-        assert payments.began.wait(10)
+        assert payments.began.wait(30)
         stores.redis.kill()
         eventually(lambda: [item for item in stores.dynamo.items(stores.table) if item["pk"]["S"].startswith("claim#")])
         second = Payments("redis")
@@ -303,11 +383,11 @@ class TestClaimsInRedis:
         monkeypatch.setattr(renewal, "RENEWED_EVERY_MS", 600_000)
         first, second = Payments("redis", "first"), Payments("redis", "second")
         late = serve(first.app, stores.settings()).begin("POST", "/slow", key="alice", headers=KEY)
-        assert first.began.wait(10)
+        assert first.began.wait(30)
         stores.redis.kill()
         other = serve(second.app, stores.settings())
         begun = other.begin("POST", "/slow", key="alice", headers=KEY)
-        assert second.began.wait(10), "this is what claims='redis' means"
+        assert second.began.wait(30), "this is what claims='redis' means"
         first.may_end.set()
         assert late.result(20).json()["type"] == "urn:tidegate:problem:claim-superseded"
         second.may_end.set()

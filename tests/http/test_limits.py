@@ -6,7 +6,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
 
 from tests.harness.lambda_events import http_api_event, rest_event
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
+from tests.http.faces import statuses
 from tidegate import Policy, TokenBucket, policy, protect
 
 SLOW = TokenBucket("3/h", burst=3)
@@ -58,10 +59,6 @@ def parsed(answer):
     return dict(limit), dict(declared)
 
 
-def statuses(answers):
-    return [answer.status_code for answer in answers]
-
-
 def test_beyond_the_burst_the_answer_is_a_problem_that_says_when_to_return(run, stores):
     api = run(shop(), stores.settings())
     answers = [api.get("/products", key="alice") for _ in range(4)]
@@ -100,7 +97,7 @@ def test_several_limits_are_all_told_and_only_the_broken_one_is_blamed(run, stor
 
 def test_what_can_never_pass_is_refused_without_a_time_to_return(run, stores):
     answer = run(shop(), stores.settings()).get("/dear", key="alice")
-    assert answer.status_code == 429
+    assert answer.status_code == 422
     assert "retry-after" not in answer.headers
     assert "ever" in answer.json()["detail"]
 

@@ -5,7 +5,7 @@ import time
 import pytest
 from fastapi import FastAPI
 
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
 from tidegate import TokenBucket, policy
 
 

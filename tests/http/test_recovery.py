@@ -100,7 +100,7 @@ def test_an_heir_continues_after_the_last_point(run, stores, redis_db, effects, 
     settings = stores.settings() if claims == "dynamodb" else stores.settings(table=None)
     zombie, heir = Checkout(effects, claims, held=True), Checkout(effects, claims)
     late = run(zombie.app, settings).begin("POST", path, key="alice", headers=KEY)
-    assert zombie.charged.wait(10)
+    assert zombie.charged.wait(30)
     let_the_deadline_pass(stores, redis_db, claims)
 
     api = run(heir.app, settings)
@@ -110,7 +110,7 @@ def test_an_heir_continues_after_the_last_point(run, stores, redis_db, effects, 
     assert effects == ["charge", "ship"]
 
     zombie.may_ship.set()
-    superseded = late.result(10)
+    superseded = late.result(30)
     assert superseded.json()["type"] == "urn:tidegate:problem:claim-superseded"
     assert effects == ["charge", "ship"], "the zombie's next point told it to stop"
     assert api.post(path, key="alice", headers=KEY).content == answer.content
@@ -152,7 +152,7 @@ def test_a_point_that_cannot_be_kept_is_an_error_that_the_handler_sees(run, stor
     checkout = Checkout(effects, held=True)
     api = run(checkout.app, stores.settings())
     begun = api.begin("POST", path, key="alice", headers=KEY)
-    assert checkout.charged.wait(10)
+    assert checkout.charged.wait(30)
     stores.to_dynamo.refuse()
     checkout.may_ship.set()
     assert begun.result(20).status_code == 500

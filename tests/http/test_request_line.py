@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 
 from tests.harness.lambda_events import LambdaContext
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
 from tests.http.payments import Payments
 from tidegate import TokenBucket, policy
 from tidegate.telemetry import logger

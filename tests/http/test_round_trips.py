@@ -4,7 +4,7 @@ import pytest
 import redis.asyncio
 from fastapi import FastAPI
 
-from tests.http.deadlines import all_made, eventually
+from tests.harness.waiting import all_made, eventually
 from tidegate import Cache, TokenBucket, policy
 
 AMPLE = TokenBucket("1000/s", burst=1000)
@@ -34,6 +34,11 @@ def shop():
     async def quick_order(body: dict):
         return body
 
+    @app.get("/organised")
+    @policy(limits=[TokenBucket("1/h", burst=1, per="organisation")], on_outage="reject")
+    async def organised():
+        return []
+
     @app.get("/health")
     @policy(limits=[])
     async def health():
@@ -45,7 +50,7 @@ def shop():
 @pytest.fixture
 def warm(deploy, stores):
     """An environment that has answered before, sent its heartbeat and made its clients."""
-    api = deploy(shop(), stores.settings(shadow_share=0))  # one decision in a hundred asks DynamoDB, too
+    api = deploy(shop(), stores.settings())
     api.get("/products", key="alice")
     api.post("/orders", key="alice", headers={"idempotency-key": "warm-up"}, json={})
     eventually(lambda: stores.to_dynamo.open_connections)
@@ -53,6 +58,14 @@ def warm(deploy, stores):
     stores.to_redis.reset_counts()
     stores.to_dynamo.reset_counts()
     return api
+
+
+def test_where_no_limit_applies_to_the_caller_nothing_is_asked(warm, stores):
+    assert [warm.get("/organised", key="alice").status_code for _ in range(2)] == [200, 200]
+    stores.to_redis.refuse()
+    stores.to_dynamo.refuse()
+    assert warm.get("/organised", key="alice").status_code == 200, "nor refused while no store can be asked"
+    assert (stores.to_redis.commands, stores.to_dynamo.commands) == ([], [])
 
 
 def test_a_warm_get_with_several_limits_is_one_round_trip(warm, stores):
@@ -148,7 +161,7 @@ def test_connections_are_reused_over_invocations(warm, stores):
     assert (stores.to_redis.connections, stores.to_dynamo.connections) == (0, 0)
 
 
-def test_an_invocation_after_redis_has_closed_the_idle_connection_is_answered_by_redis(warm, stores, log, redis_db):
+def test_redis_answers_an_invocation_after_it_closed_the_idle_connection(warm, stores, log, redis_db):
     redis_db.client_kill_filter(_type="normal", skipme=True)
     assert warm.get("/products", key="alice").status_code == 200
     assert log.last["store"] == "redis"

@@ -75,7 +75,7 @@ def test_a_request_without_time_is_told_so_and_no_store_is_asked(run, stores, lo
     assert "store" not in line
 
 
-def test_beyond_the_capacity_the_least_critical_goes_first_and_costs_no_store_call(run, stores, log):
+def test_the_least_critical_is_shed_first_and_costs_no_store_call(run, stores, log):
     api = run(shop(), stores.settings(**NARROW))
     crowd(api)
     assert api.get("/critical", key="alice").status_code == 200

@@ -115,7 +115,7 @@ def test_on_lambda_a_route_that_cannot_be_guarded_is_not_run(log):
     gate = protect(app)
 
     @app.post("/orders")
-    @policy(idempotent=True)
+    @policy(idempotent=True, claims="dynamodb")
     async def order():
         runs.append(1)
 

@@ -19,8 +19,10 @@ _ROOT = Path(__file__).parents[2]
 class UvicornServer:
     """`python -m uvicorn APPLICATION` on a loopback port of its own; a context manager that always ends it.
 
-    The path `/health` of the application must answer without asking a store.
+    The path `health` of the application must answer without asking a store.
     """
+
+    health = "/health"
 
     def __init__(self, application: str, log: Path, *arguments: str, **variables: str) -> None:
         self.port = free_port()
@@ -58,7 +60,7 @@ class UvicornServer:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}{self.health}", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 

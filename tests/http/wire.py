@@ -14,7 +14,7 @@ def http_scope(method: str, path: str, headers: dict[str, str] | None = None, **
         "http_version": "1.1",
         "method": method,
         "path": path,
-        "raw_path": path.encode(),
+        "raw_path": path.encode("utf-8"),
         "root_path": "",
         "scheme": "http",
         "query_string": b"",
@@ -69,8 +69,8 @@ class Call:
         self._changed.set()
 
 
-async def call(app: ASGIApp, method: str, path: str, **more: Any) -> Call:
+async def call(app: ASGIApp, method: str, path: str, *, body: bytes = b"", **more: Any) -> Call:
     """Make a call and wait for its end."""
-    made = Call(app, http_scope(method, path, **more))
+    made = Call(app, http_scope(method, path, **more), body=body)
     await asyncio.wait_for(made.task, 10)
     return made

@@ -1,7 +1,8 @@
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from aws_cdk import App
 from aws_cdk.assertions import Template
 
 from infra.assets import Workspace
+from infra.options import with_options
 from infra.stack import TidegateStack
-from infra.stages import STAGES, Stage
+from infra.stages import AWS, STAGES, Stage, select
+from tidegate_cdk.rollout import Rollout
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
@@ -59,6 +62,42 @@ def both(tmp_path_factory):
     return {name: synthesize(stage, tmp_path_factory.mktemp(name), workspace) for name, stage in STAGES.items()}
 
 
+EVERYTHING = {
+    "env": "staging",
+    "account": "111122223333",
+    "region": "eu-central-1",
+    "reserved_concurrency": "20",
+    "first_deploy": "true",
+    "cors": "https://shop.example",
+    "user_pool": "arn:aws:cognito-idp:eu-central-1:111122223333:userpool/eu-central-1_Shop",
+    "async_refresh": "true",
+    "alarm_email": "team@shop.example",
+    "budget": "100",
+    "domain": "api.shop.example",
+    "certificate": "arn:aws:acm:eu-central-1:111122223333:certificate/0b2c",
+    "zone": "Z0123456789",
+}
+OF_AN_ISSUER = {"issuer": "https://login.shop.example/", "audience": "shop,https://api.shop.example"}
+# Every way to deploy to AWS whose resources are of their own. Other strategies differ in a release's plan alone.
+VARIANTS = {
+    "codedeploy": lambda: select("aws", rollout="codedeploy"),
+    "provisioned": lambda: replace(AWS, provisioned=2, release=Rollout(weights=())),
+    "everything": lambda: with_options(replace(AWS, snap_start=True), EVERYTHING.get),
+    "tokens": lambda: with_options(AWS, OF_AN_ISSUER.get),
+}
+
+
+@pytest.fixture(scope="session")
+def variant(tmp_path_factory):
+    """`variant(name)`: one of VARIANTS, synthesized once in the session."""
+
+    @cache
+    def synthesized(name: str) -> Synthesized:
+        return synthesize(VARIANTS[name](), tmp_path_factory.mktemp(name), Workspace.at(ROOT))
+
+    return synthesized
+
+
 @pytest.fixture(scope="session", params=sorted(STAGES))
 def synthesized(request, both):
     """Each stage in turn."""
@@ -78,7 +117,7 @@ def clone(tmp_path):
 
     def copy(name: str) -> Workspace:
         root = tmp_path / name
-        for file in ("pyproject.toml", "uv.lock", "localstack/pyproject.toml"):
+        for file in ("pyproject.toml", "uv.lock", "localstack/pyproject.toml", "infra/cdk/pyproject.toml"):
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             (root / file).write_bytes((ROOT / file).read_bytes())
         for folder in ("functions", "layers"):

@@ -32,9 +32,13 @@ def app(tmp_path):
 
 @pytest.mark.usefixtures("both")
 def test_the_aws_stage_is_synthesized_without_credentials(app, tmp_path):
-    result = app(stage="aws")
+    result = app(stage="aws", permissions_boundary="Tidegate-boundary")
     assert result.returncode == 0, result.stderr
-    assert (tmp_path / "Tidegate-aws.template.json").exists()
+    made = json.loads((tmp_path / "Tidegate-aws.template.json").read_text())["Resources"].values()
+    # Asked for with it, since a synthesis takes long: no role is without the boundary that a pipeline's deploy has.
+    bounds = [json.dumps(each["Properties"].get("PermissionsBoundary")) for each in made if "IAM::Role" in each["Type"]]
+    assert bounds
+    assert all(":policy/Tidegate-boundary" in bound for bound in bounds)
     # Fixed by the context alone: nothing was looked up, and nothing is left to be.
     assert not json.loads((tmp_path / "manifest.json").read_text()).get("missing")
 
@@ -43,6 +47,29 @@ def test_a_bad_stage_is_refused_in_one_line(app):
     result = app(stage="prod")
     assert result.returncode == 1
     assert result.stderr.strip() == "tidegate: there is no stage 'prod': use -c stage=local or -c stage=aws"
+
+
+REFUSED = "stage aws has timeout_s=60: write 1 to 29"
+# A stage that somebody has edited so: its module is where it is refused.
+EDITED = f"""
+import runpy, sys
+from infra.stage_error import StageError
+
+class Edited:
+    def find_spec(self, name, *_):
+        if name == "infra.stages":
+            raise StageError({REFUSED!r})
+
+sys.meta_path.insert(0, Edited())
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def test_what_a_stage_itself_refuses_is_one_line_too():
+    command = [sys.executable, "-c", EDITED]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.strip() == f"tidegate: {REFUSED}"
 
 
 def test_the_command_of_cdk_json_is_this_app():

@@ -7,6 +7,7 @@ import pytest
 from infra import bytecode, toolchain
 from infra.artefacts import function_code, library_layer
 from infra.assets import Workspace
+from infra.swapped_code import LIBRARY, swapped
 from infra.targets import HOST, LAMBDA_ARM64, Target
 from infra.toolchain import BuildError, Interpreter, find_interpreter, find_uv, run
 
@@ -23,7 +24,7 @@ def make_workspace(root: Path, *, mtime: float | None = None) -> Workspace:
         "functions/api/handler.py": "def handler(event, context):\n    return {1, 2, 3}\n",
         "functions/worker/handler.py": "raise SystemExit\n",
         "layers/tidegate/python/tidegate/__init__.py": "ANSWER = frozenset({'a', 'b', 'c'})\n",
-        "layers/tidegate/python/tidegate/stores/lua/admit.lua": "return 1\n",
+        "layers/tidegate/python/tidegate/stores/redis/lua/admit.lua": "return 1\n",
         "layers/tidegate/python/tidegate/py.typed": "",
     }
     for name, text in sources.items():
@@ -39,7 +40,7 @@ BUILDERS = [lambda w: function_code(w, "api", HOST), lambda w: library_layer(w, 
 
 
 @pytest.mark.parametrize("build", BUILDERS)
-def test_the_same_sources_give_the_same_digest_and_bytes_elsewhere_and_at_another_time(tmp_path, build):
+def test_the_same_sources_give_the_same_bytes_anywhere_at_any_time(tmp_path, build):
     first = build(make_workspace(tmp_path / "first", mtime=1_000_000_000))
     second = build(make_workspace(tmp_path / "another" / "place", mtime=1_700_000_000))
     assert first.digest == second.digest
@@ -52,7 +53,7 @@ def test_the_same_sources_give_the_same_digest_and_bytes_elsewhere_and_at_anothe
     [
         (BUILDERS[0], "functions/api/handler.py"),
         (BUILDERS[0], "functions/__init__.py"),
-        (BUILDERS[1], "layers/tidegate/python/tidegate/stores/lua/admit.lua"),
+        (BUILDERS[1], "layers/tidegate/python/tidegate/stores/redis/lua/admit.lua"),
     ],
 )
 def test_a_changed_source_gives_another_digest(workspace, build, source):
@@ -104,6 +105,29 @@ def test_nothing_is_written_into_the_sources(workspace):
     ] == before
 
 
+def test_what_is_swapped_holds_what_a_deploy_s_archives_hold(workspace, tmp_path):
+    deployed = {"api": function_code(workspace, "api", HOST), LIBRARY: library_layer(workspace, HOST)}
+    for name, made in swapped(workspace, tmp_path / "swapped", ["api"]).items():
+        with zipfile.ZipFile(deployed[name].path) as one, zipfile.ZipFile(made["archive"]) as other:
+            assert other.namelist() == one.namelist()
+            for file in one.namelist():
+                assert file.endswith(".pyc") or other.read(file) == one.read(file), file
+
+
+def test_what_is_swapped_follows_the_sources(workspace, tmp_path):
+    before = swapped(workspace, tmp_path / "swapped", ["api", "worker"])
+    assert swapped(workspace, tmp_path / "swapped", ["api", "worker"]) == before
+    (workspace.root / "functions/api/handler.py").unlink()
+    (workspace.root / "functions/api/other.py").write_text("ANSWER = 1\n")
+    after = swapped(workspace, tmp_path / "swapped", ["api", "worker"])
+    assert after[LIBRARY] == before[LIBRARY]
+    assert {name for name in after if after[name]["archive"] != before[name]["archive"]} == {"api", "worker"}
+    names = zipfile.ZipFile(after["api"]["archive"]).namelist()
+    assert not [name for name in names if "handler" in name]
+    assert "functions/api/other.py" in names
+    assert len(list((tmp_path / "swapped").glob("*.zip"))) == 3
+
+
 def test_a_second_build_is_taken_from_the_cache(workspace, monkeypatch):
     built = library_layer(workspace, HOST)
     monkeypatch.setattr("infra.artefacts.compile_tree", pytest.fail)
@@ -120,7 +144,7 @@ def test_a_build_that_fails_leaves_nothing_behind(workspace, monkeypatch):
     assert list((workspace.state / "assets").iterdir()) == []
 
 
-def test_without_an_interpreter_of_the_version_sources_ship_alone_and_that_is_said(workspace, capsys):
+def test_sources_ship_alone_with_a_notice_without_the_versions_interpreter(workspace, capsys):
     asset = library_layer(workspace, Target(python="3.99", platform=None, architecture="arm64"))
     assert not [name for name in zipfile.ZipFile(asset.path).namelist() if name.endswith(".pyc")]
     assert "no Python 3.99" in capsys.readouterr().err

@@ -8,8 +8,9 @@ import app
 from functions.rollout.order import Order
 from infra.assets import Workspace
 from infra.codedeploy import interval_minutes
-from infra.stages import AWS, StageError, select
-from infra.strategy import Shift, shift
+from infra.stage_error import StageError
+from infra.stages import AWS, select
+from tidegate_cdk.strategy import Shift, shift
 
 from .conftest import ROOT, synthesize
 from .test_grants import as_list, is_versions_of_a_function
@@ -17,9 +18,12 @@ from .test_grants import as_list, is_versions_of_a_function
 TYPES = ("Application", "DeploymentConfig", "DeploymentGroup")
 
 
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory):
-    return synthesize(select("aws", rollout="codedeploy"), tmp_path_factory.mktemp("codedeploy"), Workspace.at(ROOT))
+pytestmark = pytest.mark.xdist_group("templates")
+
+
+@pytest.fixture
+def deployed(variant):
+    return variant("codedeploy")
 
 
 def shifted(**context):
@@ -79,6 +83,18 @@ def test_failures_stops_and_the_release_s_alarms_turn_it_back(deployed):
         }
 
 
+def test_a_deployment_into_an_incident_is_not_stopped_by_its_alarms(tmp_path):
+    stage = select("aws", rollout="codedeploy", into_incident="orders are lost")
+    deployed = synthesize(stage, tmp_path, Workspace.at(ROOT))
+    for group in deployed.properties("AWS::CodeDeploy::DeploymentGroup"):
+        assert not group.get("AlarmConfiguration", {}).get("Alarms")
+        assert set(group["AutoRollbackConfiguration"]["Events"]) == {
+            "DEPLOYMENT_FAILURE",
+            "DEPLOYMENT_STOP_ON_REQUEST",
+        }
+    assert "orders are lost" in json.dumps(deployed.function("hook")["Environment"])
+
+
 def test_ten_percent_for_five_minutes_then_all(deployed):
     config = deployed.only("AWS::CodeDeploy::DeploymentConfig")
     assert config["ComputePlatform"] == "Lambda"
@@ -101,7 +117,8 @@ def test_the_hook_is_told_what_a_release_is_told(both, deployed):
     order = Order.of(json.loads(text))
     assert [(target.version, target.serves) for target in order.targets] == [("7", "http"), ("5", "queue")]
     assert (order.alias, order.migrate) == ("live", "a-name")
-    assert deployed.function("hook")["Handler"] == "functions.rollout.codedeploy.handler"
+    assert deployed.function("hook")["Handler"] == "functions.rollout.hook.handler"
+    assert "Layers" not in deployed.function("hook")
     assert deployed.function("hook")["Code"] == both["aws"].function("rollout")["Code"]
 
 
@@ -113,6 +130,7 @@ def test_hook_and_codedeploy_may_do_this_alone(deployed):
         "codedeploy:PutLifecycleEventHookExecutionStatus",
         "lambda:GetAlias",
         "lambda:InvokeFunction",
+        "lambda:ListVersionsByFunction",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }

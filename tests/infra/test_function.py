@@ -42,8 +42,8 @@ def test_the_alias_live_names_the_published_version(synthesized):
     (alias,) = (a["Properties"] for a in synthesized.of_function("AWS::Lambda::Alias").values())
     assert alias["Name"] == "live"
     assert alias["FunctionVersion"] == {"Fn::GetAtt": [version_id, "Version"]}
-    # What an alias may have to return to stays.
-    assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"
+    # What an alias may have to return to stays, and what a release that failed brought goes.
+    assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def test_logs_end(synthesized):
@@ -51,7 +51,7 @@ def test_logs_end(synthesized):
     assert log_group["Properties"]["RetentionInDays"] in {1, 30}
     function = synthesized.function()
     assert function["LoggingConfig"]["LogGroup"] == {"Ref": log_group_id}
-    assert log_group["DeletionPolicy"] == ("Retain" if synthesized.stage.keep_data else "Delete")
+    assert log_group["DeletionPolicy"] == ("RetainExceptOnCreate" if synthesized.stage.keep_data else "Delete")
 
 
 def test_the_environment_configures_the_library_and_the_shop(both):
@@ -68,6 +68,7 @@ def test_the_environment_configures_the_library_and_the_shop(both):
     environments = {name: synthesized.function()["Environment"]["Variables"] for name, synthesized in both.items()}
     assert set(environments["local"]) == common | {
         "TIDEGATE_TRUST_API_KEY_HEADER",
+        "TIDEGATE_HEALTH_DETAILS",
         "TIDEGATE_PRINCIPAL_SECRET",
         "TIDEGATE_DECISION_BUDGET_MS",
         "TIDEGATE_SHED_WAIT_MS",

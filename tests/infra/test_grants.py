@@ -1,6 +1,16 @@
+from fnmatch import fnmatchcase
 from itertools import chain
 
 import pytest
+
+from tidegate.clock import SystemClock
+from tidegate.failover.fallback_clock import FallbackClock
+from tidegate.limits.overrides import partition_key as overrides
+from tidegate.messages import partition_key as claims
+from tidegate.outcomes.in_dynamodb import partition_key as outcomes
+from tidegate.overflow.dynamodb_positions import partition_key as positions
+from tidegate.overflow.dynamodb_requests import partition_key as requests
+from tidegate.stores.dynamodb.store import OrdinaryTime
 
 FUNCTIONS = ["api", "worker"]
 INTERFACES = {
@@ -43,9 +53,18 @@ def test_no_action_is_a_wildcard(synthesized):
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
 
 
-def test_no_resource_is_a_wildcard_but_for_the_interfaces_that_lambda_makes(synthesized):
+# Neither has a resource to name: a trace has no ARN, and API Gateway's role is the account's for all APIs' logs.
+TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+def names_no_resource(statement):
+    actions = set(as_list(statement["Action"]))
+    return actions <= INTERFACES | TRACES or "logs:FilterLogEvents" in actions
+
+
+def test_no_resource_is_a_wildcard_but_where_none_can_be_named(synthesized):
     for statement in statements(synthesized):
-        if set(as_list(statement["Action"])) == INTERFACES:
+        if names_no_resource(statement):
             continue
         for resource in as_list(statement["Resource"]):
             assert "*" not in str(resource) or is_versions_of_a_function(resource)
@@ -61,6 +80,7 @@ def is_versions_of_a_function(resource):
 def test_the_function_s_own_code_may_not_touch_those_interfaces(both, name):
     wildcards = [s for s in statements(both["aws"], name) if s["Resource"] == "*"]
     assert [s["Effect"] for s in wildcards] == ["Allow", "Deny"]
+    assert set(wildcards[1]["Action"]) == INTERFACES
     condition = wildcards[1]["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]
     function = both["aws"].function(name)["FunctionName"]
     assert condition["Fn::Join"][1][-1].endswith(f":function:{function}")
@@ -76,13 +96,48 @@ def test_tables_are_granted_action_by_action(synthesized, name):
             joined = "Fn::Join" in resource
             arn = resource["Fn::Join"][1][0] if joined else resource
             table = arn["Fn::GetAtt"][0].removeprefix("Tables")[:-8]
-            by_table[table + (resource["Fn::Join"][1][1] if joined else "")] = sorted(actions)
+            by_table.setdefault(table + (resource["Fn::Join"][1][1] if joined else ""), []).append(sorted(actions))
     assert by_table == {
-        "Tidegate": ["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"],
-        "Products": ["BatchGetItem", "GetItem", "Scan", "UpdateItem"],
-        "Orders": ["GetItem", "PutItem", "Scan"],
-        "Orders/index/by_owner": ["Query"],
+        "Tidegate": [["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"], ["GetItem"]],
+        "Products": [["BatchGetItem", "GetItem", "Scan", "UpdateItem"]],
+        "Orders": [["GetItem", "PutItem", "Scan"]],
+        "Orders/index/by_owner": [["Query"]],
     }
+
+
+def partition_keys(namespace):
+    """One key of each kind that the library and the shop's health check use, by their own functions."""
+    clock = FallbackClock.prefix, OrdinaryTime(SystemClock()).prefix
+    return [
+        *[f"{prefix}#b:free:key" for prefix in clock],
+        claims("id"),
+        requests("id"),
+        requests("id", 2),
+        positions("queue"),
+        outcomes((namespace, "api", "7"), 29),
+        f"ladder#{namespace}",
+        f"fleet#{namespace}",
+        "probe",
+    ]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_items_are_granted_by_their_kind(synthesized, name):
+    namespace = synthesized.stage.name
+    (used, read) = [s for s in statements(synthesized, name) if "Condition" in s and "Null" in s["Condition"]]
+    allowed = used["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    for key in partition_keys(namespace):
+        assert any(fnmatchcase(key, pattern) for pattern in allowed), key
+    # A release's ledger is the controller's, the journal and the overrides are only read, and only of this namespace.
+    for key in (f"release#{namespace}", f"migrations#{namespace}", overrides(namespace), "ladder#other", "x"):
+        assert not any(fnmatchcase(key, pattern) for pattern in allowed), key
+    assert read["Action"] == "dynamodb:GetItem"
+    assert set(read["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]) == {
+        f"migrations#{namespace}",
+        overrides(namespace),
+    }
+    for statement in (used, read):
+        assert statement["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -101,3 +156,14 @@ def test_only_aws_connects_to_a_cache(both, name):
     (user,) = both["aws"].resources("AWS::ElastiCache::User")
     (statement,) = [s for s in statements(both["aws"], name) if s["Action"] == "elasticache:Connect"]
     assert statement["Resource"] == [{"Fn::GetAtt": [cache, "ARN"]}, {"Fn::GetAtt": [user, "Arn"]}]
+
+
+def test_an_asynchronous_refresh_lets_the_api_invoke_itself_alone(variant, both):
+    def invoked(synthesized):
+        return [
+            s["Resource"] for s in statements(synthesized, "api") if "lambda:InvokeFunction" in as_list(s["Action"])
+        ]
+
+    (resource,) = invoked(variant("everything"))
+    assert "-api" in str(resource)
+    assert invoked(both["aws"]) == []

@@ -10,11 +10,12 @@ from infra.artefacts import function_code, library_layer, with_layers
 from infra.assets import Workspace
 from infra.dependencies import dependencies_layer
 from infra.engines import on_engine
-from infra.stages import AWS, LOCAL, StageError
+from infra.stage_error import StageError
+from infra.stages import AWS, LOCAL
 from infra.two_deploys import FOLLOWED, ORDER
 from tests.infra.conftest import ROOT, synthesize
-from tidegate_local import stack_template
-from tidegate_local.stack_template import followed, live_versions
+from tidegate_local.stacks import template
+from tidegate_local.stacks.template import followed, live_versions
 
 API, WORKER = "Tidegate-local-api", "Tidegate-local-worker"
 # Those of the template that LocalStack 4.14.0 has a provider for; another one would be taken for made.
@@ -56,7 +57,7 @@ def test_each_function_carries_the_layers_itself(plain):
 
 
 @pytest.mark.usefixtures("plain")  # which has built it
-def test_the_zip_has_the_function_and_the_layers_packages_with_their_bytecode(workspace):
+def test_the_zip_has_the_function_and_the_layers_with_their_bytecode(workspace):
     code = function_code(workspace, "api", LOCAL.target)
     layers = [dependencies_layer(workspace, LOCAL.target), library_layer(workspace, LOCAL.target)]
     asset = with_layers(workspace, code, layers)
@@ -96,7 +97,7 @@ def test_whoever_deploys_is_told_what_cloudformation_would_be(plain, both):
     assert ordered == [live_versions(plain.document)[name] for name in (API, WORKER)]
 
 
-def test_the_first_deploy_leaves_the_alias_where_it_is_and_orders_the_new_version(plain, held):
+def test_the_first_deploy_leaves_the_alias_and_orders_the_new_version(plain, held):
     new = live_versions(plain.document)
     assert live_versions(held.document) == {API: "apiFormer", WORKER: new[WORKER]}
     assert order(held) == order(plain)
@@ -111,7 +112,7 @@ def test_the_second_deploy_is_what_cdk_makes_of_the_same_sources(plain, held):
     assert held.document["Metadata"][FOLLOWED] == {"apiFormer": live_versions(plain.document)[API]}
     assert followed(held.document) == plain.document
     assert followed(plain.document) == plain.document
-    assert stack_template.FOLLOWED == FOLLOWED
+    assert template.FOLLOWED == FOLLOWED
 
 
 @pytest.mark.parametrize(

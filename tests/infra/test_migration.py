@@ -22,7 +22,7 @@ def test_it_is_outside_of_the_network(both):
     assert "VpcConfig" not in both["aws"].function("migrate")
 
 
-def test_it_keeps_its_journal_and_changes_the_shop_s_items_and_does_nothing_else(synthesized):
+def test_it_may_keep_its_journal_and_change_the_shops_items_only(synthesized):
     granted = {
         (resource["Fn::GetAtt"][0].removeprefix("Tables")[:-8], action)
         for statement in statements(synthesized, "migrate")
@@ -41,7 +41,7 @@ def test_a_slice_ends_well_before_the_function_does(synthesized):
     assert synthesized.function("migrate")["Timeout"] >= invocation.MOST_SLICE_S + invocation.MARGIN_S
 
 
-def test_it_ships_its_versions_and_knows_the_schema_but_not_the_application():
+def test_it_ships_its_versions_and_the_schema_without_the_application():
     with zipfile.ZipFile(function_code(Workspace.at(ROOT), "migrate", HOST).path) as bundle:
         names = {name for name in bundle.namelist() if name.endswith(".py")}
     assert {"functions/migrate/handler.py", "functions/api/schema.py", "functions/__init__.py"} <= names

@@ -1,5 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+from infra.stage_error import StageError
+from infra.stages import AWS, CacheLimits
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def test_the_cache_is_a_serverless_valkey_with_capped_costs(aws):
     assert cache["CacheUsageLimits"]["ECPUPerSecond"]["Maximum"] >= 1000
 
 
-def test_its_one_user_authenticates_by_iam_and_touches_the_library_s_keys_alone(aws):
+def test_its_one_user_authenticates_by_iam_and_has_the_librarys_keys_only(aws):
     user = aws.only("AWS::ElastiCache::User")
     assert user["AuthenticationMode"] == {"Type": "iam"}
     assert user["UserId"] == user["UserName"]  # as IAM authentication demands
@@ -88,3 +93,35 @@ def test_the_function_connects_with_tls_as_a_cluster(aws):
     assert variables["TIDEGATE_REDIS_IAM_USER"] == aws.only("AWS::ElastiCache::User")["UserName"]
     cache = aws.only("AWS::ElastiCache::ServerlessCache")
     assert variables["TIDEGATE_REDIS_IAM_CACHE"] == cache["ServerlessCacheName"]
+
+
+def test_endpoints_lead_to_the_stack_s_own_tables_and_queues_alone(aws):
+    policies = {
+        endpoint["VpcEndpointType"]: endpoint["PolicyDocument"]["Statement"]
+        for endpoint in aws.properties("AWS::EC2::VPCEndpoint")
+    }
+    ((tables,), (queues,)) = policies["Gateway"], policies["Interface"]
+    assert {arn["Fn::GetAtt"][0] for arn in tables["Resource"] if "Fn::GetAtt" in arn} == set(
+        aws.resources("AWS::DynamoDB::Table")
+    )
+    assert all("Fn::GetAtt" in arn or arn["Fn::Join"][1][1] == "/index/*" for arn in tables["Resource"])
+    assert {arn["Fn::GetAtt"][0] for arn in queues["Resource"]} == set(aws.resources("AWS::SQS::Queue"))
+
+
+def test_what_the_network_refuses_is_logged(aws):
+    flow = aws.only("AWS::EC2::FlowLog")
+    assert (flow["ResourceType"], flow["TrafficType"]) == ("VPC", "REJECT")
+    assert flow["ResourceId"] == {"Ref": next(iter(aws.resources("AWS::EC2::VPC")))}
+
+
+def test_the_cache_has_a_minimum_only_where_a_stage_pays_for_one():
+    limits = CacheLimits(data_gb=5, ecpu_per_s=50_000, least_data_gb=1, least_ecpu_per_s=5_000)
+    assert (limits.least_data_gb, AWS.cache_limits.least_data_gb) == (1, None)
+    with pytest.raises(StageError, match="least_ecpu_per_s=60000: write 1 to 50000"):
+        replace(limits, least_ecpu_per_s=60_000)
+
+
+def test_the_fallback_is_warm_from_its_first_second_on(aws):
+    warm = [table.get("WarmThroughput") for table in aws.properties("AWS::DynamoDB::Table")]
+    expected = {"ReadUnitsPerSecond": AWS.warm.reads_per_s, "WriteUnitsPerSecond": AWS.warm.writes_per_s}
+    assert [one for one in warm if one] == [expected]

@@ -12,6 +12,7 @@ from infra.alarms import alarm, backlog_watches
 from infra.measures import NAMESPACE, SERVICE, Backlog
 from infra.stages import Thresholds
 from tests.infra.conftest import ROOT
+from tests.infra.test_grants import as_list
 from tidegate.metrics import TABLE
 
 ALARM = "AWS::CloudWatch::Alarm"
@@ -79,6 +80,10 @@ def test_the_alarms_are_these(alarms):
         "Throttles": THRESHOLDS.throttles,
         "OldestMessage": THRESHOLDS.oldest_message_s,
         "DeadLetters": THRESHOLDS.dead_letters,
+        "TableThrottles": THRESHOLDS.table_throttles,
+        "EdgeRate": THRESHOLDS.limit_share,
+        "Concurrency": THRESHOLDS.limit_share,
+        "CacheCapacity": THRESHOLDS.limit_share,
     }
 
 
@@ -104,12 +109,14 @@ def test_what_is_shed_on_purpose_is_no_server_error(alarms):
     assert queries["errors"]["MetricStat"]["Metric"]["MetricName"] == "5XXError"
 
 
-def test_every_alarm_says_where_to_read_what_to_do(alarms):
-    guide = (ROOT / "docs" / "observability.md").read_text()
-    headings = {heading.lower() for heading in re.findall(r"^#+ (\w+)$", guide, re.MULTILINE)}
-    for properties in (*alarms.values(), *backlog_alarms().values()):
-        anchor = properties["AlarmDescription"].partition("docs/observability.md#")[2]
-        assert anchor in headings
+def test_every_alarm_has_its_runbook_and_links_to_it(alarms):
+    parts = re.split(r"^## (\w+)$", (ROOT / "docs" / "runbooks.md").read_text(), flags=re.MULTILINE)
+    runbooks = dict(zip(parts[1::2], parts[2::2], strict=True))
+    queued = {name.removeprefix("Queued-"): properties for name, properties in backlog_alarms().items()}
+    for name, properties in (alarms | queued).items():
+        assert properties["AlarmDescription"].endswith(f". What to do: docs/runbooks.md#{name.lower()}")
+        for step in ("**Means.**", "**Look.**", "**Do.**", "**Over when.**"):
+            assert step in runbooks[name], (name, step)
 
 
 def test_the_dashboard_has_a_row_for_each_question(aws, widgets):
@@ -118,6 +125,7 @@ def test_the_dashboard_has_a_row_for_each_question(aws, widgets):
     assert titles == [
         "## What happens if Redis is down?",
         "## What happens in a request storm?",
+        "## Do the stores keep up?",
         "## What happens during a release?",
     ]
     assert max(widget["x"] + widget["width"] for widget in widgets) == 24
@@ -126,6 +134,50 @@ def test_the_dashboard_has_a_row_for_each_question(aws, widgets):
 def test_the_local_stage_has_none_of_it(both):
     types = {resource["Type"] for resource in both["local"].document["Resources"].values()}
     assert not types & {ALARM, "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic"}
+
+
+def expression(alarms, name):
+    (found,) = [query["Expression"] for query in alarms[name]["Metrics"] if "Expression" in query]
+    return found
+
+
+def test_shares_are_of_what_the_stage_and_the_account_allow(aws, alarms):
+    limits, throttle = aws.stage.cache_limits, aws.stage.throttle
+    assert expression(alarms, "EdgeRate") == f"asked / {60 * throttle.rate_per_s}"
+    assert expression(alarms, "Concurrency") == "used / SERVICE_QUOTA(used)"
+    cache = expression(alarms, "CacheCapacity")
+    assert str(60 * limits.ecpu_per_s) in cache
+    assert str(limits.data_gb * 10**9) in cache
+    named = {
+        dimension["Value"]
+        for query in alarms["CacheCapacity"]["Metrics"]
+        for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+    }
+    assert named == {aws.only("AWS::ElastiCache::ServerlessCache")["ServerlessCacheName"]}
+
+
+def test_every_table_s_refusals_are_watched(aws, alarms):
+    watched = {
+        query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
+        for query in alarms["TableThrottles"]["Metrics"]
+        if "MetricStat" in query
+    }
+    assert watched == set(aws.resources("AWS::DynamoDB::Table"))
+
+
+def test_alarms_and_budgets_may_tell_the_topic_and_only_by_tls(aws):
+    policy = aws.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    allowed = [one for one in policy if one["Effect"] == "Allow"]
+    publishers = {service for one in allowed for service in as_list(one["Principal"]["Service"])}
+    assert publishers == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
+    assert [one["Condition"] for one in policy if one["Effect"] == "Deny"] == [
+        {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+
+
+def test_nobody_is_told_and_no_budget_is_set_unless_a_deployment_says_so(aws):
+    assert not aws.resources("AWS::SNS::Subscription")
+    assert not aws.resources("AWS::Budgets::Budget")
 
 
 def backlog_alarms():

@@ -35,7 +35,7 @@ def test_a_message_is_hidden_for_longer_than_a_worker_lives(synthesized):
     assert worker["Timeout"] * 2 / 3 >= synthesized.function("api")["Timeout"]
 
 
-def test_the_alias_of_the_worker_is_fed_within_a_cap_and_reports_what_failed(synthesized):
+def test_the_workers_alias_is_fed_within_a_cap_and_reports_failures(synthesized):
     queue_id, _, _, _ = queues(synthesized)
     ((alias_id, _),) = synthesized.of_function("AWS::Lambda::Alias", "worker").items()
     mapping = synthesized.only("AWS::Lambda::EventSourceMapping")
@@ -46,7 +46,7 @@ def test_the_alias_of_the_worker_is_fed_within_a_cap_and_reports_what_failed(syn
     assert mapping["BatchSize"] == 10
 
 
-def test_the_api_sends_and_the_worker_receives_and_neither_does_more(synthesized):
+def test_the_api_sends_and_counts_and_the_worker_receives_and_no_more(synthesized):
     queue_id, dead_id, _, _ = queues(synthesized)
 
     def granted(name):
@@ -57,7 +57,7 @@ def test_the_api_sends_and_the_worker_receives_and_neither_does_more(synthesized
             if action.startswith("sqs:")
         }
 
-    assert granted("api") == {(queue_id, "SendMessage")}
+    assert granted("api") == {(queue_id, "SendMessage"), (queue_id, "GetQueueAttributes")}
     received = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"}
     assert granted("worker") == {(queue_id, action) for action in received} | {(dead_id, "SendMessage")}
 

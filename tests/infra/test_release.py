@@ -1,12 +1,18 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from infra.release import way
-from infra.release_machine import definition
-from infra.stages import AWS, LOCAL, StageError, select
-from infra.strategy import StrategyError, weights
+from functions.rollout.order import plan_of
+from infra.assets import Workspace
+from infra.stage_error import StageError
+from infra.stages import AWS, LOCAL, select
+from tests.infra.conftest import ROOT, synthesize
 from tests.infra.test_grants import as_list, statements
+from tidegate_cdk.release_machine import definition
+from tidegate_cdk.release_time import longest_s
+from tidegate_cdk.strategy import StrategyError, weights
+from tidegate_cdk.way import way
 
 
 @pytest.fixture
@@ -25,6 +31,40 @@ def test_both_aliases_wait_for_the_release(synthesized):
         assert "RoutingConfig" not in alias["Properties"]
 
 
+def test_it_waits_for_all_that_it_needs_and_does_not_refer_to(both):
+    (release,) = both["aws"].resources("Custom::TidegateRelease").values()
+    network = ("AWS::EC2::VPCEndpoint", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
+    needed = [name for kind in network for name in both["aws"].resources(kind)]
+    assert len(needed) >= 5
+    for function in ("api", "worker", "migrate", "rollout", "judge"):
+        role = both["aws"].function(function)["Role"]["Fn::GetAtt"][0]
+        policies = both["aws"].resources("AWS::IAM::Policy").items()
+        needed += [name for name, policy in policies if {"Ref": role} in policy["Properties"]["Roles"]]
+    assert set(needed) <= set(release["DependsOn"])
+
+
+def waited_s(retrier):
+    """For how many seconds a retrier waits in all."""
+    most_s = retrier.get("MaxDelaySeconds", 1e9)
+    return sum(
+        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** n, most_s) for n in range(retrier["MaxAttempts"])
+    )
+
+
+def test_a_role_that_is_new_may_take_two_minutes_to_hold():
+    for name, state in definition("rollout", "judge")["States"].items():
+        if state.get("Catch", [{}])[0].get("Next") in {"Fence", "Answer"} and name not in {"RollBack", "Undo"}:
+            (denied,) = [r for r in state.get("Retry", ()) if "DeniedError" in r["ErrorEquals"]] or [None]
+            assert denied is None or waited_s(denied) > 100, name
+            assert denied or not state["Resource"].startswith("rollout"), name
+
+
+def test_an_answer_is_tried_until_somebody_takes_it():
+    answer = definition("rollout", "judge")["States"]["Answer"]
+    assert waited_s(answer["Retry"][-1]) > 300
+    assert answer["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
 def test_it_is_told_of_the_published_versions(synthesized, resource):
     versions = [target["Version"]["Fn::GetAtt"] for target in resource["Properties"]["Targets"]]
     assert {name for name, _ in versions} == set(synthesized.resources("AWS::Lambda::Version"))
@@ -38,22 +78,128 @@ def test_cloudformation_waits_longer_than_the_machine_runs(resource):
 
 @pytest.mark.parametrize("stage", [AWS, LOCAL], ids=lambda stage: stage.name)
 def test_all_steps_end_within_the_machine_s_time(stage):
-    steps = way(stage)["steps"]
+    told = way(stage.release)
+    steps = told["steps"]
     held = stage.release.hold_s if stage.release.last_unproven == "hold" else 0
-    assert sum(most_s for _, _, most_s, _ in steps) + held <= 3540 - 120
+    longest = sum(most_s for _, _, most_s, _ in steps) + held
+    assert longest == longest_s(stage.release) <= told["machine_s"] - told["back_s"] - 240
+    assert told["machine_s"] == definition("rollout", "judge")["TimeoutSeconds"]
+
+
+@pytest.mark.parametrize(
+    ("context", "mend"),
+    [
+        ({"strategy": "linear"}, "give -c step_s=240 or less, or fewer steps"),
+        ({"strategy": "2,5,10,20,50"}, "give -c step_s=400 or less"),
+        ({"step_s": "1200"}, "give -c step_s=600 or less"),
+        ({"strategy": ",".join(map(str, range(1, 100)))}, "give -c step_s=24 or less"),
+    ],
+)
+def test_a_release_that_cannot_end_in_time_is_refused(context, mend):
+    with pytest.raises(StageError, match=f"stage aws: the steps .* {mend}"):
+        select("aws", **context)
+    fits = mend.split("=")[1].split()[0]
+    assert select("aws", **{**context, "step_s": fits}).release.most_s == int(fits)
+    with pytest.raises(StageError, match="may last"):
+        select("aws", **{**context, "step_s": str(int(fits) + 1)})
+
+
+def test_what_codedeploy_does_is_bound_by_nobody_s_hour():
+    assert select("aws", strategy="linear", rollout="codedeploy").release.by == "codedeploy"
+
+
+BAKE_S = AWS.release.bake_s
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [
+        ({"unproven": "wait"}, 2 * 240 + 1200 + 600 + BAKE_S),
+        ({"last_unproven": "top_up"}, 240 + 1200 + 10 * 30 + BAKE_S),
+        ({"unproven": "hold"}, 2 * (120 + 600) + 1200 + 600 + BAKE_S),
+        ({"weights": ()}, 0),
+    ],
+)
+def test_what_is_done_without_proof_takes_its_time_too(settings, seconds):
+    assert longest_s(replace(AWS.release, **settings)) == seconds
+
+
+def test_settings_of_a_stage_that_take_too_long_are_refused():
+    with pytest.raises(StageError, match="have fewer steps, or hold for less"):
+        replace(AWS, release=replace(AWS.release, hold_s=3600))
+
+
+def test_a_release_into_an_incident_says_why(tmp_path):
+    stage = select("local", into_incident=" version 6\n loses orders ")
+    synthesized = synthesize(stage, tmp_path, Workspace.at(ROOT))
+    (resource,) = synthesized.properties("Custom::TidegateRelease")
+    assert resource["IntoIncident"] == "version 6 loses orders"
+
+
+@pytest.mark.parametrize("reason", ["   ", "...", "x" * 501])
+def test_a_reason_that_says_nothing_is_refused(reason):
+    with pytest.raises(StageError, match="it takes the reason in words"):
+        select("local", into_incident=reason)
+
+
+def test_without_one_nothing_is_said(resource):
+    assert "IntoIncident" not in resource["Properties"]
+
+
+def test_a_release_bakes_for_its_time_with_the_way_back_open():
+    *_, last, bake = way(AWS.release)["steps"]
+    assert last[3] == "hold"
+    assert bake == [75, AWS.release.bake_s, AWS.release.bake_s, "advance"]
+    # Whatever the traffic is, what begins in the first 15 minutes is seen for two more.
+    assert sum(least_s for _, least_s, _, _ in way(AWS.release)["steps"]) >= 900 + 120
+    assert way(select("aws", strategy="linear", step_s="200").release)["steps"][-1][0] == 90
+    assert way(select("aws", strategy="all-at-once").release)["steps"] == []
+
+
+def test_the_judge_reads_its_plan_as_the_stage_has_it():
+    plan = plan_of(way(AWS.release))
+    assert (plan.settle_s, plan.stretch_s) == (AWS.release.settle_s, AWS.release.stretch_s)
 
 
 def test_every_state_leads_to_the_answer():
     states = definition("rollout", "judge")["States"]
     assert all(follows(state) <= states.keys() for state in states.values())
-    assert [name for name, state in states.items() if state.get("End")] == ["Answer"]
+    assert [name for name, state in states.items() if state.get("End") or state["Type"] == "Succeed"] == ["Done"]
+    after = {"Answered", "Contract", "Contracted", "ContractMore", "Prune", "Done"}
     for name in states:
-        assert "Answer" in reached(states, name)
+        assert ("Answer" in reached(states, name)) is (name not in after)
+    # What comes after the answer can't go back to what comes before it.
+    assert reached(states, "Answered") <= after
+
+
+def test_nothing_is_done_before_the_versions_in_force_were_asked():
+    plain, watched = (definition("rollout", "judge", alarms)["States"] for alarms in ((), ["Errors"]))
+    assert follows(plain["Locked"]) == {"Answer", "Before"}
+    assert follows(watched["Locked"]) == {"Answer", "AlarmsBefore"}
+    assert follows(watched["AlarmsBefore"]) == {"Before"}
+    assert follows(plain["Begun"]) == {"Fence", "Expand"}
+
+
+def test_the_way_back_ends_in_time_whatever_hangs():
+    machine = definition("rollout", "judge", ["Errors"])
+    states, back_s = machine["States"], way(AWS.release)["back_s"]
+    forward = max(state.get("TimeoutSeconds", 0) for name, state in states.items() if name not in {"RollBack", "Undo"})
+    hangs = {name: state["TimeoutSeconds"] for name, state in states.items() if "TimeoutSeconds" in state}
+    # The last forward state begins just in time and hangs; so does what takes the weight away.
+    assert forward + hangs["Fence"] + hangs["RollBack"] + hangs["Answer"] <= back_s
+    timed_out = {"States.Timeout", "Sandbox.Timedout"}
+    for name, state in states.items():
+        if "Retry" in state:
+            first = state["Retry"][0]
+            assert set(first["ErrorEquals"]) == timed_out
+            assert first["MaxAttempts"] == (1 if name in {"RollBack", "Undo", "Answer"} else 0)
 
 
 # Without the lock there is nothing to take back; after these there is nothing left to. What the machine can't do by
 # itself, RollBack does.
-WITHOUT_WEIGHTS = dict.fromkeys(("Lock", "RollBack", "Undo", "Contract"), "Answer") | {"Fence": "RollBack"}
+WITHOUT_WEIGHTS = dict.fromkeys(("Lock", "RollBack", "Undo"), "Answer") | {"Fence": "RollBack"}
+# After the answer nothing is taken back.
+WITHOUT_WEIGHTS |= {"Contract": "Prune", "Prune": "Done"}
 
 
 def test_every_failure_rolls_back_or_is_answered():
@@ -105,6 +251,14 @@ def reached(states, name):
     return seen
 
 
+@pytest.mark.parametrize("name", ["rollout", "judge"])
+def test_the_controller_runs_on_nothing_that_it_releases(both, name):
+    stages = both.values() if name == "rollout" else [both["aws"]]
+    for synthesized in stages:
+        assert "Layers" not in synthesized.function(name)
+        assert synthesized.function(name)["Code"] != synthesized.function()["Code"]
+
+
 def test_only_where_there_is_a_network_the_judge_is_a_function_of_its_own(both):
     names = {name: {f["FunctionName"] for f in s.properties("AWS::Lambda::Function")} for name, s in both.items()}
     assert "Tidegate-aws-judge" in names["aws"]
@@ -113,7 +267,7 @@ def test_only_where_there_is_a_network_the_judge_is_a_function_of_its_own(both):
     assert "Tidegate-local-judge" not in names["local"]
 
 
-def test_the_controller_moves_aliases_and_versions_of_these_functions_alone(synthesized):
+def test_the_controller_moves_aliases_of_these_functions_alone(synthesized):
     granted = {
         action: as_list(statement["Resource"])
         for statement in statements(synthesized, "ReleaseRolloutRole")
@@ -121,6 +275,7 @@ def test_the_controller_moves_aliases_and_versions_of_these_functions_alone(synt
         if action.startswith("lambda:")
     }
     assert set(granted) == {
+        "lambda:CreateAlias",
         "lambda:DeleteFunction",
         "lambda:GetAlias",
         "lambda:InvokeFunction",
@@ -170,7 +325,7 @@ def test_another_strategy_is_refused(strategy):
 
 
 def test_the_strategy_is_the_context_s():
-    assert select("aws", None, "linear").release.weights == weights("linear")
+    assert select("aws", None, "linear", 60).release.weights == weights("linear")
     assert select("aws").release.weights == (1, 10, 50)
     with pytest.raises(StageError, match="rising percentages"):
         select("local", None, "sometimes")

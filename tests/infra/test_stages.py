@@ -2,7 +2,9 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from infra.stages import AWS, LOCAL, Rollout, StageError, select
+from infra.stage_error import StageError
+from infra.stages import AWS, LOCAL, select
+from tidegate_cdk.rollout import Rollout
 
 
 def test_each_stage_is_selected_by_its_name():
@@ -64,3 +66,16 @@ def test_an_alias_with_provisioned_concurrency_takes_no_weights():
 def test_no_more_is_provisioned_than_is_reserved(provisioned):
     with pytest.raises(StageError, match=f"write 1 to {AWS.reserved_concurrency}, its reserved_concurrency"):
         replace(AWS, provisioned=provisioned, release=AT_ONCE)
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, 30, 60, 900])
+def test_no_function_answers_later_than_the_gateway_waits(timeout_s):
+    with pytest.raises(StageError, match="write 1 to 29"):
+        replace(AWS, timeout_s=timeout_s)
+    assert replace(AWS, timeout_s=29).timeout_s == 29
+
+
+@pytest.mark.parametrize("worker_timeout_s", [0, 901])
+def test_no_batch_runs_longer_than_lambda_lets_it(worker_timeout_s):
+    with pytest.raises(StageError, match="write 1 to 900"):
+        replace(AWS, worker_timeout_s=worker_timeout_s)

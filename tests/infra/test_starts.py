@@ -1,18 +1,8 @@
 """Provisioned concurrency and SnapStart in the template, where a stage asks for them."""
 
-from dataclasses import replace
-
 import pytest
 
-from infra.assets import Workspace
-from infra.stages import AWS, Rollout
-
-from .conftest import ROOT, synthesize
-
-
-@pytest.fixture(scope="module")
-def synth(tmp_path_factory):
-    return lambda stage: synthesize(stage, tmp_path_factory.mktemp("starts"), Workspace.at(ROOT))
+pytestmark = pytest.mark.xdist_group("templates")
 
 
 def test_a_stage_that_asks_for_neither_has_neither(synthesized):
@@ -21,14 +11,14 @@ def test_a_stage_that_asks_for_neither_has_neither(synthesized):
     assert "ProvisionedConcurrencyConfig" not in alias["Properties"]
 
 
-def test_provisioned_environments_are_the_alias_of_the_api_s(synth):
-    made = synth(replace(AWS, provisioned=2, release=Rollout(weights=())))
+def test_provisioned_environments_are_the_alias_of_the_api_s(variant):
+    made = variant("provisioned")
     [alias] = made.of_function("AWS::Lambda::Alias").values()
     [worker] = made.of_function("AWS::Lambda::Alias", "worker").values()
     assert alias["Properties"]["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
     assert "ProvisionedConcurrencyConfig" not in worker["Properties"]
 
 
-def test_snapstart_is_of_published_versions(synth):
-    made = synth(replace(AWS, snap_start=True))
+def test_snapstart_is_of_published_versions(variant):
+    made = variant("everything")
     assert [made.function(name)["SnapStart"] for name in ("api", "worker")] == [{"ApplyOn": "PublishedVersions"}] * 2

@@ -21,7 +21,7 @@ def test_tables_are_on_demand_and_restorable(synthesized, name):
 def test_data_on_aws_outlives_the_stack(synthesized, name):
     found = table(synthesized, name)
     kept = synthesized.stage.name == "aws"
-    assert found["DeletionPolicy"] == ("Retain" if kept else "Delete")
+    assert found["DeletionPolicy"] == ("RetainExceptOnCreate" if kept else "Delete")
     assert found["Properties"].get("DeletionProtectionEnabled", False) is kept
 
 

@@ -4,7 +4,9 @@ import contextlib
 import itertools
 import json
 import shlex
+import socket
 import time
+from importlib.metadata import version
 
 import httpx
 import pytest
@@ -12,11 +14,16 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tests.local.deployed_function import deploy_function
-from tidegate_local import cloud, dev, logs, seed, status
-from tidegate_local.cli import _show_access, app
+from tidegate_local import cloud, dev, ports
+from tidegate_local.cli.commands import app
+from tidegate_local.cli.shown import show_access
+from tidegate_local.deployment import seed
 from tidegate_local.errors import LocalCloudError
+from tidegate_local.lifecycle import status
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
+from tidegate_local.stacks import tables
 from tidegate_local.state import LocalState
+from tidegate_local.telemetry import logs
 
 FUNCTION = "shop"
 
@@ -104,6 +111,11 @@ def test_seeding_twice_keeps_what_was_sold(product_table, running_engine):
     }
 
 
+def test_a_table_that_is_not_there_is_found(product_table, running_engine):
+    outputs = {"ProductsTable": "products", "OrdersTable": "never-made", "ApiId": "no table"}
+    assert tables.missing(running_engine.url, outputs) == ["never-made"]
+
+
 def test_the_first_products_show_plenty_and_none():
     products = seed._products()
     assert len({product["id"] for product in products}) == len(products)
@@ -130,6 +142,22 @@ def test_status_shows_how_the_alias_splits_and_what_is_not_well(folder, state, r
     result = tidegate("status")
     assert result.exit_code == 1
     assert "version 2 (30%)" in result.stdout
+    result = tidegate("status", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert told["outputs"]["FunctionName"] == FUNCTION
+    assert {"name": "redis", "well": True, "state": "not ours", "where": state.redis_url} in told["parts"]
+
+
+def test_it_says_its_version(tidegate):
+    result = tidegate("--version")
+    assert result.exit_code == 0
+    assert result.stdout.split() == ["tidegate", version("tidegate"), "tidegate-local", version("tidegate-local")]
+
+
+@pytest.mark.parametrize("words", [["nosuch"], ["up", "--engine", "nosuch"], ["layer", "build", "--arch", "mips"]])
+def test_wrong_words_are_refused(tidegate, words):
+    assert tidegate(*words).exit_code == 2
 
 
 def test_status_of_a_cloud_whose_processes_died(folder, state, released, running_engine):
@@ -146,6 +174,15 @@ def test_dev_takes_the_deployed_functions_environment(state, released, monkeypat
     assert environ["AWS_ENDPOINT_URL"] == state.endpoint_url
     assert environ["TIDEGATE_TRUST_API_KEY_HEADER"] == "1"
     assert "AWS_PROFILE" not in environ
+
+
+@pytest.mark.parametrize("command", ["dev", "console"])
+def test_a_port_that_is_taken_is_named(state, released, tidegate, command):
+    with socket.create_server((ports.LOOPBACK, 0)) as taken:
+        number = taken.getsockname()[1]
+        result = tidegate(command, "--port", str(number))
+    assert result.exit_code == 1
+    assert f"Port {number} on 127.0.0.1 is taken: name another one" in result.stderr
 
 
 def test_dev_without_a_deploy_says_what_to_do(state, running_engine):
@@ -236,7 +273,7 @@ def test_the_three_lines_to_try_are_shell_words(capsys):
     state = LocalState(
         "http://127.0.0.1:4566/a/api", "", "", "", {"free": "f", "pro": "p", "internal": "i"}, {}, {}, "", "", ""
     )
-    _show_access(Console(width=40), state)
+    show_access(Console(width=40), state)
     tries = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  curl")]
     assert len(tries) == 3
     words = [shlex.split(line) for line in tries]

@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
-from tidegate_local import cloud, deployment, fingerprint, toolchain
-from tidegate_local.deployment import Deployer
+from tidegate_local import cloud, toolchain
+from tidegate_local.deployment import deployer as deployment
+from tidegate_local.deployment import fingerprint, room
+from tidegate_local.deployment.deployer import Deployer
 from tidegate_local.errors import DeploymentError, ToolMissingError
 from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY
 from tidegate_local.toolchain import Toolchain
@@ -107,6 +109,15 @@ def test_a_failed_command_shows_the_end_of_its_log(deployer, tmp_path):
     (tmp_path / "fail").touch()
     with pytest.raises(DeploymentError, match=r"`cdk deploy` failed(.|\n)*cdk-deploy.log:\n  the last words"):
         deployer.deploy(CONTEXT)
+
+
+def test_a_command_that_failed_on_a_full_disk_says_so(deployer, tmp_path, monkeypatch):
+    (tmp_path / "fail").touch()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: usage._replace(free=3_000_000))
+    with pytest.raises(DeploymentError, match=r"has 3 MB left, .*: make room on it") as failed:
+        deployer.deploy(CONTEXT)
+    assert "the last words" not in str(failed.value)
 
 
 def test_success_without_a_stack_is_none(deployer):

@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ProfileNotFound
 from typer.testing import CliRunner
 
-from tidegate_local.cli import app
+from tidegate_local.cli.commands import app
 from tidegate_local.doctor import account, machine, running, tools
 from tidegate_local.engines.health import Health
 from tidegate_local.processes import ProcessIdentity
-from tidegate_local.redis_server import without_password
+from tidegate_local.redis.server import without_password
 from tidegate_local.registry import ManagedProcess
 from tidegate_local.state import LocalState
 
@@ -126,18 +126,19 @@ def test_ports():
 
 
 @pytest.mark.parametrize(
-    ("given", "server", "built", "compiler", "grade"),
+    ("given", "server", "here", "wheel", "compiler", "grade"),
     [
-        (("redis://there", "redis 7"), None, False, False, "ok"),
-        (("redis://there", None), "redis 7", True, True, "failure"),
-        (None, "redis-server 7", False, False, "ok"),
-        (None, None, True, False, "ok"),
-        (None, None, False, True, "warning"),
-        (None, None, False, False, "failure"),
+        (("redis://there", "redis 7"), None, None, False, False, "ok"),
+        (("redis://there", None), "redis 7", "redis-server 7", True, True, "failure"),
+        (None, "redis-server 7", None, False, False, "ok"),
+        (None, None, "valkey-server 9", False, False, "ok"),
+        (None, None, None, True, False, "ok"),
+        (None, None, None, False, True, "warning"),
+        (None, None, None, False, False, "failure"),
     ],
 )
-def test_where_a_redis_comes_from(given, server, built, compiler, grade):
-    assert machine.of_redis(given, server, built=built, compiler=compiler).grade == grade
+def test_where_a_redis_comes_from(given, server, here, wheel, compiler, grade):
+    assert machine.of_redis(given, server, here, wheel=wheel, compiler=compiler).grade == grade
 
 
 def test_another_engine_than_the_one_that_was_started():
@@ -186,7 +187,7 @@ def test_a_deploy_of_the_local_stage_that_goes_to_aws_is_warned_of(arguments, en
 
 def test_bash_completes_commands_and_options():
     environ = {**os.environ, "_TIDEGATE_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
-    tidegate = [sys.executable, "-c", "from tidegate_local.cli import app; app(prog_name='tidegate')"]
+    tidegate = [sys.executable, "-c", "from tidegate_local.cli.commands import app; app(prog_name='tidegate')"]
 
     def completed(words):
         asked = {**environ, "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}

@@ -14,8 +14,6 @@ from infra.engines import on_engine
 from infra.stages import LOCAL
 from infra.targets import CONTAINER
 from tests.local.test_state import STATE
-from tidegate_local import up
-from tidegate_local.down import take_down
 from tidegate_local.engines import choice, containers, gaps, health, host_environment
 from tidegate_local.engines.containers import Containers
 from tidegate_local.engines.external import External
@@ -24,7 +22,9 @@ from tidegate_local.engines.localstack import LocalStack
 from tidegate_local.engines.localstack_host import LocalStackHost
 from tidegate_local.errors import EndpointError, StartError, ToolMissingError
 from tidegate_local.layout import COMPOSE_FILE, INIT_SCRIPTS
-from tidegate_local.redis_server import RedisServer
+from tidegate_local.lifecycle import up
+from tidegate_local.lifecycle.down import take_down
+from tidegate_local.redis.server import RedisServer
 
 
 def up_on(engine):
@@ -44,7 +44,7 @@ def up_on(engine):
         ("localstack", None, "localstack"),
     ],
 )
-def test_the_named_engine_is_meant_else_the_one_that_is_up_else_the_embedded_one(asked, former, chosen):
+def test_the_named_engine_goes_before_the_one_that_is_up_and_the_embedded(asked, former, chosen):
     assert choice.choose(asked, None, former and up_on(former)).name == chosen
 
 
@@ -130,17 +130,20 @@ def test_the_host_engine_keeps_to_loopback_and_its_folder(folder):
     assert all(environ[name].startswith(str(folder.path)) for name in ("FILESYSTEM_ROOT", "LOCALSTACK_VOLUME_DIR"))
 
 
-def test_the_host_engines_environment_is_locked_by_hashes_and_named_by_what_it_is_made_of(tmp_path):
+def test_the_host_engines_environment_is_locked_and_named_by_its_contents(tmp_path):
     lock = host_environment.LOCK.read_text(encoding="utf-8")
     assert "localstack-core==4.14.0" in lock
     assert "index-url" not in lock
     pinned = re.findall(r"^[a-z0-9-]+(?:\[.*\])?==.*\\\n(?:.*\n)?", lock, re.MULTILINE)
     assert pinned
     assert all("--hash=sha256:" in entry for entry in pinned)
-    sources = tmp_path / "sources"
-    sources.mkdir()
+    sources = tmp_path / "tests" / "sources"
+    sources.mkdir(parents=True)
     (sources / "a.py").write_text("1")
     before = host_environment.named([sources])
+    for uninstalled in ("tests", ".venv"):
+        (sources / uninstalled).mkdir()
+        (sources / uninstalled / "b.py").write_text("any")
     assert host_environment.named([sources]) == before
     (sources / "a.py").write_text("2")
     assert host_environment.named([sources]) != before
@@ -157,7 +160,7 @@ def test_a_failed_install_is_quoted_and_names_another_engine(monkeypatch, tmp_pa
     assert not (tmp_path / "localstack-x").exists()
 
 
-def test_functions_in_containers_are_built_for_them_and_need_a_redis_that_they_reach(answering, folder, registry):
+def test_functions_in_containers_are_built_for_them_and_reach_a_redis(answering, folder, registry):
     info = {"/_localstack/info": {"is_docker": True}}
     contained = External(answering(HEALTH | info)).ensure(folder, registry)
     reachable = RedisServer("redis://cache.test:6379/0", "redis 7", None)
@@ -213,7 +216,7 @@ def test_no_docker_is_named_with_what_works_without(folder, registry, monkeypatc
         LocalStack().ensure(folder, registry)
 
 
-def test_containers_are_on_record_before_they_start_and_down_takes_them_away(docker, folder):
+def test_containers_are_recorded_before_they_start_and_removed_by_down(docker, folder):
     calls = docker()
     run = Containers.fresh(folder, 4567, 6380)
     run.up(folder)
@@ -227,7 +230,7 @@ def test_containers_are_on_record_before_they_start_and_down_takes_them_away(doc
     assert said[-1] == f"{compose} down --volumes --remove-orphans {filled_in}"
 
 
-def test_containers_that_do_not_come_up_stay_on_record_and_docker_is_quoted(docker, folder):
+def test_containers_that_fail_to_start_stay_recorded_and_docker_is_quoted(docker, folder):
     docker("*up*", "container localstack is unhealthy")
     with pytest.raises(StartError, match="localstack is unhealthy"):
         Containers.fresh(folder, 4567, 6380).up(folder)
@@ -253,7 +256,7 @@ def test_the_image_needs_no_account_unless_there_is_a_token(monkeypatch, environ
 VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
 
 
-def test_the_compose_file_is_published_on_loopback_and_filled_in_by_what_the_command_sets():
+def test_the_compose_file_publishes_on_loopback_and_takes_its_settings():
     text = COMPOSE_FILE.read_text(encoding="utf-8")
     assert text.count("${") == len(VARIABLE.findall(text)), "a variable without a default"
     users_own = {"LOCALSTACK_AUTH_TOKEN", "DOCKER_SOCK"}

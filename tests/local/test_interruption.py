@@ -1,4 +1,5 @@
 import signal
+import sys
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,8 @@ from tidegate_local.progress import Steps
 
 
 @pytest.fixture
-def taken():
+def taken(monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     interruption.take()
     yield
@@ -34,7 +36,6 @@ def drop():
     del dropped
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("taken")
 def test_one_that_a_destructor_has_dropped_ends_the_step():
     steps = Steps(Console(quiet=True))

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tidegate_local import toolchain
-from tidegate_local.cli import app
+from tidegate_local.cli.commands import app
 from tidegate_local.errors import ProjectError
 from tidegate_local.layout import REPOSITORY
 from tidegate_local.new.making import make
@@ -37,7 +37,7 @@ def texts(folder: Path, *suffixes: str):
             yield file.relative_to(folder).as_posix(), file.read_text()
 
 
-def test_the_top_level_is_that_of_this_repository_but_for_what_git_ignores(made):
+def test_the_top_level_is_that_of_this_repository(made):
     ours = {path.split("/")[0] for path in of_repository(REPOSITORY)}
     assert {path.name for path in made.iterdir()} == ours
 
@@ -54,7 +54,7 @@ def test_no_stack_and_no_api_bears_our_name(made):
         if "Tidegate-local" in text or "Tidegate-aws" in text
     ]
     assert told == []
-    assert '"BookShop-local"' in (made / "localstack/tidegate_local/deployment.py").read_text()
+    assert '"BookShop-local"' in (made / "localstack/tidegate_local/deployment/deployer.py").read_text()
     assert 'f"BookShop-{stage.name}"' in (made / "app.py").read_text()
     assert 'f"book-shop-{stage.name}"' in (made / "infra/gateway.py").read_text()
 
@@ -81,10 +81,14 @@ def test_the_settings_are_those_of_aws_alone(made):
 
 def test_the_librarys_own_tests_and_their_targets_stay_here(made):
     assert not (made / "tests/unit").exists()
+    assert not (made / "localstack/process_executor/tests").exists()
+    assert 'testpaths = ["tests"]\n' in (made / "pyproject.toml").read_text()
     makefile = (made / "Makefile").read_text()
-    for target in ("bench", "storm", "release-demo"):
+    for target in ("bench", "storm", "release-demo", "test-lowest"):
         assert f"\n{target}:" not in makefile
         assert f" {target}" not in next(line for line in makefile.splitlines() if line.startswith(".PHONY"))
+    assert "LOWEST" not in makefile
+    assert "lowest" not in (made / ".ci/run").read_text()
     for name, text in texts(made / "tests", ".py"):
         for module in ("unit", "http", "contract", "local", "scenarios"):
             assert f"from tests.{module}" not in text, name

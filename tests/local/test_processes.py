@@ -1,11 +1,14 @@
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.harness.waiting import eventually
+from tidegate_local import processes
 from tidegate_local.processes import CommandError, ProcessIdentity, is_running, run_logged, spawn, stop
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
@@ -20,16 +23,6 @@ print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pi
 time.sleep(60)
 """
 PARENT = [sys.executable, "-c", PARENT_SOURCE]
-
-
-def eventually(said, within_s=10.0):
-    """What `said` returns as soon as it is true."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if answer := said():
-            return answer
-        time.sleep(0.01)
-    pytest.fail(f"not within {within_s} s")
 
 
 @pytest.fixture
@@ -135,3 +128,22 @@ def test_an_interrupted_command_takes_its_children_along(tmp_path):
         signal.signal(signal.SIGALRM, former)
     child = int(log.read_text())
     eventually(lambda: not alive(child))
+
+
+def test_a_second_interrupt_waits_for_no_command(monkeypatch):
+    monkeypatch.setattr(processes.interruption, "_seen", [signal.SIGINT])
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    sent = []
+
+    def send(number):
+        sent.append(number)
+        if number == signal.SIGTERM:
+            raise KeyboardInterrupt
+        child.send_signal(number)
+
+    with subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        with pytest.raises(KeyboardInterrupt):
+            processes.await_end(child, send)
+        assert child.poll() == -signal.SIGKILL
+    assert sent == [signal.SIGTERM, signal.SIGKILL]

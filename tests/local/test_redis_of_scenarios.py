@@ -3,9 +3,9 @@ import os
 import pytest
 import redis
 
-from tidegate_local import redis_server
 from tidegate_local.errors import BusyError, ScenarioError
 from tidegate_local.layout import exclusive
+from tidegate_local.redis import server as redis_server
 from tidegate_local.scenarios.faults import RedisFaults
 from tidegate_local.state import LocalState
 

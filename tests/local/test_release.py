@@ -1,15 +1,13 @@
-"""What `tidegate release` shows, and where `tidegate rollback` goes."""
+"""What `tidegate release` shows."""
 
 import io
 from dataclasses import replace
 
-import pytest
 from rich.console import Console
 
-from tidegate_local.errors import ReleaseError
-from tidegate_local.release import _chosen, local_place
-from tidegate_local.release_item import ReleaseItem, Served
-from tidegate_local.release_view import ReleaseView, line, table
+from tidegate_local.releases.item import ReleaseItem, Served
+from tidegate_local.releases.place import local_place
+from tidegate_local.releases.view import ReleaseView, line, table
 from tidegate_local.state import LocalState
 
 RELEASE = ReleaseItem(
@@ -68,24 +66,3 @@ def test_the_first_release_has_nothing_stable():
     console = Console(file=io.StringIO(), width=100)
     console.print(table(replace(RELEASE, stable={}, steps=())))
     assert "none" in console.file.getvalue()
-
-
-PAST = [{"api": "3", "worker": "2"}, {"api": "5", "worker": "4"}, {"api": "6", "worker": "5"}]
-
-
-@pytest.mark.parametrize(
-    ("now", "version", "chosen"),
-    [
-        ("6", None, {"api": "5", "worker": "4"}),
-        ("5", None, {"api": "3", "worker": "2"}),
-        ("6", "3", {"api": "3", "worker": "2"}),
-        ("6", "4", {"api": "4"}),
-    ],
-)
-def test_a_rollback_goes_to_what_was_in_force_together(now, version, chosen):
-    assert _chosen(PAST, "api", now, version) == chosen
-
-
-def test_before_the_first_there_is_nothing():
-    with pytest.raises(ReleaseError, match="name one"):
-        _chosen(PAST, "api", "3", None)

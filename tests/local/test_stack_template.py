@@ -7,7 +7,7 @@ import pytest
 
 from tidegate_local import cloud
 from tidegate_local.errors import DeploymentError
-from tidegate_local.stack_template import FOLLOWED, StackTemplate, followed, live_versions
+from tidegate_local.stacks.template import FOLLOWED, StackTemplate, followed, live_versions
 
 
 def version(name="api"):

@@ -69,7 +69,7 @@ def test_a_file_of_another_form_is_not_guessed_at(folder, content):
         LocalState.read(folder.state_file)
 
 
-def test_the_folder_is_in_the_repository_unless_the_environment_names_another(monkeypatch, tmp_path):
+def test_the_folder_is_in_the_repository_or_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.delenv("TIDEGATE_STATE_DIR", raising=False)
     assert StateFolder.from_environ() == StateFolder(REPOSITORY / ".tidegate")
     monkeypatch.setenv("TIDEGATE_STATE_DIR", str(tmp_path))
@@ -111,3 +111,11 @@ with exclusive(Path({str(folder.path / "lock")!r}), "any"):
         holder.stdin.close()
         with exclusive(folder.path / "lock", "at work", wait_s=10):
             pass
+
+
+def test_a_tier_that_the_stage_does_not_have_is_named(folder):
+    assert STATE.key("pro") == "p"
+    with pytest.raises(StateError, match=r"a tier gold, and the stage has free, pro, internal"):
+        STATE.key("gold")
+    with pytest.raises(StateError, match="the stage has none"):
+        dataclasses.replace(STATE, api_keys={}).key("pro")

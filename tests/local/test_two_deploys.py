@@ -7,12 +7,12 @@ from itertools import count
 import pytest
 
 from tests.local.test_stack_template import template
-from tidegate_local.deployment import Stack
+from tidegate_local.deployment.deployer import Stack
+from tidegate_local.deployment.open_release import OpenRelease
+from tidegate_local.deployment.release_machine import Ending
+from tidegate_local.deployment.two_deploys import TwoDeploys
 from tidegate_local.errors import DeploymentError, ReleaseError
-from tidegate_local.open_release import OpenRelease
-from tidegate_local.release_machine import Ending
-from tidegate_local.stack_template import live_versions
-from tidegate_local.two_deploys import TwoDeploys
+from tidegate_local.stacks.template import live_versions
 
 
 class KilledError(BaseException):

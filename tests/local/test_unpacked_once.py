@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from tidegate_local.unpacked_once import SharedZipFile
+from tidegate_local.engines.ministack.unpacked_once import SharedZipFile
 
 
 @pytest.fixture

@@ -11,18 +11,19 @@ import httpx
 import pytest
 from rich.console import Console
 
-from tidegate_local import deployment, redis_server
-from tidegate_local import up as bringing_up
-from tidegate_local.deployment import Deployer, Stack
-from tidegate_local.down import take_down
+from tidegate_local.deployment import deployer as deployment
+from tidegate_local.deployment.deployer import Deployer, Stack
 from tidegate_local.engines.embedded import Embedded
 from tidegate_local.engines.engine import Engine
 from tidegate_local.errors import BusyError, DeploymentError, EndpointError
 from tidegate_local.layout import exclusive
+from tidegate_local.lifecycle import up as bringing_up
+from tidegate_local.lifecycle.down import take_down
+from tidegate_local.lifecycle.up import bring_up
 from tidegate_local.processes import ProcessIdentity, is_running
 from tidegate_local.progress import Steps
+from tidegate_local.redis import server as redis_server
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
-from tidegate_local.up import bring_up
 
 
 def out_of(folder):
@@ -134,6 +135,7 @@ def deploys(folder, monkeypatch):
         return Stack(OUTPUTS, f"version {len(done)}")
 
     monkeypatch.setattr(Deployer, "bootstrapped", lambda _: True)
+    monkeypatch.setattr(Deployer, "outputs", lambda _: {})
     monkeypatch.setattr(Deployer, "deploy", deploy)
     monkeypatch.setattr(Deployer, "current", lambda _: Stack(OUTPUTS, f"version {len(done)}") if done else None)
     return done
@@ -144,7 +146,7 @@ def deploy(folder, registry, deploys, monkeypatch):
     """Deploys as `up` does, and remembers it as `up` would."""
     redis = redis_server.ensure(folder, registry)
     serving = Engine("external", "ministack", "http://127.0.0.1:4566", "1")
-    monkeypatch.setattr(bringing_up, "_api_keys", lambda *_: {})
+    monkeypatch.setattr(bringing_up.api_keys, "read", lambda *_: {})
 
     def deploy():
         steps = Steps(quiet=True)
@@ -184,6 +186,85 @@ def test_a_stack_that_went_with_its_engine_is_deployed_again(deploy, deploys, mo
     monkeypatch.setattr(Deployer, "current", lambda _: None)
     deploy()
     assert len(deploys) == 2
+
+
+STEPS = ("Tools", "Engine", "Redis", "Bootstrap", "Deploy", "Seed", "Ready")
+
+
+class InterruptedSteps(Steps):
+    """Ctrl-C as a step begins, or as it ends."""
+
+    at = ("", "")
+
+    @contextlib.contextmanager
+    def step(self, name):
+        with super().step(name) as step:
+            if self.at == (name, "begins"):
+                raise KeyboardInterrupt
+            yield step
+            if self.at == (name, "ends"):
+                raise KeyboardInterrupt
+
+
+@pytest.fixture
+def pretended(deploys, monkeypatch):
+    """What a deploy leaves is pretended, too; Redis and the engine are real."""
+    monkeypatch.setattr(bringing_up.seed, "seed_products", lambda *_: 0)
+    monkeypatch.setattr(bringing_up.api_keys, "read", lambda *_: {})
+    monkeypatch.setattr(bringing_up, "await_ready", lambda _: None)
+    monkeypatch.setattr(bringing_up.left_undone, "look", lambda *_: None)
+    return deploys
+
+
+@pytest.mark.parametrize(("name", "when"), [*((name, "begins") for name in STEPS), ("Ready", "ends")])
+@pytest.mark.usefixtures("pretended")
+def test_whoever_interrupts_a_step_can_begin_again(folder, registry, name, when):
+    class Interrupted(InterruptedSteps):
+        at = (name, when)
+
+    steps = Interrupted(quiet=True)
+    with pytest.raises(KeyboardInterrupt):
+        bring_up(folder, steps=steps)
+    assert list(steps.seconds) == list(STEPS[: STEPS.index(name) + 1])
+    assert registry.all() == ()
+    assert set(out_of(folder)) <= {"lock", "logs"}
+    state = bring_up(folder)
+    assert {process.name for process in registry.all()} == {"redis", "engine"}
+    assert take_down(folder)
+    assert state.engine == "embedded"
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"api_url": "http://127.0.0.1:1/of/another/version"}', "\0\xff"])
+def test_a_stale_or_broken_state_is_begun_over(folder, registry, pretended, content):
+    folder.path.mkdir()
+    for file in (folder.state_file, folder.processes_file, folder.open_release, folder.containers_file):
+        file.write_text(content)
+    bring_up(folder)
+    assert len(pretended) == 1
+    assert {process.name for process in registry.all()} == {"redis", "engine"}
+    assert bringing_up.LocalState.require(folder.state_file).engine == "embedded"
+
+
+def test_a_table_that_was_deleted_is_named_with_what_to_do(folder, registry, pretended, monkeypatch):
+    bring_up(folder)
+    monkeypatch.setattr(Deployer, "outputs", lambda _: {"TidegateTable": "guard"})
+    with pytest.raises(DeploymentError, match=r"in them: guard\. .* `make down && make up`"):
+        bring_up(folder)
+    assert {process.name for process in registry.all()} == {"redis", "engine"}
+
+
+def test_what_was_swapped_is_taken_back_before_a_deploy(folder, registry, monkeypatch):
+    done = []
+
+    def bootstrapped(_):
+        done.append("the deploy begins")
+        raise DeploymentError("no")
+
+    monkeypatch.setattr(bringing_up.hot, "put_back", lambda *_: done.append("taken back"))
+    monkeypatch.setattr(Deployer, "bootstrapped", bootstrapped)
+    with pytest.raises(DeploymentError):
+        bring_up(folder)
+    assert done == ["taken back", "the deploy begins"]
 
 
 def test_an_api_that_is_not_ready_is_quoted(running_engine):

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from tidegate_local import cloud
-from tidegate_local.weighted_aliases import drawn_version
+from tidegate_local.engines.ministack.weighted_aliases import drawn_version
 
 CALLS = 300
 # 300 draws at 0.3 are 90 +- 7.9: five deviations off happens once in two million runs.

@@ -1,58 +1,26 @@
 """Powertools' decorators on the layer, with real stores; each layer is an environment of its own."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tests.harness.dynamodb import DynamoServer
 from tests.harness.lambda_events import LambdaContext
-from tests.harness.redis_server import RedisServer
-from tests.harness.tcp_proxy import TcpProxy
-from tidegate import Settings
+from tests.harness.patience import be_patient
+from tests.harness.proxied_stores import ProxiedStores
 from tidegate.clock import SystemClock
+from tidegate.idempotency.dynamodb import DynamoClaims
+from tidegate.idempotency.memory import MemoryClaims
 from tidegate.powertools import TidegatePersistenceLayer
-from tidegate.stores.aws import DynamoClient, DynamoTimeouts
-from tidegate.stores.dynamodb_claims import DynamoClaims
-from tidegate.stores.memory_claims import MemoryClaims
+from tidegate.stores.dynamodb.client import DynamoClient, DynamoTimeouts
 from tidegate.testing import FakeClock
 
 # Far above what a loaded machine needs: only the tests of outages are about time.
-AMPLE_MS, AMPLE_S = 3000, 20.0
+AMPLE_S = 20.0
 
 NewLayer = Callable[[], TidegatePersistenceLayer]
-
-
-@dataclass(frozen=True)
-class Stores:
-    """Redis and DynamoDB, each behind a proxy that counts and fails."""
-
-    redis: RedisServer
-    to_redis: TcpProxy
-    dynamo: DynamoServer
-    to_dynamo: TcpProxy
-    table: str
-
-    def settings(self, **changes: Any) -> Settings:
-        ours: dict[str, Any] = {
-            "redis_url": self.to_redis.url(self.redis.url),
-            "table": self.table,
-            "decision_budget_ms": AMPLE_MS,
-        }
-        return Settings(**(ours | changes))
-
-    def reset_counts(self) -> None:
-        self.to_redis.reset_counts()
-        self.to_dynamo.reset_counts()
-
-    @property
-    def claim(self) -> dict[str, Any]:
-        """The one claim in the table."""
-        [item] = [item for item in self.dynamo.items(self.table) if item["pk"]["S"].startswith("claim#")]
-        return item
 
 
 @dataclass
@@ -66,6 +34,11 @@ class Till:
         return {"receipt": len(self.taken), "event": event}
 
 
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(request, monkeypatch)
+
+
 @pytest.fixture
 def till() -> Till:
     return Till()
@@ -77,17 +50,7 @@ def context() -> LambdaContext:
 
 
 @pytest.fixture
-def stores(
-    redis_server: RedisServer, dynamo: DynamoServer, library_table: str, tcp_proxy: Callable[[int], TcpProxy]
-) -> Stores:
-    """What boto is told leads through the proxy, too."""
-    made = Stores(redis_server, tcp_proxy(redis_server.port), dynamo, tcp_proxy(dynamo.port), library_table)
-    os.environ["AWS_ENDPOINT_URL"] = f"http://{made.to_dynamo.host}:{made.to_dynamo.port}"
-    return made
-
-
-@pytest.fixture
-def layer_on(stores: Stores) -> Iterator[Callable[..., TidegatePersistenceLayer]]:
+def layer_on(stores: ProxiedStores) -> Iterator[Callable[..., TidegatePersistenceLayer]]:
     """`layer_on(table=…)`: a new environment's layer on the stores, with those settings changed."""
     with contextlib.ExitStack() as closing:
 
@@ -110,12 +73,6 @@ def new_layer(request: pytest.FixtureRequest) -> NewLayer:
 @pytest.fixture
 def layer(new_layer: NewLayer) -> TidegatePersistenceLayer:
     return new_layer()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """The claim store's clock in `clocked`; Powertools itself reads the machine's."""
-    return FakeClock()
 
 
 @pytest.fixture(params=["dynamodb", "memory"])

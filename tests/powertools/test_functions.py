@@ -193,7 +193,7 @@ def test_a_nested_function_that_fails_gives_its_own_key_up_and_no_other(new_laye
     assert runs == ["outer", "inner", "inner"]
 
 
-def test_a_nested_function_whose_response_can_not_be_stored_does_not_disturb_the_outer_one(new_layer):
+def test_a_nested_functions_unstorable_response_leaves_the_outer_one_alone(new_layer):
     runs = []
 
     def shop(layer):

@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent
+from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
     IdempotencyItemNotFoundError,
@@ -16,21 +16,12 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from aws_lambda_powertools.warnings import PowertoolsUserWarning
 
+from tests.powertools.handlers import handler_on
 from tidegate.powertools import ResponseNotKeptError
 
 EVENT = {"order": "8e03978e", "amount": 100, "nested": {"currency": "EUR"}}
 TAMPERED = {**EVENT, "amount": 10_000}
 BY_ORDER = {"event_key_jmespath": "order", "payload_validation_jmespath": "amount"}
-
-
-def handler_on(layer, function, **config):
-    """The function as a handler of one environment."""
-
-    @idempotent(persistence_store=layer, config=IdempotencyConfig(**config))
-    def handler(event, context):
-        return function(event, context)
-
-    return handler
 
 
 @pytest.fixture(params=[False, True], ids=["no cache", "local cache"])
@@ -187,7 +178,7 @@ def test_the_hook_sees_replays_only_with_their_expiry(new_layer, till, context, 
 def test_what_is_known_of_a_payload_can_be_asked_for(new_layer, till, context):
     layer, other = new_layer(), new_layer()
     handler_on(layer, till, **BY_ORDER)(EVENT, context)
-    other.configure(IdempotencyConfig(**BY_ORDER), f"{__name__}.handler_on.<locals>.handler")
+    other.configure(IdempotencyConfig(**BY_ORDER), f"{handler_on.__module__}.handler_on.<locals>.handler")
     record = other.get_record(EVENT)
     assert (record.status, record.response_json_as_dict()) == ("COMPLETED", {"receipt": 1, "event": EVENT})
     for unknown in (TAMPERED, {"order": "another", "amount": 100}):
@@ -210,7 +201,7 @@ class Durable:
         self.state = type("State", (), {"operations": [object()] * operations})
 
 
-def test_a_durable_execution_that_is_resumed_while_its_claim_stands_cannot_complete_it(new_layer, till, context):
+def test_a_durable_execution_resumed_during_its_claim_cannot_complete_it(new_layer, till, context):
     """Powertools runs it without a claim; without a fence it isn't let near the record that it didn't make."""
     other = handler_on(new_layer(), till)
 

@@ -1,26 +1,18 @@
 """What a call costs on the wire, and what it does without one of its stores."""
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
     IdempotencyPersistenceLayerError,
 )
 
 from tests.harness.lambda_events import LambdaContext
+from tests.powertools.handlers import handler_on
 from tidegate import ConfigurationError, Settings, StoreUnavailableError
 from tidegate.powertools import TidegatePersistenceLayer
 
 EVENT = {"order": "8e03978e"}
 SHORT_MS = 150
-
-
-def handler_on(layer, function, **config):
-    @idempotent(persistence_store=layer, config=IdempotencyConfig(**config))
-    def handler(event, context):
-        return function(event, context)
-
-    return handler
 
 
 def refused(handler, message):
@@ -32,7 +24,7 @@ def refused(handler, message):
 # ── on the wire ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_is_one_question_and_one_copy_in_redis_and_two_writes_in_dynamodb(layer_on, stores, till, context):
+def test_a_run_costs_two_calls_to_redis_and_two_writes_in_dynamodb(layer_on, stores, till, context):
     handler = handler_on(layer_on(), till)
     handler("warm", context)
     stores.reset_counts()
@@ -110,7 +102,7 @@ def test_redis_lost_while_it_runs(layer_on, stores, till, context):
 # ── without DynamoDB ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_without_the_claim_store_nothing_runs_but_what_redis_knows_is_replayed(layer_on, stores, till, context):
+def test_redis_replays_its_records_and_nothing_runs_without_a_claim_store(layer_on, stores, till, context):
     answer = handler_on(layer_on(), till)("known", context)
     stores.to_dynamo.refuse()
     handler = handler_on(layer_on(), till)
@@ -120,9 +112,7 @@ def test_without_the_claim_store_nothing_runs_but_what_redis_knows_is_replayed(l
 
 
 @pytest.mark.parametrize("stores_in_use", [{}, {"redis_url": None}], ids=["with redis", "without"])
-def test_a_response_that_dynamodb_did_not_keep_is_reported_and_stands_until_its_hold_ends(
-    layer_on, stores, till, context, stores_in_use
-):
+def test_a_response_dynamodb_lost_is_reported_and_lasts_for_its_hold(layer_on, stores, till, context, stores_in_use):
     """Redis keeps no copy of it: it could go on replaying one answer while another one was stored."""
 
     def run(event, context):

@@ -109,6 +109,18 @@ def test_what_a_crashed_run_left_is_taken_over_when_its_hold_ends(clocked, clock
     assert runs == ["crashed", "heir"]
 
 
+def test_on_managed_instances_a_run_past_its_timeout_keeps_its_claim(clocked, clock, runs, context, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "lambda-managed-instances")
+
+    def overrun():
+        clock.advance(PAST_ITS_HOLD_S)
+        with pytest.raises(IdempotencyAlreadyInProgressError):
+            handler_on(clocked(), runs.of("heir"))(EVENT, context)
+
+    assert handler_on(clocked(), runs.of("long", overrun))(EVENT, context) == "long"
+    assert runs == ["long"]
+
+
 @pytest.mark.parametrize("one_layer", [True, False], ids=["in one environment", "in two"])
 def test_a_zombie_whose_heir_has_ended_is_refused(clocked, clock, runs, context, one_layer):
     layer = clocked()
@@ -202,7 +214,7 @@ def test_a_late_run_that_nobody_succeeded_still_completes(clocked, clock, runs, 
     assert handler_on(clocked(), runs.of("other"))(EVENT, context) == "late"
 
 
-def test_powertools_own_layer_lets_a_zombie_delete_its_heirs_record_and_runs_a_third_time(dynamo, runs, monkeypatch):
+def test_powertools_own_layer_lets_a_zombie_cause_a_third_run(dynamo, runs, monkeypatch):
     """What the fence is for: the same scenario, three runs for one key."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", dynamo.endpoint_url)
     own = DynamoDBPersistenceLayer(table_name=dynamo.create_table(partition_key="id"))

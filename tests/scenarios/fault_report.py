@@ -69,7 +69,9 @@ def markdown(run: Sequence[Observed], extent: Extent) -> str:
 def _introduction(extent: Extent) -> str:
     return (
         f"Written by `{COMMAND}`; every cell was measured by that run. Each fault is made for real (Redis and "
-        "DynamoDB's engine are processes; signals, CONFIG, CLUSTER and a TCP proxy hurt them) while clients ask "
+        "DynamoDB's engine are processes; signals, CONFIG, CLUSTER and a TCP proxy hurt them; for a name's lookup the "
+        "environment's own `getaddrinfo` hangs, for the system's resolver can't be told of another name server for one "
+        "process) while clients ask "
         f"without an end, and lasts at least {extent.during_s:.0f} s and {extent.during} requests. DynamoDB's faults "
         "are made while Redis refuses connections. The same faults, without the times, are asserted by "
         "`tests/scenarios/test_fault_matrix.py` in `make test`.\n\n"
@@ -81,7 +83,8 @@ def _introduction(extent: Extent) -> str:
         "- **p50, p99, worst**: what decisions took, from the fault's first moment to its last (the failures that "
         "discover it included).\n"
         "- **attempts**: connections begun / commands sent to the failing store by decisions, of so many in so many "
-        "seconds. (A claim has no breaker: each idempotent POST asks DynamoDB itself, at most twice.)\n"
+        "seconds. (A claim's breaker opens only where DynamoDB doesn't answer in time: whatever fails at once each "
+        "idempotent POST asks itself, at most twice.)\n"
         "- **back after**: from the store's return to the first decision of those that it made without a break.\n"
         "- **idempotent POST**: first sent before the fault, then during it; each retried in it and after it. `+` is "
         "a replay, 503 says that nothing was done; a claim that was written late, by a request long answered with "

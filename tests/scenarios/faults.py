@@ -101,6 +101,26 @@ def _dynamo_answers(name: str, error: AwsError) -> Fault:
     )
 
 
+def _name_hangs(dependency: Literal["redis", "dynamodb"]) -> Fault:
+    """What is connected is lost, and whoever connects anew asks a name server that doesn't answer."""
+    name = places.REDIS if dependency == "redis" else places.DYNAMODB
+
+    def begin(place: Place) -> None:
+        assert place.names is not None
+        place.names.hang(name)
+        proxy = place.to_redis if dependency == "redis" else place.to_dynamo
+        proxy.refuse()
+        proxy.pass_through()
+
+    def end(place: Place) -> None:
+        assert place.names is not None
+        place.names.go_on(name)
+
+    without_redis = dependency == "dynamodb"
+    decided_by = "memory" if without_redis else "dynamodb"
+    return Fault("name lookup hangs", dependency, begin, end, decided_by, places.named, without_redis=without_redis)
+
+
 def _both(route: str, decided_by: str, *statuses: int) -> Fault:
     return Fault(
         f"both gone, on_outage={route[1:]}",
@@ -151,11 +171,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _other_server("TLS to a plain port", places.tls),
     _other_server("plain to a TLS port", places.tls_after_all),
+    _name_hangs("redis"),
     _dynamo_answers("throttled", http_faults.THROTTLED),
     _dynamo_answers("5xx", http_faults.INTERNAL),
     _dynamo_answers("credentials expired", http_faults.EXPIRED),
     _dynamo_on_the_way("hung", lambda proxy: proxy.hang()),
     _dynamo_on_the_way("refused", lambda proxy: proxy.refuse()),
+    _name_hangs("dynamodb"),
     _both("/share", "memory", 200, 429),
     _both("/allow", "none", 200),
     _both("/reject", "none", 503),

@@ -21,7 +21,7 @@ HANGS_AFTER = [int(runs) for runs in os.environ.get("HANGS_AFTER", "").split(","
 LIMIT = TokenBucket(os.environ["RATE"], per="route")
 _WORK_S = 0.02
 
-app = FastAPI()
+app = FastAPI(title="Exports")
 gate = protect(app, default=Policy(), requests="/v1/requests")
 _dynamodb = boto3.client("dynamodb", config=Config(read_timeout=20, retries={"total_max_attempts": 3}))
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tests.harness.dynamodb import DynamoServer
+from tests.harness.hanging_names import HangingNames
 from tests.harness.http_faults import HttpFaults
 from tests.harness.ports import free_port
 from tests.harness.redis_server import RedisServer
 from tests.harness.tcp_proxy import TcpProxy
 
-_WITHIN_S = 30.0
+REDIS, DYNAMODB = "redis.test", "dynamodb.test"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Place:
         dynamo, table: the fallback.
         redis_url: as the environment is told.
         cluster_client: whether the environment speaks the cluster protocol.
+        names: the names that both stores have in the environment's eyes; None: it is told their addresses.
     """
 
     redis: RedisServer
@@ -39,6 +42,13 @@ class Place:
     table: str
     redis_url: str
     cluster_client: bool = False
+    names: HangingNames | None = None
+
+    @property
+    def dynamo_url(self) -> str:
+        """As the environment is told."""
+        host = self.to_dynamo.host if self.names is None else DYNAMODB
+        return f"http://{host}:{self.to_dynamo.port}"
 
 
 Kind = Callable[[DynamoServer, ExitStack], Place]
@@ -54,6 +64,16 @@ def with_aws_errors(dynamo: DynamoServer, stack: ExitStack) -> Place:
     """One Redis, and a server before DynamoDB that answers AWS's errors."""
     redis = stack.enter_context(RedisServer())
     return _place(dynamo, stack, redis, redis, through_errors=True)
+
+
+def named(dynamo: DynamoServer, stack: ExitStack) -> Place:
+    """One Redis; it and DynamoDB are known by names."""
+    place = plain(dynamo, stack)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="names-"))
+    url = place.redis_url.replace(f"@{place.to_redis.host}:", f"@{REDIS}:").replace(
+        f"//{place.to_redis.host}:", f"//{REDIS}:"
+    )
+    return replace(place, redis_url=url, names=HangingNames(Path(folder)))
 
 
 def with_password(dynamo: DynamoServer, stack: ExitStack) -> Place:
@@ -84,15 +104,6 @@ def cluster(dynamo: DynamoServer, stack: ExitStack) -> Place:
     proxy = stack.enter_context(TcpProxy(port))
     redis = stack.enter_context(RedisServer(f"cluster-announce-port {proxy.port}", cluster=True, port=port))
     return _place(dynamo, stack, redis, redis, proxy, cluster_client=True)
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    """Poll a server until it is so."""
-    ends = time.monotonic() + _WITHIN_S
-    while not holds():
-        if time.monotonic() > ends:
-            raise TimeoutError(f"a server hasn't changed in {_WITHIN_S} s")
-        time.sleep(0.01)
 
 
 def _place(

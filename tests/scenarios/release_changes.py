@@ -119,3 +119,53 @@ expand = Backfill("orders", "attribute_not_exists(warehouse)", "SET warehouse = 
 contract = None
 down = Backfill("orders", "attribute_exists(warehouse)", "REMOVE warehouse")
 '''
+
+# As well as ever, until this file is there: then it has no products.
+ILL_WHEN_TOLD = """
+from pathlib import Path as _Path
+
+_good_handler = handler
+
+
+def handler(event, context):
+    if _Path({file!r}).exists() and "products" in event.get("path", ""):
+        return {{"statusCode": 503, "headers": {{}}, "body": "{{}}"}}
+    return _good_handler(event, context)
+"""
+HANDLER = "functions/api/handler.py"
+
+# It starts, and never answers.
+HANGING = """
+import time as _time
+
+
+def handler(event, context):
+    _time.sleep(600)
+"""
+
+# A resource that fails once both aliases are what the template says.
+FAILING_RESOURCE = """
+from aws_cdk import CfnResource as _CfnResource
+
+_made = TidegateStack.__init__
+
+
+def _failing(self, *arguments, **settings):
+    _made(self, *arguments, **settings)
+    nobody = {"ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:nobody"}
+    last = _CfnResource(self, "Failing", type="Custom::Failing", properties=nobody)
+    for function in (self.api, self.worker):
+        last.node.add_dependency(function.alias)
+
+
+TidegateStack.__init__ = _failing
+"""
+
+# Lambda's API fails when old versions are to be deleted.
+FAILING_PRUNE = """
+def _failing_prune(self, *_arguments):
+    raise ConnectionError("throttled on purpose")
+
+
+Aliases.prune = _failing_prune
+"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ from functions.migrate.journal import Journal
 from functions.migrate.ledger import Ledger
 from tests.harness.redis_server import RedisServer
 from tidegate_local import cloud
-from tidegate_local.alias_shares import shares
-from tidegate_local.release_item import ReleaseItem, Releases
+from tidegate_local.releases.alias_shares import shares
+from tidegate_local.releases.item import ReleaseItem, Releases
 from tidegate_local.scenarios.clone import Clone
 
 DEADLINE_S = 900
@@ -55,15 +55,38 @@ class Cloud:
         """Read the judge's last word from the release's report."""
         with closing(self.client("dynamodb")) as dynamodb:
             releases = Releases(dynamodb, self.state["outputs"]["TidegateTable"], "local")
-            report: dict[str, Any] = json.loads(releases.report(self.latest().token)["json"])
-        verdict: dict[str, Any] = report["verdicts"][-1]
+            report = releases.report(self.latest().token)
+        assert report is not None, "the release had no canary"
+        verdict: dict[str, Any] = json.loads(report)["verdicts"][-1]
         return verdict
 
-    def alias(self) -> tuple[str, bool]:
-        """Return the API's version in force, and whether that is all that the alias names."""
+    def alias(self, output: str = "FunctionName") -> tuple[str, bool]:
+        """Return a function's version in force, the API's or by another output, and whether that is all."""
         with closing(self.client("lambda")) as functions:
-            found = functions.get_alias(FunctionName=self.state["outputs"]["FunctionName"], Name="live")
+            found = functions.get_alias(FunctionName=self.state["outputs"][output], Name="live")
         return found["FunctionVersion"], len(shares(found)) == 1
+
+    def in_force(self) -> dict[str, str]:
+        """Return both functions' versions in force."""
+        return {self.state["outputs"][of]: self.alias(of)[0] for of in ("FunctionName", "WorkerName")}
+
+    def put(self, versions: Mapping[str, str]) -> None:
+        """Move aliases as one does on the console."""
+        with closing(self.client("lambda")) as functions:
+            for name, version in versions.items():
+                functions.update_alias(
+                    FunctionName=name,
+                    Name="live",
+                    FunctionVersion=version,
+                    RoutingConfig={"AdditionalVersionWeights": {}},
+                )
+
+    def ledger(self) -> dict[str, Any]:
+        """Read the release's item as it is."""
+        with closing(self.client("dynamodb")) as dynamodb:
+            table, key = self.state["outputs"]["TidegateTable"], {"pk": {"S": "release#local"}}
+            item: dict[str, Any] = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+        return item
 
     def stack(self) -> tuple[str, str]:
         """Return the stack's status, and the API's version in its template."""

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from tests.scenarios.release_cloud import DEADLINE_S, Cloud
-from tidegate_local.release_item import ReleaseItem
+from tidegate_local.releases.item import ReleaseItem
 from tidegate_local.scenarios.clone import Clone
 
 Cli = subprocess.Popen[str]
@@ -54,6 +54,32 @@ def abort(cloud: Cloud, _cli: Cli) -> None:
     """Abort by hand."""
     cloud.await_release(_shifted)
     cloud.clone.tidegate("release", "--abort")
+
+
+def abort_while_asked(cloud: Cloud, _cli: Cli) -> str:
+    """Abort while the new version is asked, and doesn't answer."""
+    asked = cloud.await_release(lambda release: release.phase == "asking the new version" or release.state != "running")
+    assert asked.state == "running", asked
+    began = time.monotonic()
+    cloud.clone.tidegate("release", "--abort")
+    cloud.await_release(lambda release: release.state != "running")
+    return f"It took {time.monotonic() - began:.0f} s to be heard."
+
+
+def roll_back_by_hand(cloud: Cloud, _cli: Cli) -> str:
+    """Put the version before the one in force there, while another one is released."""
+    cloud.await_release(_shifted)
+    status, printed = cloud.clone.tidegate("rollback")
+    assert status == 0, printed
+    return "By hand: " + " ".join(printed.split("\n")).strip()
+
+
+def move_on_the_console(cloud: Cloud, _cli: Cli) -> str:
+    """Move both aliases to the version before, without a word to the release, before its next step."""
+    cloud.await_release(_shifted)
+    (before,) = cloud.latest().promotions[-2:-1]
+    cloud.put(before)
+    return f"Moved to {', '.join(before.values())}."
 
 
 def go_on(cloud: Cloud, _cli: Cli) -> str:
@@ -154,8 +180,8 @@ def _migrates(process: int) -> bool:
     """Whether it is a process of the function `migrate`: its environment says so."""
     try:
         return b"AWS_LAMBDA_FUNCTION_NAME=Tidegate-local-migrate\0" in Path(f"/proc/{process}/environ").read_bytes()
-    except FileNotFoundError:
-        return False  # it has ended
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it has ended, before its file was opened or after
 
 
 def _shifted(release: ReleaseItem) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from tests.harness.hanging_names import HangingNames
 from tidegate import TokenBucket, policy, protect
 
 LIMIT = TokenBucket("100/s", burst=50)
@@ -22,6 +23,8 @@ def _count(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_count)
+if folder := os.environ.get("HANGING_NAMES"):
+    HangingNames(Path(folder)).install()
 
 app = FastAPI()
 protect(app)

@@ -3,7 +3,7 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.http.deadlines import eventually
+from tests.harness.waiting import eventually
 from tests.scenarios.environment import Environment
 from tests.scenarios.places import plain
 

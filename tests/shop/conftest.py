@@ -14,6 +14,7 @@ from functions.api.data.orders import OrderTable
 from functions.api.data.products import ProductTable
 from functions.api.domain.model import Basket, Order, PricedLine, Product
 from tests.harness.dynamodb import DynamoServer
+from tests.harness.patience import be_patient
 from tests.shop.tables import ShopTables
 
 LAMP = Product("lamp", "Lamp", 2500, "EUR", 10)
@@ -27,6 +28,11 @@ def order(order_id: str, owner: str = "key:ann", created_at: str = "2026-01-01T0
     """One lamp, as the shop stores it."""
     basket = Basket((PricedLine("lamp", "Lamp", 1, LAMP.price),), "EUR")
     return Order(order_id, owner, "placed", basket, created_at)
+
+
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(request, monkeypatch)
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def store(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "redis":
         environ["TIDEGATE_REDIS_URL"] = request.getfixturevalue("redis_url")
     # DynamoDB decides on a machine that runs other tests besides: the budget isn't what is tested here.
-    return {**environ, "TIDEGATE_DECISION_BUDGET_MS": "2000"}
+    return {**environ, "TIDEGATE_DECISION_BUDGET_MS": "9000"}
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ async def until(ask, status):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_dead_database_is_a_problem_then_it_is_left_alone_then_it_is_back(fault, app, proxy):
+async def test_a_dead_database_is_a_problem_then_left_alone_until_it_is_back(fault, app, proxy):
     async with connect(app) as http:
         await until(lambda: http.get(ORDER), 404)
         FAULTS[fault](proxy)

@@ -40,7 +40,7 @@ def order(number, basket):
 
 
 @given(catalogues, st.data())
-def test_total_is_the_sum_of_price_times_quantity_and_lines_keep_their_sequence(catalogue, data):
+def test_the_total_sums_price_times_quantity_and_lines_keep_their_order(catalogue, data):
     lines = [Line(product.id, data.draw(st.integers(1, max(1, product.stock)))) for product in catalogue]
     found = {product.id: product for product in catalogue}
 

@@ -11,6 +11,7 @@ import pytest
 
 from functions.api.app import create_app
 from functions.api.data.driver import Driver
+from functions.rollout.smoke import request as release_request
 from tests.shop.gateway import Gateway, event
 from tidegate import ConfigurationError
 
@@ -52,6 +53,22 @@ def test_an_order_is_placed_replayed_and_read_in_every_store(gateway, tables):
     assert replayed.headers["idempotent-replayed"] == "true"
     assert gateway.get(placed.headers["location"]).text == placed.text
     assert tables.stock("lamp") == 9
+
+
+def test_the_releases_machine_is_told_what_a_client_is_not(start):
+    """It asks a version itself, by an event that no gateway makes."""
+    app = start(TIDEGATE_STORE="memory", AWS_LAMBDA_FUNCTION_NAME="api", TIDEGATE_PRODUCTS_TABLE="nowhere")
+    gateway = Gateway(app)
+    asked = gateway.send(release_request("/health/ready"))
+    assert (asked.status, asked.json["detail"]) == (503, "Failing: products-table.")
+    assert gateway.send(release_request("/health")).json["schema_version"] == 1
+
+    named = event("GET", "/health", {"tidegate": "release", "x-tidegate": "release"}, api_key_id=None)
+    named["queryStringParameters"] = {"tidegate": "release", "requestContext": '{"tidegate": "release"}'}
+    answer = gateway.send(named)
+    assert answer.status == 503
+    assert "schema_version" not in answer.json
+    assert "detail" not in answer.json
 
 
 def test_the_api_keys_id_is_the_owner(start, tables):

@@ -1,3 +1,5 @@
+import asyncio
+import contextlib
 import time
 from datetime import datetime
 
@@ -7,28 +9,45 @@ import pytest
 from tests.harness.http_faults import THROTTLED
 from tests.harness.ports import free_port
 from tests.shop.conftest import connect
+from tidegate import ConfigurationError
 
 pytestmark = pytest.mark.anyio
 
 PATHS = ["/health/live", "/health/ready", "/health"]
+TOKEN = "0123456789abcdef"
+OWNER = {"Authorization": f"Bearer {TOKEN}"}
+DETAILS = {"TIDEGATE_HEALTH_TOKEN": TOKEN}
 
 
 def by_name(answer):
     return {dependency["name"]: dependency for dependency in answer.json()["dependencies"]}
 
 
-async def until(http: httpx.AsyncClient, status: str) -> httpx.Response:
-    """Ask until it is so: a check waits half a second for a store, and a busy machine may need more."""
+async def until(http: httpx.AsyncClient, said: str | int, member: str = "status") -> httpx.Response:
+    """Ask until a member of the body says so: a check waits for a store in short, and a busy machine may need more."""
     deadline = time.monotonic() + 30
-    while (answer := await http.get("/health/ready")).json()["status"] != status:
+    while (answer := await http.get("/health/ready")).json().get(member) != said:
         assert time.monotonic() < deadline, answer.text
     return answer
+
+
+@contextlib.asynccontextmanager
+async def owner_of(app):
+    """A client who sends the owner's token."""
+    async with connect(app) as client:
+        client.headers.update(OWNER)
+        yield client
 
 
 @pytest.fixture
 def shared(start, tables, fresh_redis):
     """The app on a Redis that may be killed, with DynamoDB behind it."""
-    return start(TIDEGATE_TABLE=tables.library, TIDEGATE_REDIS_URL=fresh_redis.url, TIDEGATE_DECISION_BUDGET_MS="2000")
+    return start(
+        TIDEGATE_TABLE=tables.library,
+        TIDEGATE_REDIS_URL=fresh_redis.url,
+        TIDEGATE_DECISION_BUDGET_MS="9000",
+        **DETAILS,
+    )
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -42,7 +61,7 @@ async def test_health_is_never_cached_and_never_limited(path, http):
 
 
 async def test_every_dependency_has_state_latency_and_since(shared):
-    async with connect(shared) as http:
+    async with owner_of(shared) as http:
         answer = await until(http, "ok")
 
     assert by_name(answer).keys() == {"redis", "dynamodb", "products-table", "orders-table"}
@@ -53,7 +72,7 @@ async def test_every_dependency_has_state_latency_and_since(shared):
 
 
 async def test_health_says_all_about_this_environment(start, tables):
-    async with connect(start(TIDEGATE_TABLE=tables.library, TIDEGATE_RELEASE="r42")) as http:
+    async with owner_of(start(TIDEGATE_TABLE=tables.library, TIDEGATE_RELEASE="r42", **DETAILS)) as http:
         await until(http, "ok")
         health = (await http.get("/health")).json()
 
@@ -66,7 +85,7 @@ async def test_health_says_all_about_this_environment(start, tables):
 
 
 async def test_without_redis_it_is_ready_and_degraded(shared, fresh_redis):
-    async with connect(shared) as http:
+    async with owner_of(shared) as http:
         before = by_name(await until(http, "ok"))
         fresh_redis.kill()
         answer = await until(http, "degraded")
@@ -83,7 +102,8 @@ async def test_without_redis_it_is_ready_and_degraded(shared, fresh_redis):
 
 @pytest.mark.parametrize("path", ["/health/ready", "/health"])
 async def test_without_a_table_it_isnt_ready_and_says_which(path, start, tables):
-    async with connect(start(TIDEGATE_STORE="memory", TIDEGATE_PRODUCTS_TABLE="nowhere")) as http:
+    async with owner_of(start(TIDEGATE_STORE="memory", TIDEGATE_PRODUCTS_TABLE="nowhere", **DETAILS)) as http:
+        await until(http, "Failing: products-table.", "detail")
         answer = await http.get(path)
 
     assert answer.status_code == 503
@@ -96,10 +116,10 @@ async def test_without_a_table_it_isnt_ready_and_says_which(path, start, tables)
 
 
 async def test_a_hung_dynamodb_isnt_waited_for(start, tables, dynamo):
-    async with connect(start(TIDEGATE_STORE="memory")) as http:
-        await http.get("/health/ready")
+    async with owner_of(start(TIDEGATE_STORE="memory", **DETAILS)) as http:
+        await until(http, "ok")
         dynamo.stop()
-        answer = await http.get("/health/ready")
+        answer = await until(http, 503)
         dynamo.cont()
 
     assert answer.status_code == 503
@@ -107,9 +127,9 @@ async def test_a_hung_dynamodb_isnt_waited_for(start, tables, dynamo):
 
 
 async def test_a_missing_variable_is_named(start, monkeypatch):
-    app = start(TIDEGATE_STORE="memory")
+    app = start(TIDEGATE_STORE="memory", **DETAILS)
     monkeypatch.delenv("TIDEGATE_ORDERS_TABLE")
-    async with connect(app) as http:
+    async with owner_of(app) as http:
         answer = await http.get("/health/ready")
 
     assert answer.status_code == 503
@@ -157,3 +177,64 @@ async def test_an_unreachable_dynamodb_is_a_503_problem(start):
 
     assert answer.status_code == 503
     assert answer.json()["type"] == "urn:tidegate:problem:data-unavailable"
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/health"])
+@pytest.mark.parametrize(
+    "said", [None, "Bearer wrong", "Bearer", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", "Bearer ä"]
+)
+async def test_others_see_the_status_and_nothing_else(path, said, start):
+    async with connect(start(TIDEGATE_STORE="memory", **DETAILS)) as http:
+        await until(http, "ok")
+        headers = {} if said is None else {"Authorization": said.encode()}
+        answer = await http.get(path, headers=headers)
+
+    assert answer.json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/health"])
+async def test_others_do_not_see_why_it_is_not_ready(path, start):
+    app = start(TIDEGATE_STORE="memory", TIDEGATE_PRODUCTS_TABLE="nowhere", TIDEGATE_RELEASE="r42", **DETAILS)
+    async with connect(app) as http:
+        answer = await http.get(path)
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"].isdigit()
+    assert answer.json().keys() <= {"type", "title", "status", "instance"}
+
+
+async def test_without_a_token_nobody_is_the_owner(start):
+    async with owner_of(start(TIDEGATE_STORE="memory")) as http:
+        await until(http, "ok")
+        assert (await http.get("/health")).json() == {"status": "ok"}
+
+
+async def test_where_all_may_see_them_details_need_no_token(start):
+    async with connect(start(TIDEGATE_STORE="memory", TIDEGATE_HEALTH_DETAILS="all")) as http:
+        await until(http, "ok")
+        assert (await http.get("/health")).json()["schema_version"] == 1
+
+
+async def test_a_crowd_asks_the_tables_once(start, http_faults):
+    app = start(TIDEGATE_STORE="memory", AWS_ENDPOINT_URL=http_faults.endpoint_url)
+    async with connect(app) as http:
+        answers = await asyncio.gather(*(http.get(path) for path in ["/health", "/health/ready"] * 50))
+
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    # A loaded machine may take more than a second for them: two reads a check.
+    assert 0 < http_faults.operations.count("GetItem") <= 20
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TIDEGATE_HEALTH_TOKEN", "short"),
+        ("TIDEGATE_HEALTH_TOKEN", "with a space in it"),
+        ("TIDEGATE_HEALTH_DETAILS", "some"),
+    ],
+)
+def test_a_wrong_variable_stops_the_start_by_name(variable, value, start, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "api")
+    with pytest.raises(ConfigurationError, match=variable) as raised:
+        start(TIDEGATE_STORE="memory", **{variable: value})
+    assert variable != "TIDEGATE_HEALTH_TOKEN" or value not in str(raised.value)

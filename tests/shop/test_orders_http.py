@@ -178,7 +178,7 @@ async def test_the_longest_key_is_taken(http):
 
 async def test_a_claim_taken_over_leaves_the_slow_attempt_without_effect(start, tables, monkeypatch):
     """Between our admission and our transaction somebody takes the claim over."""
-    app = start(TIDEGATE_TABLE=tables.library, TIDEGATE_DECISION_BUDGET_MS="2000")
+    app = start(TIDEGATE_TABLE=tables.library, TIDEGATE_DECISION_BUDGET_MS="9000")
     commit = OrderTable.commit
 
     def late(self, order, fence):
@@ -196,7 +196,7 @@ async def test_a_claim_taken_over_leaves_the_slow_attempt_without_effect(start, 
 
 async def test_a_crash_after_the_transaction_is_taken_over_to_the_same_order(start, tables, monkeypatch):
     """The first attempt dies between its effect and its answer: its claim is released by hand, as by time."""
-    app = start(TIDEGATE_TABLE=tables.library, TIDEGATE_DECISION_BUDGET_MS="2000")
+    app = start(TIDEGATE_TABLE=tables.library, TIDEGATE_DECISION_BUDGET_MS="9000")
     async with connect(app) as http:
         first = await post(http)
         for item in tables.server.items(tables.library):

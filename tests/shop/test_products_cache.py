@@ -32,7 +32,7 @@ async def test_an_order_voids_the_copies_of_its_products_in_every_store(store, s
     async with connect(start(**store)) as http:
         assert (await stock(http, "lamp"), await stock(http, "mug")) == (10, 5)
         placed = await http.post("/v1/orders", json=A_LAMP, headers={"idempotency-key": "key-1"})
-        assert placed.status_code == 201
+        assert placed.status_code == 201, placed.text
         assert (await stock(http, "lamp"), await stock(http, "mug")) == (9, 5)
         assert told(await http.get("/v1/products/mug"))["hit"] is True
 

@@ -2,7 +2,7 @@
 
     python -m tests.simulation.cache_outage
 
-The guard, the cache's mechanism and the ladder are the library's own, in one process, under a clock that is advanced
+The guard, the cache and the failover chain are the library's own, in one process, under a clock that is advanced
 by hand. Redis is `tests.contract.cache_model`, which the contract suite shows to answer as Redis does.
 """
 
@@ -23,19 +23,20 @@ from rich.table import Table
 from tests.contract.cache_model import CacheModel
 from tests.http.wire import Call, http_scope
 from tidegate import Cache, Policy, Settings, policy
-from tidegate.caching.local import LocalCopies
-from tidegate.caching.place import CachePlace
+from tidegate.cache.local import LocalCopies
+from tidegate.cache.state import CacheState
+from tidegate.compose import compose
+from tidegate.environment import Environment
 from tidegate.errors import StoreUnavailableError
+from tidegate.failover.breaker import Breaker
+from tidegate.failover.circuit import CircuitBreakerStore
+from tidegate.failover.store import FailoverStore
 from tidegate.guard import Guard
-from tidegate.lifecycle import Environment, compose
-from tidegate.question import Answer, Fleet, Question, Settlement
+from tidegate.lazy import Lazy
+from tidegate.messages import Answer, Fleet, Question, Settlement
 from tidegate.routing import RouteTable
-from tidegate.stores.breaker import Breaker
-from tidegate.stores.deferred import Deferred
-from tidegate.stores.failover import FailoverStore
 from tidegate.stores.fleet import FleetView
 from tidegate.stores.memory import MemoryStore
-from tidegate.stores.tracked import TrackedStore
 from tidegate.testing import FakeClock
 
 FRESH, STALE, STALE_IF_ERROR = "30s", "5m", "1h"
@@ -74,6 +75,8 @@ class _Held(NamedTuple):
     environment: Environment
 
     def after_request(self) -> None: ...
+
+    def renew(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,10 @@ async def simulate(load: Load, seed: int = 1) -> Seen:
 def _environment(clock: FakeClock, redis: SimulatedRedis, load: Load, rank: int) -> Environment:
     composed = compose(Settings(memory_only=True, on_lambda=True), clock)
     view = FleetView(clock, Fleet(load.environments, rank))
-    rung = TrackedStore(redis, Breaker(clock), clock)
-    place = CachePlace(LocalCopies(clock), None, view, composed.call)
-    stores = FailoverStore([rung], MemoryStore(clock), clock, view)
-    return composed._replace(stores=stores, cache=Deferred(lambda: place))
+    handle = CircuitBreakerStore(redis, Breaker(clock), clock)
+    place = CacheState(LocalCopies(clock), None, view, composed.call)
+    stores = FailoverStore([handle], MemoryStore(clock), clock, view)
+    return composed._replace(stores=stores, cache=Lazy(lambda: place))
 
 
 def _guard(app: FastAPI, routes: RouteTable, environment: Environment) -> Guard:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.simulation.idempotency_expressions import Item, condition, updated
 from tests.simulation.idempotency_links import Link, Power
 from tidegate.errors import StoreUnavailableError
-from tidegate.stores.aws import DynamoTimeouts, Written
+from tidegate.stores.dynamodb.client import DynamoTimeouts, Written
 
 Watch = Callable[[str, Item | None, Item | None], None]
 
@@ -93,6 +93,9 @@ class SimulatedClient:
 
     def __init__(self, link: Link, server: SimulatedDynamoDB, timeouts: DynamoTimeouts) -> None:
         self._link, self._server, self._attempts = link, server, timeouts.attempts
+
+    def prepare(self) -> None:
+        """Nothing to load."""
 
     def warm(self) -> None:
         """Nothing to make."""

@@ -3,33 +3,38 @@
 import asyncio
 import inspect
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
 from starlette.types import ASGIApp
 
-import tidegate.stores.dynamodb as dynamodb_module
-import tidegate.stores.redis as redis_module
-import tidegate.stores.table_parts as table_module
+import tidegate.compose_dynamodb as table_module
+import tidegate.stores.dynamodb.store as dynamodb_module
+import tidegate.stores.redis.store as redis_module
+from tests.harness.inline_background import InlineBackground
 from tests.simulation.idempotency_dynamodb import SimulatedClient
 from tests.simulation.idempotency_ledger import INVOCATION_MS
 from tests.simulation.idempotency_links import Link
 from tests.simulation.idempotency_loop import HeldLoop
 from tests.simulation.idempotency_redis import SimulatedRedisStore
 from tests.simulation.idempotency_shop import TABLE
+from tidegate.blocking import BlockingRunner
+from tidegate.compose import Lifecycle, compose
+from tidegate.environment import Environment
 from tidegate.guard import Guard
-from tidegate.lifecycle import Environment, Lifecycle, Waiter, compose
+from tidegate.idempotency.lazy_claims import LazyClaims
 from tidegate.settings import Settings
-from tidegate.stores.aws import DynamoTimeouts
-from tidegate.stores.background import Background
+from tidegate.steps import Steps, run
+from tidegate.stores.dynamodb.client import DynamoTimeouts
 
 if TYPE_CHECKING:
     from tests.simulation.idempotency_world import World
 
 Result = TypeVar("Result")
-SETTINGS = Settings(redis_url="redis://simulated", table="simulated", trust_api_key_header=True, shadow_share=0)
+SETTINGS = Settings(
+    redis_url="redis://simulated", table="simulated", region="nowhere", trust_api_key_header=True, shadow_share=0
+)
 
 
 class SkewedClock:
@@ -123,12 +128,14 @@ class SimulatedEnvironment:
         with ExitStack() as edges:
             edges.enter_context(patch.object(table_module, "DynamoClient", client))
             edges.enter_context(patch.object(redis_module, "RedisStore", redis_store))
-            edges.enter_context(patch.object(dynamodb_module, "ThreadPoolExecutor", _Inline))
-            edges.enter_context(patch.object(table_module, "Background", _InlineBackground))
+            edges.enter_context(patch.object(dynamodb_module, "Bounded", _Inline))
+            edges.enter_context(patch.object(table_module, "Background", InlineBackground))
             composed = compose(SETTINGS, self.clock)
             if composed.table is not None:
                 composed.table()  # made later, it would have the real edges
-        ways = [name for name, part in composed._asdict().items() if isinstance(part, Waiter)]
+            if isinstance(composed.claims, LazyClaims):
+                composed.claims._in_time._bounded = _Inline()  # type: ignore[assignment]  # it is asked in the same way
+        ways = [name for name, part in composed._asdict().items() if isinstance(part, BlockingRunner)]
         return composed._replace(**dict.fromkeys(ways, _Waiter(self)))
 
 
@@ -154,6 +161,9 @@ class _Waiter:
         finally:
             await self._environment.pause()
 
+    async def steps(self, steps: Steps[Result]) -> Result:
+        return await self(lambda: run(steps))
+
 
 class _Held(Lifecycle):
     """A lifecycle whose environment is there already, and in which nothing happens after a request."""
@@ -166,23 +176,12 @@ class _Held(Lifecycle):
         """No thread but the simulation's."""
 
 
-class _InlineBackground(Background):
-    """What is done in the background would come at the operating system's time."""
-
-    def _start(self, work: Callable[[], None]) -> None:
-        work()
-
-
-class _Inline(Executor):
+class _Inline:
     """Threads would make the order of things the operating system's."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        super().__init__()
+        """Nothing to start."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001  the future's to raise
-            future.set_exception(error)
-        return future
+    def run(self, call: Callable[[], Result], seconds: float) -> Result:
+        del seconds
+        return call()

@@ -9,7 +9,8 @@ from itertools import islice
 from tests.simulation.idempotency_finale import conclude
 from tests.simulation.idempotency_ledger import SKEW_MS, ViolationError
 from tests.simulation.idempotency_shop import ROUTES, Fate
-from tests.simulation.idempotency_world import ENVIRONMENTS, TIMES_MS, Step, World
+from tests.simulation.idempotency_steps import ENVIRONMENTS, TIMES_MS, Step
+from tests.simulation.idempotency_world import World
 
 # How often what happens: mostly progress, seldom the same fault twice before it is mended.
 WEIGHTS = {

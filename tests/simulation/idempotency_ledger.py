@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.simulation.idempotency_expressions import Item
-from tidegate.record import StoredResponse
+from tidegate.web.stored_response import StoredResponse
 
 SKEW_MS = 5_000
 INVOCATION_MS = 10_000

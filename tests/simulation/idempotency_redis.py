@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.contract.model import LimitsModel
 from tests.simulation.idempotency_links import Link, Power
 from tidegate.clock import Clock
-from tidegate.question import (
+from tidegate.messages import (
     Answer,
     ClaimAnswer,
     ClaimRequest,
@@ -19,7 +19,7 @@ from tidegate.question import (
     Settlement,
     Unknown,
 )
-from tidegate.stores.away import Away
+from tidegate.stores.redis.outage import OutageTimer
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class SimulatedRedisStore:
 
     def __init__(self, link: Link, server: SimulatedRedis, clock: Clock) -> None:
         self._link, self._server = link, server
-        self.away = Away(clock)
+        self.away = OutageTimer(clock)
 
     def admit(self, question: Question) -> Answer:
         return self._link.through(lambda: self._server.admit(question))

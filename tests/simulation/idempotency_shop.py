@@ -13,11 +13,11 @@ from tests.simulation.idempotency_ledger import Run
 from tidegate import Policy, TokenBucket, policy
 from tidegate.admission import Claim
 from tidegate.errors import StoreUnavailableError
-from tidegate.problems import install
 from tidegate.routing import RouteTable
+from tidegate.web.error_handlers import install
 
 if TYPE_CHECKING:
-    from tests.simulation.idempotency_world import Asked
+    from tests.simulation.idempotency_request import SimulatedRequest
 
 
 class Fate(IntEnum):
@@ -37,7 +37,7 @@ class _Door:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked: Asked = scope["simulation"]
+        asked: SimulatedRequest = scope["simulation"]
         await asked.environment.guard(self._app)(scope, receive, send)
 
 
@@ -62,7 +62,7 @@ async def _fenced(request: Request) -> Response:
         return _declined(asked)
 
 
-async def _commit(asked: "Asked", claim: Claim) -> Response:
+async def _commit(asked: "SimulatedRequest", claim: Claim) -> Response:
     try:
         asked.commit(claim)
     except ConditionFailedError as refused:
@@ -101,21 +101,21 @@ for name, (handler, declare) in ROUTES.items():
 TABLE = RouteTable(app, Policy())
 
 
-def _begin(request: Request) -> "tuple[Asked, Claim]":
-    asked: Asked = request.scope["simulation"]
+def _begin(request: Request) -> "tuple[SimulatedRequest, Claim]":
+    asked: SimulatedRequest = request.scope["simulation"]
     claim = request.state.tidegate.claim
     asked.run = Run(len(asked.key.runs) + 1, asked.at_ms, claim.attempt_id)
     asked.world.began(asked, claim.pk)
     return asked, claim
 
 
-def _break_if(asked: "Asked", fate: Fate) -> None:
+def _break_if(asked: "SimulatedRequest", fate: Fate) -> None:
     if asked.fate == fate:
         asked.own_run.raised = True
         raise RuntimeError(f"run {asked.own_run.number} breaks")
 
 
-def _declined(asked: "Asked") -> Response:
+def _declined(asked: "SimulatedRequest") -> Response:
     asked.own_run.declined = True
     return _answer({"type": "busy"}, 503)
 

@@ -1,7 +1,9 @@
-"""Over-admission over the whole ladder, simulated: python -m tests.simulation.overadmission --seed 1 --environments 10
+"""Over-admission over the whole failover chain, simulated.
 
-Each scenario runs the library's own ladder in every environment, over simulated stores, with clocks that differ by up
-to five seconds. One caller asks for four times its limit, others for a tenth of theirs.
+    python -m tests.simulation.overadmission --seed 1 --environments 10
+
+Each scenario runs the library's own failover chain in every environment, over simulated stores. Clocks differ by up to
+five seconds. One caller asks for four times its limit, others for a tenth of theirs.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.simulation.overadmission_world import START_US, World, held, make
-from tidegate.algorithms.token_bucket import Bucket
+from tidegate.limits.token_bucket import Bucket
 
 RATE_PER_S = 100
 BUCKET = Bucket(1_000_000 // RATE_PER_S, burst=200)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from types import SimpleNamespace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.simulation.idempotency_dynamodb import ConditionFailedError, SimulatedDynamoDB
-from tidegate.algorithms.decision import Known, State
-from tidegate.algorithms.standstill import KEPT_LONGER_US, Absence, Standstill
-from tidegate.algorithms.token_bucket import Bucket
 from tidegate.clock import Clock
+from tidegate.decision import Known, State
 from tidegate.errors import StoreUnavailableError
-from tidegate.question import Answer, Charge, Fleet, Question, Settlement, Verdict
-from tidegate.stores.away import Away
-from tidegate.stores.aws import DynamoClient, DynamoTimeouts, Listener
-from tidegate.stores.redis import GONE_AFTER_S, HEARTBEAT_EVERY_S
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Answer, Charge, Fleet, Question, Settlement, Verdict
+from tidegate.stores.dynamodb.client import DynamoClient, DynamoTimeouts, Listener
+from tidegate.stores.redis.outage import OutageTimer
+from tidegate.stores.redis.refill_clock import KEPT_LONGER_US, OutageReport, PausableClock
+from tidegate.stores.redis.store import GONE_AFTER_S, HEARTBEAT_EVERY_S
 
 Key = tuple[str, str]
 _SEEN_EVERY_US = 50_000
@@ -34,7 +35,7 @@ class SimulatedRedis:
     def restart_empty(self) -> None:
         self.kept: dict[Key, tuple[State, int]] = {}
         self.fleet: dict[str, int] = {}
-        self.stand = Standstill(0)
+        self.stand = PausableClock(0)
 
     def admit(self, question: Question, life: int) -> Answer:
         now_us, bucket_now_us = self._times(life)
@@ -57,17 +58,17 @@ class SimulatedRedis:
             kept = charge.rule.corrected(self._state(of, charge), then_us, charge.cost, charge.known)
             self._keep(of, charge, kept, bucket_now_us)
 
-    def heartbeat(self, environment: str, life: int, absence: Absence, known: int) -> tuple[Fleet, int]:
+    def heartbeat(self, environment: str, life: int, absence: OutageReport, known: int) -> tuple[Fleet, int]:
         now_us = self.now_us()
         self._notice_loss(life)
         if not self.stand.life:
-            self.stand = Standstill(now_us, seen_us=now_us)
+            self.stand = PausableClock(now_us, seen_us=now_us)
         if now_us - self.stand.life >= GONE_AFTER_S * 1_000_000:
             known = 1
         if absence.away_us:
             self.stand = self.stand.returned(now_us, absence, max(known, len(self.fleet)))
         self._seen(now_us)
-        now_s = (now_us - self.stand.stood_us) // 1_000_000
+        now_s = (now_us - self.stand.paused_us) // 1_000_000
         self.fleet[environment] = now_s
         self.fleet = {name: seen for name, seen in self.fleet.items() if seen > now_s - GONE_AFTER_S}
         rank = sum(other < environment for other in self.fleet)
@@ -109,7 +110,7 @@ class RedisRung:
 
     def __init__(self, server: SimulatedRedis, environment: str, clock: Clock) -> None:
         self.server = server
-        self.away = Away(clock)
+        self.away = OutageTimer(clock)
         self.cut = False
         self._environment = environment
         self._clock = clock
@@ -146,24 +147,14 @@ class RedisRung:
             raise StoreUnavailableError("redis", "refused")
 
     def _beat(self) -> None:
-        fleet, self._life = self.server.heartbeat(self._environment, self._life, self.away.absence, self._environments)
+        fleet, self._life = self.server.heartbeat(self._environment, self._life, self.away.report, self._environments)
         self._environments, self._fleet = fleet.environments, fleet
         self.away.returned()
         self._next_heartbeat = self._clock.monotonic() + HEARTBEAT_EVERY_S
 
 
-class ConditionalCheckFailedException(Exception):  # noqa: N818  botocore's name
-    """As botocore raises it."""
-
-    def __init__(self, response: dict[str, Any]) -> None:
-        super().__init__("ConditionalCheckFailed")
-        self.response = response
-
-
 class DynamoServer:
     """The table, up or not; counts writes by item, and tells the second in each answer."""
-
-    exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
 
     def __init__(self, now_us: Callable[[], int]) -> None:
         self.table = SimulatedDynamoDB(lambda *_: None)
@@ -186,7 +177,8 @@ class DynamoServer:
         try:
             return {**self.table.execute(operation, arguments), **told}
         except ConditionFailedError as refused:
-            raise ConditionalCheckFailedException({"Item": dict(refused.item), **told}) from None
+            refusal = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": dict(refused.item), **told}
+            raise ClientError(refusal, operation) from None
 
     def _date(self) -> str:
         second = self._now_us() // 1_000_000
@@ -202,7 +194,7 @@ class SimulatedDynamoClient(DynamoClient):
         super().__init__(DynamoTimeouts(1, 1), listener=listener)
         self._server = server
 
-    def _made(self) -> Any:
+    def _client_made(self) -> Any:
         return self._server
 
 

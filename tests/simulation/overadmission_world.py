@@ -7,21 +7,21 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from unittest.mock import patch
 
-import tidegate.stores.dynamodb as dynamodb_module
+import tidegate.stores.dynamodb.store as dynamodb_module
+from tests.harness.inline_background import InlineBackground
 from tests.simulation.idempotency_environment import _Inline
 from tests.simulation.overadmission_stores import DynamoServer, RedisRung, SimulatedDynamoClient, SimulatedRedis
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.question import Charge, Fleet, Question
-from tidegate.stores import tracked
-from tidegate.stores.background import Background
-from tidegate.stores.breaker import Breaker
-from tidegate.stores.dynamodb_fleet import FleetTable
-from tidegate.stores.failover import FailoverStore
-from tidegate.stores.fallback import Fallback, FallbackPlace, fallback
+from tidegate.failover import circuit
+from tidegate.failover.breaker import Breaker
+from tidegate.failover.circuit import CircuitBreakerStore
+from tidegate.failover.fallback import Fallback, FallbackPlace, fallback
+from tidegate.failover.store import FailoverStore
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Charge, Fleet, Question
+from tidegate.stores.dynamodb.clock import ReferenceClock
+from tidegate.stores.dynamodb.fleet import FleetTable
 from tidegate.stores.fleet import FleetView
 from tidegate.stores.memory import MemoryStore
-from tidegate.stores.reference_clock import ReferenceClock
-from tidegate.stores.tracked import TrackedStore
 
 SKEW_US = 5_000_000
 START_US = 1_800_000_000_000_000
@@ -41,15 +41,8 @@ class SkewedClock:
         return self._now_us() / 1_000_000
 
 
-class InlineBackground(Background):
-    """Errands are run at once: threads would make the order of things the operating system's."""
-
-    def _start(self, work: Callable[[], None]) -> None:
-        work()
-
-
 class Environment:
-    """One environment: the ladder as `lifecycle.compose` makes it, over the simulated stores."""
+    """One environment: the chain as `compose` makes it, over the simulated stores."""
 
     def __init__(self, world: World, number: int, skew_us: int) -> None:
         clock = SkewedClock(lambda: world.now_us, skew_us)
@@ -60,8 +53,8 @@ class Environment:
         table = FleetTable(SimulatedDynamoClient(world.dynamodb, reference), "table", "simulated")
         place = FallbackPlace(table, 1.0, reference, clock, shadow_share=0)
         self.fallback: Fallback = fallback(place, self.redis.away, self.view, InlineBackground())
-        rungs = [TrackedStore(self.redis, Breaker(clock), clock), self.fallback.rung]
-        self.store = FailoverStore(rungs, MemoryStore(clock), clock, self.view, [self.fallback.leases.give_back])
+        handles = [CircuitBreakerStore(self.redis, Breaker(clock), clock), self.fallback.handle]
+        self.store = FailoverStore(handles, MemoryStore(clock), clock, self.view, [self.fallback.leases.give_back])
         # How others fall back: each process has the whole limit to itself.
         self.alone = MemoryStore(clock)
 
@@ -131,8 +124,8 @@ class World:
 def held() -> AbstractContextManager[object]:
     """No threads, and no log lines for each of a thousand environments."""
     stack = ExitStack()
-    stack.enter_context(patch.object(dynamodb_module, "ThreadPoolExecutor", _Inline))
-    stack.enter_context(patch.object(tracked, "store_changed", lambda *_: None))
+    stack.enter_context(patch.object(dynamodb_module, "Bounded", _Inline))
+    stack.enter_context(patch.object(circuit, "store_changed", lambda *_: None))
     return stack
 
 

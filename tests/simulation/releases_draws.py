@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from bisect import bisect
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 from math import exp, floor, lgamma, log, sqrt
 
 # From here on one count is drawn for each bin; below, one bin for each request.
-_MANY = 500
+_MANY = 200
 
 
 def poisson(rng: random.Random, mean: float) -> int:
@@ -62,8 +62,4 @@ class Shape:
         if mean >= _MANY:
             drawn = ((number, poisson(rng, mean * share)) for number, share in self.shares)
             return {number: count for number, count in drawn if count}
-        counts = dict[int, int]()
-        for _ in range(poisson(rng, mean)):
-            number = self._bins[min(bisect(self._sums, rng.random()), len(self._bins) - 1)]
-            counts[number] = counts.get(number, 0) + 1
-        return counts
+        return Counter(rng.choices(self._bins, cum_weights=self._sums, k=poisson(rng, mean)))

@@ -1,95 +1,109 @@
-"""What others judge a canary by: three rules that look at the same releases for five minutes a step."""
+"""What others judge a canary by, as their documentation shows it: three rules, on the same streams.
+
+- Argo-like: an AnalysisTemplate measures once a minute whether at least 95 % of the canary's requests succeed, and
+  whether its p95 is at most twice the usual one, which whoever wrote it knows; three measurements that fail abort.
+- Flagger-like: the weight rises by 10 points a minute to 50; a minute in which less than 99 % succeed, or whose p99 is
+  beyond three times the usual one, stops the rise; the fifth one rolls back.
+- Kayenta-like: after 15 minutes at 10 % each metric's values by the minute (share of failures, p50, p95) are compared
+  with stable's by a Mann-Whitney test at 98 %, with a tolerance of a quarter of stable's mean; any metric that is
+  higher fails the release.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import erfc, exp, lgamma, sqrt
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from math import erfc, sqrt
+from statistics import fmean
 
-from functions.rollout.judge import Counts, Plan
-from tests.simulation.releases_world import Release
-from tidegate.algorithms.histogram import bin_of
+from functions.rollout.judge import Counts
+from tests.simulation.releases_lead import Judged
+from tests.simulation.releases_stream import Stream
 
-STEP_S, MINUTE_S = 300, 60
-# The threshold alarm: an error rate, and times the p95 that is known to be usual.
-MOST_ERRORS, MOST_P95 = 0.01, 2.0
-# The fixed-size test's level, at the end of each step, for errors and for latency.
-LEVEL = 0.01
-RULES = ("any-error alarm", "fixed threshold alarm", "fixed-size test")
+MINUTE_S = 60
+ARGO_SHARE, ARGO_P95, ARGO_FAILURES, ARGO_STEP_S = 0.95, 2.0, 3, 300
+FLAGGER_SHARE, FLAGGER_P99, FLAGGER_FAILURES, FLAGGER_MOST_S = 0.99, 3.0, 5, 1800
+KAYENTA_S, KAYENTA_LEVEL, KAYENTA_TOLERANCE, KAYENTA_PERCENT = 900, 0.01, 0.25, 10.0
 
 
-class Judged(NamedTuple):
-    """One rule's word on one release, after so many canary requests and seconds."""
-
-    outcome: str
-    requests: int
-    seconds: int
-
-
-def judge(release: Release, plan: Plan) -> dict[str, Judged]:
-    """Let each rule look at a release until it says no, or the last step is over."""
-    said = dict[str, Judged]()
-    requests = 0
-    usual_us = None
-    for number, step in enumerate(plan.steps):
-        canary, stable = Counts(), Counts()
-        for minute in range(STEP_S // MINUTE_S):
-            start_s = number * STEP_S + minute * MINUTE_S
-            bucket = release.bucket(number, step.percent, start_s, MINUTE_S)
-            now = bucket.canary.warm
-            requests += now.requests
-            canary, stable = canary.plus(now), stable.plus(bucket.stable.warm)
-            if usual_us is None and stable.latency.total:
-                usual_us = _usual_p95_us(release)
-            for rule, alarmed in (("any-error alarm", now.failed > 0), ("fixed threshold alarm", _over(now, usual_us))):
-                if alarmed:
-                    said.setdefault(rule, Judged("fail", requests, start_s + MINUTE_S))
-        if differs(canary, stable):
-            said.setdefault("fixed-size test", Judged("fail", requests, (number + 1) * STEP_S))
-    return {rule: said.get(rule, Judged("pass", requests, len(plan.steps) * STEP_S)) for rule in RULES}
+def argo(stream: Stream) -> Judged:
+    """Lead a release by 1, 10 and 50 %, five minutes each."""
+    usual_us = _usual_us(stream, 0.95)
+    failures = requests = now_s = 0
+    for step, percent in enumerate((1.0, 10.0, 50.0)):
+        for _ in range(ARGO_STEP_S // MINUTE_S):
+            now = stream.look(step, percent, now_s, MINUTE_S).canary.warm
+            now_s, requests = now_s + MINUTE_S, requests + now.requests
+            failures += _below(now, ARGO_SHARE) or _slower(now, 0.95, ARGO_P95 * usual_us)
+            if failures >= ARGO_FAILURES:
+                return Judged("fail", requests, now_s, now_s)
+    return Judged("pass", requests, now_s, now_s)
 
 
-def _usual_p95_us(release: Release) -> float:
-    """Whoever set the alarm knew it."""
-    median_ms, sigma = release.profile
-    return float(median_ms * 1000 * exp(1.6449 * sigma))
+def flagger(stream: Stream) -> Judged:
+    """Raise the weight by the minute, as long as all is well."""
+    usual_us = _usual_us(stream, 0.99)
+    failures = requests = now_s = step = 0
+    while now_s < FLAGGER_MOST_S:
+        now = stream.look(step, 10.0 * (step + 1), now_s, MINUTE_S).canary.warm
+        now_s, requests = now_s + MINUTE_S, requests + now.requests
+        if _below(now, FLAGGER_SHARE) or _slower(now, 0.99, FLAGGER_P99 * usual_us):
+            failures += 1
+        elif now.requests:
+            step += 1
+        if failures >= FLAGGER_FAILURES:
+            return Judged("fail", requests, now_s, now_s)
+        if step >= 5:
+            return Judged("pass", requests, now_s, now_s)
+    return Judged("fail", requests, now_s, now_s)  # its progress deadline is over
 
 
-def _over(now: Counts, usual_us: float | None) -> bool:
-    if now.requests and now.failed / now.requests > MOST_ERRORS:
-        return True
-    return bool(usual_us and now.latency.counts and now.latency.quantile_us(0.95) > MOST_P95 * usual_us)
+def kayenta(stream: Stream) -> Judged:
+    """Compare the values of 15 minutes, once."""
+    looks = [stream.look(0, KAYENTA_PERCENT, at, MINUTE_S) for at in range(0, KAYENTA_S, MINUTE_S)]
+    canary, stable = [look.canary.warm for look in looks], [look.stable.warm for look in looks]
+    figures: tuple[Callable[[Counts], float | None], ...] = (
+        _failed,
+        lambda counts: _quantile(counts, 0.5),
+        lambda counts: _quantile(counts, 0.95),
+    )
+    higher = any(_is_higher(_values(canary, figure), _values(stable, figure)) for figure in figures)
+    return Judged("fail" if higher else "pass", sum(counts.requests for counts in canary), KAYENTA_S, KAYENTA_S)
 
 
-def differs(canary: Counts, stable: Counts) -> bool:
-    """Test both proportions once: of failed requests, and of those slower than stable's p95."""
-    if _greater(canary.failed, canary.requests, stable.failed, stable.requests):
-        return True
-    if not stable.latency.counts:
+RULES: dict[str, Callable[[Stream], Judged]] = {"Argo-like": argo, "Flagger-like": flagger, "Kayenta-like": kayenta}
+
+
+def _usual_us(stream: Stream, quantile: float) -> float:
+    """Whoever set a threshold knew it."""
+    return float(stream.past().stable.warm.latency.quantile_us(quantile))
+
+
+def _below(counts: Counts, share: float) -> bool:
+    return bool(counts.requests) and counts.failed > (1 - share) * counts.requests
+
+
+def _slower(counts: Counts, quantile: float, most_us: float) -> bool:
+    return bool(counts.latency.counts) and counts.latency.quantile_us(quantile) > most_us
+
+
+def _failed(counts: Counts) -> float | None:
+    return counts.failed / counts.requests if counts.requests else None
+
+
+def _quantile(counts: Counts, quantile: float) -> float | None:
+    return counts.latency.quantile_us(quantile) if counts.latency.counts else None
+
+
+def _values(minutes: Sequence[Counts], figure: Callable[[Counts], float | None]) -> list[float]:
+    return [value for value in map(figure, minutes) if value is not None]
+
+
+def _is_higher(canary: Sequence[float], stable: Sequence[float]) -> bool:
+    """Test by ranks, one-sided, whether the canary's values are beyond stable's and the tolerance."""
+    if len(canary) < 2 or len(stable) < 2:
         return False
-    cut = bin_of(stable.latency.quantile_us(0.95))
-    return _greater(canary.latency.above(cut), canary.latency.total, stable.latency.above(cut), stable.latency.total)
-
-
-def _greater(hits: int, n: int, others: int, m: int) -> bool:
-    """Fisher's exact test, one-sided; a z-test where at least ten hits are expected of the smaller."""
-    if not n or not m or not hits:
-        return False
-    both = (hits + others) / (n + m)
-    if both * min(n, m) >= 10:
-        z = (hits / n - others / m) / sqrt(both * (1 - both) * (1 / n + 1 / m)) if both < 1 else 0.0
-        return erfc(z / sqrt(2)) / 2 < LEVEL
-    return _tail(hits, n, hits + others, n + m) < LEVEL
-
-
-def _tail(hits: int, n: int, all_hits: int, total: int) -> float:
-    terms: Sequence[float] = [
-        exp(_choose(all_hits, k) + _choose(total - all_hits, n - k) - _choose(total, n))
-        for k in range(hits, min(all_hits, n) + 1)
-        if n - k <= total - all_hits
-    ]
-    return sum(terms)
-
-
-def _choose(n: int, k: int) -> float:
-    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+    shift = KAYENTA_TOLERANCE * fmean(stable)
+    n, m = len(canary), len(stable)
+    wins = sum((value - shift > other) + (value - shift == other) / 2 for value in canary for other in stable)
+    spread = sqrt(n * m * (n + m + 1) / 12)
+    return erfc((wins - n * m / 2) / spread / sqrt(2)) / 2 < KAYENTA_LEVEL

@@ -1,195 +1,200 @@
-"""What a run of the simulated releases says: tables on the terminal, docs/judge.md and docs/judge.png."""
+"""What a run of the simulated releases says: tables on the terminal, and docs/judge.md."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import comb
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
-from tests.benchmarks.chart import Panel, draw
-from tests.simulation.releases import OURS, RULES, Outcome
-from tests.simulation.releases_peers import LEVEL, MOST_ERRORS, MOST_P95, Judged
-from tests.simulation.releases_world import BASE_ERRORS, KINDS, REQUESTS_PER_S
+from tests.simulation.releases import BAKES, FEW, OURS, PEERS_PER_S, RATES, Cell, Outcomes
+from tests.simulation.releases_peers import RULES
+from tests.simulation.releases_text import INTRODUCTION
+from tests.simulation.releases_worlds import FAULTS, SPECIAL, WORLDS
 
-MOST_FALSE, MOST_MISSED = 0.01, 0.05
-# Below, most releases are too short of requests for any rule to know.
-ENOUGH_PER_S = 10
-
-
-class Row(NamedTuple):
-    """Some releases under one rule; shares of wrong verdicts are of those that got one (pass or fail).
-
-    The medians are of the canary's requests and the seconds until the right verdict.
-    """
-
-    rule: str
-    what: str
-    releases: int
-    wrong: int
-    decided: int
-    inconclusive: int
-    requests: float | None
-    seconds: float | None
-
-    @property
-    def wrong_share(self) -> float | None:
-        return self.wrong / self.decided if self.decided else None
+MOST_FALSE, MOST_HELD, MOST_MISSED, MOST_LATE = 0.01, 0.05, 0.05, 0.1
+# What is this unlikely isn't chance.
+_LEVEL = 0.001
+_MAIN: tuple[str | None, ...] = (None, *[fault.name for fault in FAULTS[:3]])
+Run = Mapping[Cell, Outcomes]
 
 
 class Table(NamedTuple):
+    """A title, what stands above the columns, and the rows."""
+
     title: str
-    wrong: str
-    rows: Sequence[Row]
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
-def tables(outcomes: Sequence[Outcome]) -> list[Table]:
-    """Sum a run up."""
-    good = [outcome for outcome in outcomes if outcome.kind.good]
-    bad = [outcome for outcome in outcomes if not outcome.kind.good]
-    false, missed = "false rollbacks", "missed"
-    return [
-        Table("All good releases", false, [row(rule, "good", good) for rule in RULES]),
-        Table("All bad releases", missed, [row(rule, "bad", bad) for rule in RULES]),
-        Table(f"Good releases from {ENOUGH_PER_S} requests/s on", false, list(_by_rule("good", good))),
-        Table(f"Bad releases from {ENOUGH_PER_S} requests/s on", missed, list(_by_rule("bad", bad))),
-        Table("Good releases by kind", false, list(_by_kind(good, good=True))),
-        Table("Bad releases by kind", missed, list(_by_kind(bad, good=False))),
-        Table("Tidegate by traffic: good releases", false, list(_by_traffic(good))),
-        Table("Tidegate by traffic: bad releases", missed, list(_by_traffic(bad))),
-        Table("Tidegate by stable's error rate: good releases", false, list(_by_base(good))),
-        Table("Tidegate by stable's error rate: bad releases", missed, list(_by_base(bad))),
+def tables(run: Run) -> list[Table]:
+    """Sum a run up; tables without a row are left out."""
+    heads = ["world", "requests/s", *["healthy" if fault is None else fault for fault in _MAIN]]
+    found = [
+        Table("Stage aws", heads, [*_rows(run, [(name, per_s) for name in _names() for per_s in RATES])]),
+        Table("All worlds together", ["", *heads[2:]], [*_sums(run)]),
+        Table(
+            "Rare, late and now and then",
+            ["world", "fault", *[f"{per_s:g} requests/s" for per_s in RATES]],
+            [*_other(run)],
+        ),
+        Table("Few requests", ["requests/s", "replays", *heads[2:], "decided within 5 minutes"], [*_few(run)]),
+        Table("The bake's weight", ["percent", *[f"{per_s:g} requests/s" for per_s in RATES]], [*_bakes(run)]),
+        Table(f"Stage local, {PEERS_PER_S:g} requests/s", ["world", *heads[2:-1]], [*_local(run)]),
+        Table(
+            f"Beside others, {PEERS_PER_S:g} requests/s",
+            ["world", *[f"{rule}: {word}" for rule in (OURS, *RULES) for word in ("false", "missed")]],
+            [*_peers(run)],
+        ),
     ]
+    return [table for table in found if table.rows]
 
 
-def holds(outcomes: Sequence[Outcome]) -> bool:
-    """Whether the promise held: false rollbacks and missed regressions of ours, of those that got a verdict."""
-    first, second = tables(outcomes)[:2]
-    return (first.rows[0].wrong_share or 0) <= MOST_FALSE and (second.rows[0].wrong_share or 0) <= MOST_MISSED
+def broken(run: Run) -> Iterator[str]:
+    """Say which promises didn't hold, beyond what chance does."""
+    for cell, outcomes in run.items():
+        if cell.rule != OURS or cell.stage != "aws" or cell.bake is not None:
+            continue
+        for outcome, most in _promises(cell):
+            count = outcomes.said.get(outcome, 0)
+            if _is_beyond(count, outcomes.releases, most):
+                yield f"{cell.world}, {cell.per_s:g} requests/s, {cell.fault or 'healthy'}: {count} {outcome}"
 
 
-def row(rule: str, what: str, outcomes: Sequence[Outcome]) -> Row:
-    """Sum up one rule's words on some releases, which are all good or all bad."""
-    said = [outcome.said[rule] for outcome in outcomes]
-    count = Counter(judged.outcome for judged in said)
-    right, wrong = ("pass", "fail") if outcomes and outcomes[0].kind.good else ("fail", "pass")
-    rightly = [judged for judged in said if judged.outcome == right]
-    return Row(
-        rule,
-        what,
-        len(said),
-        count[wrong],
-        count["pass"] + count["fail"],
-        count["inconclusive"],
-        _median(rightly, lambda judged: judged.requests),
-        _median(rightly, lambda judged: judged.seconds),
-    )
+def _promises(cell: Cell) -> Iterator[tuple[str, float]]:
+    if cell.fault is None:
+        yield "fail", MOST_FALSE
+        if cell.per_s in RATES or cell.replays:
+            yield "held", MOST_HELD if cell.per_s in RATES else 2 * MOST_HELD
+    elif cell.fault in _MAIN:
+        late = cell.fault == _MAIN[-1]
+        yield "pass", MOST_LATE if late else MOST_MISSED
 
 
-def _median(said: Sequence[Judged], figure: Callable[[Judged], int]) -> float | None:
-    return median(map(figure, said)) if said else None
+def _is_beyond(count: int, releases: int, most: float) -> bool:
+    tail = sum(comb(releases, k) * most**k * (1 - most) ** (releases - k) for k in range(count, releases + 1))
+    return tail < _LEVEL
 
 
-def _by_rule(what: str, outcomes: Sequence[Outcome]) -> Iterator[Row]:
-    some = [outcome for outcome in outcomes if outcome.requests_per_s >= ENOUGH_PER_S]
-    yield from (row(rule, what, some) for rule in RULES)
+def _names() -> list[str]:
+    return [*[world.name for world in WORLDS], *[world.name for world, _ in SPECIAL]]
 
 
-def _by_kind(outcomes: Sequence[Outcome], *, good: bool) -> Iterator[Row]:
-    for kind in KINDS:
-        if kind.good is good:
-            some = [outcome for outcome in outcomes if outcome.kind == kind]
-            yield from (row(rule, kind.name, some) for rule in RULES)
+def _said(outcomes: Outcomes | None) -> str:
+    if outcomes is None:
+        return "-"
+    return " / ".join(f"{outcomes.share(word) * 100:.3g}" for word in ("pass", "fail", "held"))
 
 
-def _by_traffic(outcomes: Sequence[Outcome]) -> Iterator[Row]:
-    for per_s in REQUESTS_PER_S:
-        yield row(OURS, f"{per_s:g} requests/s", [o for o in outcomes if o.requests_per_s == per_s])
+def _rows(run: Run, of: Iterable[tuple[str, float]]) -> Iterator[list[str]]:
+    for name, per_s in of:
+        found = [run.get(Cell(name, fault, per_s)) for fault in _MAIN]
+        if found[0] is not None and found[1] is not None:
+            yield [name, f"{per_s:g}", *map(_said, found)]
 
 
-def _by_base(outcomes: Sequence[Outcome]) -> Iterator[Row]:
-    for base in BASE_ERRORS:
-        yield row(OURS, f"{base:.1%} errors", [o for o in outcomes if o.base_errors == base])
+def _sums(run: Run) -> Iterator[list[str]]:
+    for rates in (*[(per_s,) for per_s in RATES], RATES):
+        found = [
+            [run[cell] for name in _names() for per_s in rates if (cell := Cell(name, fault, per_s)) in run]
+            for fault in _MAIN
+        ]
+        if all(found):
+            yield [
+                " and ".join(f"{per_s:g}" for per_s in rates) + " requests/s",
+                *[_said(_sum(each)) for each in found],
+            ]
+
+
+def _sum(outcomes: Sequence[Outcomes]) -> Outcomes:
+    words = ("pass", "fail", "held")
+    said = {word: sum(each.said.get(word, 0) for each in outcomes) for word in words}
+    return Outcomes(said, sum(each.decided for each in outcomes), ())
+
+
+def _other(run: Run) -> Iterator[list[str]]:
+    pairs = [("steady", fault.name) for fault in FAULTS[3:]]
+    for world, fault in SPECIAL:
+        pairs += [(world.name, fault.name)]
+    for name, fault_name in pairs:
+        found = [run.get(Cell(name, fault_name, per_s)) for per_s in RATES]
+        if any(found):
+            yield [name, fault_name, *map(_said, found)]
+    for world, _ in SPECIAL:
+        found = [run.get(Cell(world.name, None, per_s)) for per_s in RATES]
+        if any(found):
+            yield [world.name, "none", *map(_said, found)]
+
+
+def _few(run: Run) -> Iterator[list[str]]:
+    for per_s in FEW:
+        for replays in (False, True):
+            found = [run.get(Cell("steady", fault, per_s, replays=replays)) for fault in _MAIN[:3]]
+            if any(found):
+                decided = _sum([each for each in found if each])
+                within = f"{decided.decided / max(1, decided.releases):.0%}"
+                yield [f"{per_s:g}", "on" if replays else "off", *map(_said, found), "", within]
+
+
+def _bakes(run: Run) -> Iterator[list[str]]:
+    for bake in BAKES:
+        found = [run.get(Cell("steady", "late, x20", per_s, bake=bake)) for per_s in RATES]
+        if any(found):
+            yield [f"{bake:g}", *map(_said, found)]
+
+
+def _local(run: Run) -> Iterator[list[str]]:
+    for name in _names():
+        found = [run.get(Cell(name, fault, PEERS_PER_S, stage="local")) for fault in _MAIN[:3]]
+        if any(found):
+            yield [name, *map(_said, found)]
+
+
+def _peers(run: Run) -> Iterator[list[str]]:
+    for name in _names():
+        cells = [_beside(run, name, rule) for rule in (OURS, *RULES)]
+        if all(cells):
+            yield [name, *[cell for pair in cells if pair for cell in pair]]
+
+
+def _beside(run: Run, world: str, rule: str) -> tuple[str, str] | None:
+    """Return a rule's share of healthy releases that failed, and of bad ones that passed."""
+    found = [run.get(Cell(world, fault, PEERS_PER_S, rule)) for fault in _MAIN]
+    if not all(found):
+        return None
+    healthy, *bad = [each for each in found if each]
+    return f"{healthy.share('fail') * 100:.3g}", f"{_sum(bad).share('pass') * 100:.3g}"
 
 
 def as_text(found: Sequence[Table]) -> Iterator[str]:
     """Write the tables for a terminal."""
     for table in found:
-        yield f"\n{table.title}"
-        yield f"  {'':<28}{'':<24}{table.wrong:>16}{'inconclusive':>14}{'requests':>10}{'seconds':>9}{'releases':>10}"
-        for row in table.rows:
-            wrong, rest = _cells(row)[2], _cells(row)[3:]
-            yield f"  {row.what:<28}{row.rule:<24}{wrong:>16}" + "".join(
-                f"{cell:>{width}}" for cell, width in zip(rest, (14, 10, 9, 10), strict=True)
-            )
+        widths = [max(len(row[at]) for row in (table.heads, *table.rows)) for at in range(len(table.heads))]
+        yield f"\n{table.title} (percent: pass / fail / held)"
+        for row in (table.heads, *table.rows):
+            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
 
 
-def _cells(row: Row) -> list[str]:
-    wrong = "-" if row.wrong_share is None else f"{row.wrong_share:.2%}"
-    figures = ["-" if figure is None else f"{figure:,.0f}" for figure in (row.requests, row.seconds)]
-    return [row.what, row.rule, wrong, f"{row.inconclusive / max(1, row.releases):.1%}", *figures, f"{row.releases:,}"]
+def write(run: Run, of: tuple[int, int], folder: Path) -> str:
+    """Write docs/judge.md of a run with this seed and so many releases; returns what was written."""
+    seed, releases = of
+    found = tables(run)
+    lines = [INTRODUCTION.format(seed=seed, releases=releases, worlds=_list_of_worlds()), *_markdown(found)]
+    (folder / "judge.md").write_text("\n".join(lines))
+    return "docs/judge.md"
 
 
-def write(found: Sequence[Table], outcomes: Sequence[Outcome], seed: int, folder: Path) -> str:
-    """Write docs/judge.md and its picture; returns what was written."""
-    draw(_panels(found), folder / "judge.png")
-    (folder / "judge.md").write_text("\n".join(_markdown(found, len(outcomes), seed)) + "\n", encoding="utf-8")
-    return "docs/judge.md, docs/judge.png"
+def _list_of_worlds() -> str:
+    worlds = "\n".join(f"- **{world.name}**: {world.says}." for world in (*WORLDS, *[world for world, _ in SPECIAL]))
+    faults = "\n".join(f"- **{fault.name}**: {fault.says}." for fault in (*FAULTS, *[fault for _, fault in SPECIAL]))
+    return f"{worlds}\n\nWhat is wrong with a canary:\n\n{faults}"
 
 
-def _panels(found: Sequence[Table]) -> list[Panel]:
-    good, bad, _, _, _, _, traffic_good, traffic_bad = found[:8]
-    return [
-        Panel("False rollbacks of good releases, %", _bars(good, "wrong"), MOST_FALSE * 100),
-        Panel("Missed regressions, %", _bars(bad, "wrong"), MOST_MISSED * 100),
-        Panel("Canary requests until a bad release is stopped (median)", _bars(bad, "requests")),
-        Panel("Seconds until a bad release is stopped (median)", _bars(bad, "seconds")),
-        Panel("Inconclusive good releases by traffic, %", _bars(traffic_good, "inconclusive")),
-        Panel("Inconclusive bad releases by traffic, %", _bars(traffic_bad, "inconclusive")),
-    ]
-
-
-def _bars(table: Table, figure: str) -> list[tuple[str, float]]:
-    single = len({row.rule for row in table.rows}) == 1
-    return [(f"{row.rule}, {row.what}" if single else row.rule, _figure(row, figure)) for row in table.rows]
-
-
-def _figure(row: Row, figure: str) -> float:
-    shares = {"wrong": row.wrong_share or 0, "inconclusive": row.inconclusive / max(1, row.releases)}
-    return shares[figure] * 100 if figure in shares else float(getattr(row, figure) or 0)
-
-
-def _markdown(found: Sequence[Table], releases: int, seed: int) -> Iterator[str]:
-    yield f"""# The judge, on simulated releases
-
-Written by `python -m tests.simulation.releases --seed {seed} --releases {releases} --write`; every number is of that \
-run. Each release is led through the default plan (1 %, 10 % and 50 %) as the state machine does it, and looked at \
-every five seconds. Traffic is from {REQUESTS_PER_S[0]:g} to {REQUESTS_PER_S[-1]:,.0f} requests a second, stable's \
-error rate from {BASE_ERRORS[0]:.0%} to {BASE_ERRORS[-1]:.0%}, latency lognormal in three shapes, all of it in equal \
-parts.
-
-- **same**: no difference. **small drifts**: errors 1.25 times, latency 1.15 times stable's. \
-**shared bursts**: error rates that vary by the minute, and one minute in ten with ten points more errors and twice \
-the latency, in both versions.
-- **errors x4**: at a base of 0 the canary fails 5 %. **p95 x4, p50 x1**: 12 % of the requests are slower, such that \
-p95 is four times stable's. **at 50 % only**: as good as stable in the steps before.
-- **false rollbacks, missed**: of the releases that got a verdict (pass or fail). **inconclusive**: of all; at the \
-last step's end there was no proof either way, and the plan says what then. The peers' rules know no such verdict.
-- **requests, seconds**: until the right verdict, in the median; requests are the canary's.
-- **any-error alarm**: a minute with one failed canary request. **fixed threshold alarm**: a minute with more than \
-{MOST_ERRORS:.0%} of the canary's requests failed, or a p95 above {MOST_P95:g} times the usual one, which it knows. \
-**fixed-size test**: at the end of each step of five minutes, Fisher's test or a z-test of failed requests and of \
-requests slower than stable's p95, at {LEVEL:.0%} each.
-
-The promise is at most {MOST_FALSE:.0%} false rollbacks and at most {MOST_MISSED:.0%} missed regressions.
-
-![The judge beside alarms and a fixed-size test](judge.png)
-"""
+def _markdown(found: Sequence[Table]) -> Iterator[str]:
     for table in found:
-        yield f"## {table.title}\n"
-        yield f"| releases | rule | {table.wrong} | inconclusive | requests | seconds | how many |"
-        yield "|---|---|---:|---:|---:|---:|---:|"
+        yield f"\n## {table.title}\n"
+        yield f"| {' | '.join(table.heads)} |"
+        yield f"|{'---|' * len(table.heads)}"
         for row in table.rows:
-            yield f"| {' | '.join(_cells(row))} |"
-        yield ""
+            yield f"| {' | '.join(row)} |"
+    yield ""

@@ -5,15 +5,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-import tidegate.stores.table_parts as table_module
+import tidegate.compose_dynamodb as table_module
 from tests.simulation import idempotency
 from tests.simulation.idempotency_finale import conclude
 from tests.simulation.idempotency_history import LENGTH, LONGEST_IN_A_CALL, WEIGHTS, history, live, name_of, shortened
 from tests.simulation.idempotency_ledger import Key
-from tests.simulation.idempotency_world import TIMES_MS, Step, World, quiet
-from tidegate.mechanisms import holding, renewal
-from tidegate.question import Completed, InProgress, partition_key
-from tidegate.stores.dynamodb_claims import DynamoClaims
+from tests.simulation.idempotency_steps import TIMES_MS, Step
+from tests.simulation.idempotency_world import World, quiet
+from tidegate.idempotency import held_claim, renewal
+from tidegate.idempotency.dynamodb import DynamoClaims
+from tidegate.messages import Completed, InProgress, partition_key
 
 SEED = 20261124
 HISTORIES = 240  # 24,000 steps; hypothesis adds about 3,000
@@ -170,18 +171,18 @@ def test_a_broken_claim_store_is_caught(broken, monkeypatch):
 
 
 def test_a_handler_that_begins_or_answers_after_its_hold_is_caught(monkeypatch):
-    monkeypatch.setattr(holding.Holding, "sure_ms", 1)
+    monkeypatch.setattr(held_claim.HeldClaim, "sure_ms", 1)
     assert caught() is not None
 
 
 def test_a_copy_in_redis_of_what_the_claim_store_was_never_told_is_caught(monkeypatch):
-    monkeypatch.setattr(holding.Holding, "_owing", lambda self, record, sure_ms: record)
+    monkeypatch.setattr(held_claim.HeldClaim, "_marked_pending", lambda self, record, sure_ms: record)
     assert caught() is not None
 
 
 def test_a_hold_without_a_margin_for_skewed_clocks_is_caught(monkeypatch):
     monkeypatch.setattr(renewal, "SKEW_MARGIN_MS", 0)
-    monkeypatch.setattr(holding, "SKEW_MARGIN_MS", 0)
+    monkeypatch.setattr(held_claim, "SKEW_MARGIN_MS", 0)
     assert caught() is not None
 
 

@@ -1,4 +1,4 @@
-"""The whole ladder in a fleet, in a short form: one bound over every change of store, and it can be broken.
+"""The whole failover chain in a fleet, in a short form: one bound over every change of store, and it can be broken.
 
 The full table: `python -m tests.simulation.overadmission --seed 1`.
 """
@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.simulation import overadmission
 from tests.simulation.overadmission import SCENARIOS, simulate, simulate_hot_key
-from tidegate.algorithms import share
-from tidegate.algorithms.share import part_of
-from tidegate.stores.debts import Debts
-from tidegate.stores.ladder_clock import LadderClock
+from tidegate.failover.carryover import CarriedState
+from tidegate.failover.fallback_clock import FallbackClock
+from tidegate.limits import share
+from tidegate.limits.share import scaled_rule
 
 
 @pytest.fixture(autouse=True)
@@ -73,13 +73,13 @@ def test_the_limit_is_used_while_redis_is_out_and_while_both_are():
 
 
 def test_a_fallback_that_begins_with_a_burst_is_caught(monkeypatch):
-    monkeypatch.setattr(LadderClock, "placed", lambda _, charge, __: charge._replace(known_debt_us=0))
+    monkeypatch.setattr(FallbackClock, "placed", lambda _, charge, __: charge._replace(min_deficit_us=0))
     assert simulate("Redis out 5 min", 10, 1).worst > 1
 
 
 def test_shares_that_begin_with_a_burst_are_caught(monkeypatch):
-    monkeypatch.setattr(share, "part_of", lambda *asked: part_of(*asked)._replace(debt_us=0))
-    monkeypatch.setattr(Debts, "carried_by", lambda _, question, now: question)
+    monkeypatch.setattr(share, "scaled_rule", lambda *asked: scaled_rule(*asked)._replace(debt_us=0))
+    monkeypatch.setattr(CarriedState, "carried_by", lambda _, question, now: question)
     assert simulate("both out 5 min", 10, 1).worst > 1
 
 

@@ -16,7 +16,7 @@ def outcomes():
 
 
 @pytest.mark.parametrize("outage", ["refuses", "hangs"])
-def test_three_retries_are_four_times_the_load_and_a_budget_is_a_tenth_more(outcomes, outage):
+def test_three_retries_quadruple_the_load_and_a_budget_adds_a_tenth(outcomes, outage):
     assert outcomes[outage, NAIVE].offered_out > 3.5
     assert outcomes[outage, BACKOFF].offered_out > 3.5
     # Each client's tokens, and a tenth; what arrives at random, and was under way.

@@ -8,11 +8,16 @@ import pytest
 
 # A user's eight lines.
 GOOD = """\
-from fastapi import FastAPI
-from tidegate import TokenBucket, policy, protect
+from fastapi import Depends, FastAPI
+from tidegate import Admitted, Policy, Tiers, TokenBucket, limited, policy, protect
 
 app = FastAPI()
-gate = protect(app)
+plans = TokenBucket(Tiers({"free": "10/s", "pro": "100/s"}, default="free"), name="api")
+gate = protect(app, default=Policy(limits=[TokenBucket("50/s")]), policies={"/admin": Policy(limits=[plans])})
+
+@app.get("/left", dependencies=[Depends(limited("10/s"))])
+async def left(admitted: Admitted) -> str:
+    return admitted.route
 
 @app.post("/payments/{account}")
 @policy(limits=[TokenBucket("20/s", burst=40)], idempotent=True, priority="critical", on_outage="share")
@@ -25,9 +30,10 @@ KNOWN = """\
 from typing import assert_type
 
 from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
 from tidegate import (
-    Admission, Claim, ConfigurationError, Gate, Health, Policy, ProblemError, Settings, StoreHealth, TokenBucket,
-    policy, protect,
+    Admission, Caller, Claim, ConfigurationError, Exemption, Gate, Health, Policy, ProblemError, Refusal, Settings,
+    SlidingWindow, StoreHealth, TokenBucket, policy, protect,
 )
 
 app = FastAPI()
@@ -46,6 +52,19 @@ async def report() -> list[StoreHealth]:
     health = await gate.health()
     assert_type(health, Health)
     return list(health.stores)
+
+def own(refusal: Refusal) -> Response | None:
+    return JSONResponse({"error": refusal.title}, refusal.status) if refusal.retry_after_s else None
+
+def protected(other: FastAPI) -> Gate:
+    exempt = [Exemption(paths=["/health"], methods=["GET"])]
+    return protect(other, exempt=exempt, refusal={429: own}, default=Policy(idempotent=False))
+
+def by_plan(caller: Caller) -> str:
+    return "1/s" if caller.tier is None else "10/s"
+
+@policy(limits=[SlidingWindow(by_plan, name="plan")], idempotent="optional")
+async def optional() -> None: ...
 
 def start() -> str | None:
     try:
@@ -71,6 +90,9 @@ Policy(limits=(TokenBucket("1/s"),)).limits = ()  # misc
 @policy(idempotent=True)
 async def pay(account: str) -> int:
     return len(account)
+
+protect(app, policies={"/admin": TokenBucket("1/s")})  # dict-item
+protect(app, refusal=pay)  # arg-type
 
 async def call() -> str:
     return await pay("account")  # return-value

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from tidegate import StoreUnavailableError
-from tidegate.stores.background import Background
+from tidegate.background import Background
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """A body that is read ahead: given on as it came, and never more than a limit of it held in memory."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
-import tidegate.body
-from tidegate.body import HELD_IN_MEMORY_BYTES, Body, BodyTooLargeError, Reread, read_body
+import tidegate.web.body
+from tidegate.web.body import HELD_IN_MEMORY_BYTES, Body, BodyTooLargeError, Reread, read_body
 
 pytestmark = pytest.mark.anyio
 MEBIBYTE = 1024 * 1024
@@ -71,7 +72,7 @@ async def test_memory_holds_exactly_its_limit():
 
 @pytest.mark.parametrize("kept", [10, 10**9])
 async def test_a_body_above_the_routes_limit_is_read_no_further(monkeypatch, kept):
-    monkeypatch.setattr(tidegate.body, "HELD_IN_MEMORY_BYTES", kept)
+    monkeypatch.setattr(tidegate.web.body, "HELD_IN_MEMORY_BYTES", kept)
     before, seen = open_files(), []
     body = await read_body(sending(b"a" * 60, b"b" * 40), 100, seen.append)
     assert body.size_bytes == 100
@@ -84,8 +85,30 @@ async def test_a_body_above_the_routes_limit_is_read_no_further(monkeypatch, kep
 
 
 async def test_a_client_that_leaves_before_the_end_leaves_nothing(monkeypatch):
-    monkeypatch.setattr(tidegate.body, "HELD_IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr(tidegate.web.body, "HELD_IN_MEMORY_BYTES", 10)
     before = open_files()
     with pytest.raises(ConnectionError):
         await read_body(sending(b"a" * 60, ends=False), 100, len)
     assert open_files() == before
+
+
+async def test_a_long_piece_is_shown_in_slices_that_let_others_run_between():
+    shown, turns = [], []
+
+    async def other():
+        while len(shown) < 4:
+            turns.append(len(shown))
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    sent = bytes(range(256)) * 4096
+    body = await read_body(lambda: _message(sent), 2**20, shown.append)
+    await beside
+    assert b"".join(shown) == sent == b"".join(body.pieces())
+    assert max(map(len, shown)) <= 256 * 1024
+    assert len(set(turns)) > 2
+    body.close()
+
+
+async def _message(sent):
+    return {"type": "http.request", "body": sent, "more_body": False}

@@ -4,15 +4,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tidegate.stores.breaker import Breaker
+from tidegate.failover.breaker import Breaker
 from tidegate.testing import FakeClock
 
 FIRST_S, LONGEST_S = 0.2, 1.0
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import http_sf
 import pytest
 
 from tidegate import Cache
-from tidegate.caching import conditional, fields
-from tidegate.caching.cache import Windows
-from tidegate.caching.storable import LARGEST_BYTES, verdict
-from tidegate.record import StoredResponse
+from tidegate.cache import conditional, fields
+from tidegate.cache.storable import LARGEST_BYTES, verdict, verdict_for_those_at_once
+from tidegate.cache_messages import Windows
+from tidegate.web.stored_response import StoredResponse
 
 CACHE = Cache("30s", stale="5m", vary=("Accept-Language",), not_found="5s", shared=True)
 
@@ -51,10 +51,17 @@ def test_whether_an_answer_is_kept(response, private, reason):
 def test_those_who_waited_never_get_what_was_for_one_alone_nor_a_failure():
     assert not verdict(CACHE, answer(set_cookie="a=1"), private=True).common
     assert not verdict(CACHE, answer(503), private=True).common
-    assert verdict(CACHE, answer(201), private=False).common
+    assert verdict(CACHE, answer(), private=False).common
+    assert verdict(CACHE, answer(body=b"x" * (LARGEST_BYTES + 1)), private=False).common
 
 
-def test_the_handlers_own_lifetime_shortens_freshness_and_never_lengthens_it():
+@pytest.mark.parametrize("status", [201, 304, 400, 401, 403, 405, 406, 412, 416, 429])
+def test_what_could_not_be_kept_is_for_the_one_who_asked(status):
+    assert not verdict(CACHE, answer(status), private=False).common
+    assert not verdict_for_those_at_once(answer(status)).common
+
+
+def test_the_handlers_own_lifetime_only_ever_shortens_freshness():
     assert verdict(CACHE, answer(cache_control="max-age=5"), private=False).windows == Windows(5000, 300_000, 300_000)
     assert verdict(CACHE, answer(cache_control="max-age=5, s-maxage=7"), private=False).windows.fresh_ms == 7000
     assert verdict(CACHE, answer(cache_control="max-age=900"), private=False).windows == CACHE.found

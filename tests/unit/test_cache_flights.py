@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from tidegate.caching.flights import Flights, Landing
-from tidegate.record import StoredResponse
+from tidegate.cache.single_flight import FlightResult, Flights
+from tidegate.web.stored_response import StoredResponse
 
-ANSWER = Landing(StoredResponse(200, (), b"a"))
+ANSWER = FlightResult(StoredResponse(200, (), b"a"))
 
 
 @pytest.mark.anyio

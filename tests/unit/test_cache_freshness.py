@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.caching.freshness import Kept, draw, standing
+from tidegate.cache.freshness import Kept, draw, standing
 
 FRESH, STALE = Kept(20_000, 320_000, 620_000, 100), Kept(-1, 300_000, 600_000, 100)
 OLD, GONE = Kept(-300_001, -1, 299_999, 100), Kept(-600_001, -300_001, -1, 100)
@@ -31,6 +31,13 @@ OLD, GONE = Kept(-300_001, -1, 299_999, 100), Kept(-600_001, -300_001, -1, 100)
 def test_what_an_asker_gets(kept, leased, resting, expected):
     found = standing(kept, drawn=0, leased=leased, resting=resting)
     assert found == expected
+
+
+def test_nobody_waits_for_what_was_for_one_alone():
+    ask = {"drawn": 0, "resting": False, "passing": True}
+    assert standing(None, leased=True, **ask) == standing(OLD, leased=True, **ask) == "pass"
+    assert standing(None, leased=False, **ask) == "lease", "who asks may store it after all"
+    assert (standing(FRESH, leased=True, **ask), standing(STALE, leased=True, **ask)) == ("hit", "stale")
 
 
 def test_a_renewal_begins_early_by_the_draw_and_only_for_one():

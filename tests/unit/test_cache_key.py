@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from tests.http.wire import http_scope
 from tidegate import Cache
-from tidegate.caching.key import cache_key, is_private
+from tidegate.cache.key import Owner, cache_key, is_private
+from tidegate.identity.caller import caller_of
+from tidegate.identity.credentials import beside_the_principal
+from tidegate.identity.dependants import NOTHING
 
 ROUTE = "/products/{id}"
 OWN, SHARED = Cache("1s"), Cache("1s", shared=True)
@@ -16,10 +19,14 @@ OWN, SHARED = Cache("1s"), Cache("1s", shared=True)
 
 def key(cache=OWN, principal="key:ann", path="/products/1", query="", method="GET", **headers):
     scope = http_scope(method, path, headers, query_string=query.encode())
-    return cache_key(cache, scope, ROUTE, principal)
+    return cache_key(cache, scope, ROUTE, owner(scope, principal))
 
 
-def test_the_order_of_the_parameters_makes_no_difference_but_that_of_one_name_does():
+def owner(scope, principal="key:ann"):
+    return Owner(principal, beside_the_principal(scope, caller_of(principal), NOTHING, b"pepper"))
+
+
+def test_the_order_of_values_counts_within_one_parameter_name_only():
     assert key(query="a=1&b=2") == key(query="b=2&a=1")
     assert key(query="a=1&a=2") != key(query="a=2&a=1")
     assert key(query="a=") != key(query="")
@@ -44,12 +51,13 @@ def test_what_is_not_shared_is_the_principals_own():
     assert key(SHARED, principal="key:ann") == key(SHARED, principal="key:bob")
 
 
-@pytest.mark.parametrize("name", ["authorization", "cookie"])
+@pytest.mark.parametrize("name", ["authorization", "cookie", "proxy-authorization", "x-session", "x-forwarded-user"])
 def test_credentials_are_never_shared(name):
     for cache in (OWN, SHARED):
         assert len({key(cache), key(cache, **{name: "a"}), key(cache, **{name: "b"})}) == 3
-    assert is_private(SHARED, http_scope("GET", "/", {name: "a"}))
-    assert not is_private(SHARED, http_scope("GET", "/", {"x-api-key": "a"}))
+    assert is_private(SHARED, owner(http_scope("GET", "/", {name: "a"})))
+    assert not is_private(SHARED, owner(http_scope("GET", "/", {"x-api-key": "a"})))
+    assert is_private(SHARED, owner(http_scope("GET", "/", {"x-api-key": "a"}), "ip:192.0.2.1"))
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=5), st.randoms())

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.caching.cache import Windows
-from tidegate.caching.local import LocalCopies, LocalCopy
+from tidegate.cache.local import LocalCopies, LocalCopy
+from tidegate.cache_messages import Windows
 from tidegate.testing import FakeClock
 
 WINDOWS = Windows(30_000, 300_000, 600_000)

@@ -3,11 +3,11 @@
 import pytest
 
 from tidegate import Cache, ConfigurationError, Policy, TokenBucket, policy
-from tidegate.caching import tags
-from tidegate.caching.cache import Windows
+from tidegate.cache import tags
+from tidegate.cache_messages import Windows
 
 
-def test_windows_are_milliseconds_and_errors_are_covered_at_least_as_long_as_staleness():
+def test_windows_are_milliseconds_and_staleness_covers_errors_too():
     assert Cache("30s", stale="5m").found == Windows(30_000, 300_000, 300_000)
     assert Cache("30s", stale_if_error="1h").found == Windows(30_000, 0, 3_600_000)
     assert Cache("30s", "5m", "1m").found == Windows(30_000, 300_000, 300_000)
@@ -40,7 +40,7 @@ def test_an_idempotent_route_has_no_cache():
         Policy(idempotent=True, cache=Cache("1s"))
 
 
-def test_a_cached_route_asks_the_stores_and_one_that_only_coalesces_does_not():
+def test_a_cached_route_asks_the_stores_and_a_coalescing_one_does_not():
     assert not Policy(cache=Cache("1s")).asks_nothing
     assert Policy(coalesce=True).asks_nothing
     assert policy(limits=[TokenBucket("1/s")], cache=Cache("1s"), coalesce=True)

@@ -9,6 +9,7 @@ from contextlib import closing
 import httpx
 import pytest
 
+from tests.harness.waiting import eventually
 from tidegate_local.console import breaking
 from tidegate_local.console.actions import Action, Actions
 from tidegate_local.console.app import create_app
@@ -94,7 +95,7 @@ def test_a_token_in_the_address_presses_no_button(ask, pressed):
 def test_the_own_page_presses_buttons(ask, pressed):
     assert ask("POST", "/api/actions/do", **OURS).status_code == 202
     assert ask("POST", "/api/actions/undo", **OURS).status_code == 404
-    wait_until(lambda: pressed == ["do"])
+    eventually(lambda: pressed == ["do"])
 
 
 def test_one_button_at_a_time_with_its_progress_and_its_end():
@@ -185,17 +186,8 @@ def test_a_gauge_says_why_it_has_no_value_and_reads_again():
             read.release()
             assert shown.acquire(timeout=PATIENCE_S)
             expected = ["first", None, "third"][len(seen)]
-            wait_until(lambda expected=expected: gauge.value == expected and (gauge.error is None) is bool(expected))
+            eventually(lambda expected=expected: gauge.value == expected and (gauge.error is None) is bool(expected))
             seen.append((gauge.value, gauge.error))
         gauge.close()
         read.release()
     assert seen == [("first", None), (None, "OSError: no answer"), ("third", None)]
-
-
-def wait_until(condition):
-    waited = threading.Event()
-    for _ in range(PATIENCE_S * 100):
-        if condition():
-            return
-        waited.wait(0.01)
-    pytest.fail("it never was so")

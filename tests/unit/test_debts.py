@@ -2,9 +2,9 @@
 
 import pytest
 
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.question import Answer, Charge, LimitState, Question
-from tidegate.stores.debts import Debts
+from tidegate.failover.carryover import CarriedState
+from tidegate.limits.token_bucket import Bucket
+from tidegate.messages import Answer, Charge, LimitState, Question
 from tidegate.testing import FakeClock
 
 BUCKET = Bucket(interval_us=1_000_000, burst=10)
@@ -12,16 +12,11 @@ ONE, TWO = Charge("one", BUCKET), Charge("two", BUCKET)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def debts(clock: FakeClock) -> CarriedState:
+    return CarriedState(clock, capacity=2)
 
 
-@pytest.fixture
-def debts(clock: FakeClock) -> Debts:
-    return Debts(clock, capacity=2)
-
-
-def hear(debts: Debts, clock: FakeClock, subject: str, *debts_us: int, asked_s_ago: float = 0) -> None:
+def hear(debts: CarriedState, clock: FakeClock, subject: str, *debts_us: int, asked_s_ago: float = 0) -> None:
     states = tuple(LimitState(allowed=True, remaining=0, retry_after_us=0, debt_us=us) for us in debts_us)
     answer = Answer(admitted=True, limits=states, claim=None, store="redis")
     debts.heard(
@@ -29,8 +24,8 @@ def hear(debts: Debts, clock: FakeClock, subject: str, *debts_us: int, asked_s_a
     )
 
 
-def carried(debts: Debts, subject: str = "a") -> list[int]:
-    return [charge.known_debt_us for charge in debts.carried_by(Question(subject, (ONE, TWO)), debts.now()).charges]
+def carried(debts: CarriedState, subject: str = "a") -> list[int]:
+    return [charge.min_deficit_us for charge in debts.carried_by(Question(subject, (ONE, TWO)), debts.now()).charges]
 
 
 def test_what_was_never_heard_of_has_no_debt(debts):
@@ -72,7 +67,7 @@ def test_an_answer_of_no_store_says_nothing(debts, clock):
     assert carried(debts) == [0, 0]
 
 
-def test_beyond_its_capacity_the_subject_unheard_of_for_longest_is_forgotten(debts, clock):
+def test_the_subject_not_seen_for_longest_is_forgotten_beyond_the_capacity(debts, clock):
     for subject in ("a", "b", "a", "c"):
         hear(debts, clock, subject, 3_000_000)
     assert [carried(debts, subject)[0] for subject in ("a", "b", "c")] == [3_000_000, 0, 3_000_000]
@@ -92,7 +87,7 @@ class FrozenClock(FakeClock):
 
 def test_a_debt_falls_while_the_environment_is_frozen():
     clock = FrozenClock()
-    debts = Debts(clock)
+    debts = CarriedState(clock)
     hear(debts, clock, "a", 3_000_000)
     clock.advance(2)
     assert carried(debts) == [1_000_000, 0]

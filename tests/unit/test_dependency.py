@@ -26,11 +26,6 @@ def judge(error):
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
 def database(clock):
     return Dependency("database", most=8, initial=4, judge=judge, clock=clock)
 

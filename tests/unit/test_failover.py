@@ -1,13 +1,16 @@
-"""The ladder Redis → DynamoDB → memory: what each change of store may cost, and that nothing else happens."""
+"""The failover chain Redis → DynamoDB → memory: what each change of store may cost, and that nothing else happens."""
+
+import io
 
 import pytest
 
-from tests.unit.ladder import Ladder
+from tests.unit.failover_chain import FailoverChain
 from tidegate import StoreUnavailableError
-from tidegate.algorithms.token_bucket import NEVER, Bucket
-from tidegate.question import Charge, ClaimRequest, Question, Settlement
-from tidegate.stores.failover import FailoverStore
+from tidegate.failover.store import FailoverStore
+from tidegate.limits.token_bucket import NEVER, Bucket
+from tidegate.messages import Charge, ClaimRequest, Question, Settlement
 from tidegate.stores.memory import MemoryStore
+from tidegate.telemetry import structured_logger
 from tidegate.testing import FakeClock
 
 BUCKET = Bucket(interval_us=1_000_000, burst=10)
@@ -19,129 +22,129 @@ def question(cost: int = 1, on_outage: str = "share", subject: str = "subject") 
 
 
 @pytest.fixture
-def ladder() -> Ladder:
-    return Ladder()
+def chain() -> FailoverChain:
+    return FailoverChain()
 
 
-def spend(ladder: Ladder, most: int = 1000, on_outage: str = "share") -> int:
+def spend(chain: FailoverChain, most: int = 1000, on_outage: str = "share") -> int:
     """Ask until refused; return how many were admitted."""
     admitted = 0
-    while admitted < most and ladder.store.admit(question(on_outage=on_outage)).admitted:
+    while admitted < most and chain.store.admit(question(on_outage=on_outage)).admitted:
         admitted += 1
     return admitted
 
 
-def test_the_preferred_store_decides_while_it_is_well(ladder):
-    assert ladder.store.admit(question()).store == "redis"
-    assert ladder.dynamodb.asked == 0
-    assert ladder.store.current == "redis"
+def test_the_preferred_store_decides_while_it_is_well(chain):
+    assert chain.store.admit(question()).store == "redis"
+    assert chain.dynamodb.asked == 0
+    assert chain.store.current == "redis"
 
 
-def test_dynamodb_decides_when_redis_fails_and_memory_when_both_do(ladder):
-    ladder.redis.fault = "timeout"
-    assert ladder.store.admit(question()).store == "dynamodb"
-    ladder.dynamodb.fault = "throttled"
-    assert ladder.store.admit(question()).store == "memory"
-    assert ladder.store.current == "memory"
+def test_dynamodb_decides_when_redis_fails_and_memory_when_both_do(chain):
+    chain.redis.fault = "timeout"
+    assert chain.store.admit(question()).store == "dynamodb"
+    chain.dynamodb.fault = "throttled"
+    assert chain.store.admit(question()).store == "memory"
+    assert chain.store.current == "memory"
 
 
-def test_redis_decides_again_within_a_second_of_its_return(ladder):
-    ladder.redis.fault = "refused"
+def test_redis_decides_again_within_a_second_of_its_return(chain):
+    chain.redis.fault = "refused"
     for _ in range(20):
-        ladder.store.admit(question())
-        ladder.clock.advance(1)
-    ladder.redis.fault = None
-    ladder.clock.advance(LONGEST_PAUSE_S)
-    assert ladder.store.admit(question()).store == "redis"
+        chain.store.admit(question())
+        chain.clock.advance(1)
+    chain.redis.fault = None
+    chain.clock.advance(LONGEST_PAUSE_S)
+    assert chain.store.admit(question()).store == "redis"
 
 
-def test_a_long_outage_costs_few_probes(ladder):
-    ladder.redis.fault = "timeout"
+def test_a_long_outage_costs_few_probes(chain):
+    chain.redis.fault = "timeout"
     for _ in range(1000):
-        ladder.store.admit(question())
-        ladder.clock.advance(0.01)
-    assert ladder.redis.asked <= 16
+        chain.store.admit(question())
+        chain.clock.advance(0.01)
+    assert chain.redis.asked <= 16
 
 
-def test_a_change_of_store_gives_nothing_back(ladder):
-    assert ladder.store.admit(question(cost=10)).admitted
-    ladder.redis.fault = "reset"
-    assert spend(ladder) == 0
-    ladder.clock.advance(3)
-    assert spend(ladder) == 3
+def test_a_change_of_store_gives_nothing_back(chain):
+    assert chain.store.admit(question(cost=10)).admitted
+    chain.redis.fault = "reset"
+    assert spend(chain) == 0
+    chain.clock.advance(3)
+    assert spend(chain) == 3
 
 
-def test_what_is_carried_along_takes_nothing_away(ladder):
+def test_what_is_carried_along_takes_nothing_away(chain):
     """With what the fallback begins, its own clock says: see tests/contract/test_dynamodb_ladder.py."""
-    assert ladder.store.admit(question(cost=4)).admitted
-    ladder.redis.fault = "reset"
-    assert spend(ladder) == 6
+    assert chain.store.admit(question(cost=4)).admitted
+    chain.redis.fault = "reset"
+    assert spend(chain) == 6
 
 
-def test_a_store_that_loses_its_data_unnoticed_gives_nothing_back(ladder):
-    assert spend(ladder) == 10
-    ladder.redis.come_back_empty()
-    assert spend(ladder) == 0
+def test_a_store_that_loses_its_data_unnoticed_gives_nothing_back(chain):
+    assert spend(chain) == 10
+    chain.redis.come_back_empty()
+    assert spend(chain) == 0
 
 
-def test_the_way_back_gives_nobody_a_full_bucket(ladder):
-    spend(ladder)
-    ladder.redis.fault = "reset"
-    spend(ladder)
-    ladder.clock.advance(4)
-    assert spend(ladder) == 4
-    ladder.redis.come_back_empty()
-    ladder.clock.advance(LONGEST_PAUSE_S)
-    assert spend(ladder) == 1
+def test_the_way_back_gives_nobody_a_full_bucket(chain):
+    spend(chain)
+    chain.redis.fault = "reset"
+    spend(chain)
+    chain.clock.advance(4)
+    assert spend(chain) == 4
+    chain.redis.come_back_empty()
+    chain.clock.advance(LONGEST_PAUSE_S)
+    assert spend(chain) == 1
 
 
 @pytest.mark.parametrize("on_outage", ["share", "reject"])
-def test_a_store_that_comes_back_empty_gives_no_full_bucket_even_if_nobody_was_admitted_meanwhile(ladder, on_outage):
-    assert spend(ladder, on_outage=on_outage) == 10
-    ladder.redis.fault = ladder.dynamodb.fault = "refused"
-    assert not ladder.store.admit(question(on_outage=on_outage)).admitted
-    ladder.redis.come_back_empty()
-    ladder.clock.advance(LONGEST_PAUSE_S)
-    assert spend(ladder, on_outage=on_outage) == 1
+def test_a_store_back_empty_gives_no_full_bucket_even_after_no_admission(chain, on_outage):
+    assert spend(chain, on_outage=on_outage) == 10
+    chain.redis.fault = chain.dynamodb.fault = "refused"
+    assert not chain.store.admit(question(on_outage=on_outage)).admitted
+    chain.redis.come_back_empty()
+    chain.clock.advance(LONGEST_PAUSE_S)
+    assert spend(chain, on_outage=on_outage) == 1
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["alone", "beside a busy caller"])
 @pytest.mark.parametrize("period_s", [0.3, 0.5, 1.0, 2.0])
-def test_a_store_that_comes_and_goes_starves_nobody(ladder, period_s, busy):
+def test_a_store_that_comes_and_goes_starves_nobody(chain, period_s, busy):
     other = Question("other", (Charge("limit", Bucket(interval_us=1000, burst=1000)),))
     admitted, seconds = 0, 120
     for tenth in range(10 * seconds):
-        ladder.redis.fault = "timeout" if int(tenth / 10 / period_s) % 2 else None
-        admitted += ladder.store.admit(question()).admitted
+        chain.redis.fault = "timeout" if int(tenth / 10 / period_s) % 2 else None
+        admitted += chain.store.admit(question()).admitted
         if busy:
-            ladder.store.admit(other)
-        ladder.clock.advance(0.1)
+            chain.store.admit(other)
+        chain.clock.advance(0.1)
     # One token a second comes back: a change may cost the burst, but not what refills.
     assert 0.8 * seconds <= admitted <= seconds + BUCKET.burst
 
 
-def test_a_long_idle_environment_finds_the_burst_again_after_a_change(ladder):
-    spend(ladder)
-    ladder.redis.fault = "timeout"
-    ladder.clock.advance(60)
-    assert spend(ladder) == 10
+def test_a_long_idle_environment_finds_the_burst_again_after_a_change(chain):
+    spend(chain)
+    chain.redis.fault = "timeout"
+    chain.clock.advance(60)
+    assert spend(chain) == 10
 
 
-def test_a_decision_whose_answer_was_lost_may_cost_tokens_but_never_gives_any(ladder):
-    ladder.redis.loses_answers = True
-    assert ladder.store.admit(question()).store == "dynamodb"
-    ladder.redis.loses_answers = False
-    ladder.clock.advance(LONGEST_PAUSE_S)
-    assert spend(ladder) <= 10
+def test_a_decision_whose_answer_was_lost_never_gives_tokens(chain):
+    chain.redis.loses_answers = True
+    assert chain.store.admit(question()).store == "dynamodb"
+    chain.redis.loses_answers = False
+    chain.clock.advance(LONGEST_PAUSE_S)
+    assert spend(chain) <= 10
 
 
 @pytest.fixture
-def outage(ladder: Ladder) -> Ladder:
+def outage(chain: FailoverChain) -> FailoverChain:
     """Four live environments were counted, then both shared stores failed."""
-    ladder.redis.environments = 4
-    ladder.store.admit(question(subject="someone else"))
-    ladder.redis.fault = ladder.dynamodb.fault = "refused"
-    return ladder
+    chain.redis.environments = 4
+    chain.store.admit(question(subject="someone else"))
+    chain.redis.fault = chain.dynamodb.fault = "refused"
+    return chain
 
 
 def test_in_an_outage_an_environment_admits_its_share_of_the_fleets_rate(outage):
@@ -150,20 +153,20 @@ def test_in_an_outage_an_environment_admits_its_share_of_the_fleets_rate(outage)
     assert spend(outage) == 2
 
 
-def test_in_an_outage_nobody_begins_with_a_burst_and_who_is_idle_gathers_its_share_of_it(outage):
+def test_an_outage_begins_without_bursts_and_idle_subjects_gather_a_share(outage):
     assert spend(outage) == 0
     outage.clock.advance(3600)
     assert spend(outage) == 10 // 4
 
 
-def test_in_an_outage_a_request_dearer_than_the_share_of_the_burst_isnt_refused_for_good(outage):
+def test_a_cost_above_the_bursts_share_isnt_refused_for_good_in_an_outage(outage):
     refused = outage.store.admit(question(cost=5))
     assert not refused.admitted
     outage.clock.advance(refused.limits[0].retry_after_us / 1_000_000)
     assert outage.store.admit(question(cost=5)).admitted
 
 
-def test_in_an_outage_a_cost_above_the_whole_burst_is_still_refused_for_good(outage):
+def test_a_cost_above_the_whole_burst_is_refused_for_good_in_an_outage(outage):
     outage.clock.advance(3600)
     assert outage.store.admit(question(cost=11)).limits[0].retry_after_us == NEVER
 
@@ -188,14 +191,14 @@ def test_what_was_let_through_without_limits_doesnt_change_them(outage):
 
 
 @pytest.mark.parametrize("environments", [4, 30, 1000])
-def test_after_an_outage_nobody_waits_longer_than_an_empty_bucket_makes_him(ladder, environments):
-    ladder.redis.environments = environments
-    ladder.store.admit(question(subject="someone else"))
-    ladder.redis.fault = ladder.dynamodb.fault = "refused"
-    ladder.store.admit(question())
-    ladder.redis.come_back_empty()
-    ladder.clock.advance(LONGEST_PAUSE_S)
-    assert spend(ladder) >= 1
+def test_nobody_waits_longer_than_for_an_empty_bucket_after_an_outage(chain, environments):
+    chain.redis.environments = environments
+    chain.store.admit(question(subject="someone else"))
+    chain.redis.fault = chain.dynamodb.fault = "refused"
+    chain.store.admit(question())
+    chain.redis.come_back_empty()
+    chain.clock.advance(LONGEST_PAUSE_S)
+    assert spend(chain) >= 1
 
 
 def settlement() -> Settlement:
@@ -203,45 +206,45 @@ def settlement() -> Settlement:
     return Settlement("subject", claim, b"answer", fenced=False)
 
 
-def test_a_settlement_goes_to_the_preferred_store(ladder):
-    assert ladder.store.settle(settlement())
-    assert ladder.redis.settled == [settlement()]
-    assert ladder.dynamodb.settled == []
+def test_a_settlement_goes_to_the_preferred_store(chain):
+    assert chain.store.settle(settlement())
+    assert chain.redis.settled == [settlement()]
+    assert chain.dynamodb.settled == []
 
 
-def test_a_settlement_while_the_preferred_store_fails_says_so_and_opens_its_breaker(ladder):
-    ladder.redis.fault = "timeout"
+def test_a_settlement_at_a_failing_preferred_store_opens_its_breaker(chain):
+    chain.redis.fault = "timeout"
     with pytest.raises(StoreUnavailableError):
-        ladder.store.settle(settlement())
-    assert ladder.store.admit(question()).store == "dynamodb"
-    assert ladder.redis.asked == 1
+        chain.store.settle(settlement())
+    assert chain.store.admit(question()).store == "dynamodb"
+    assert chain.redis.asked == 1
 
 
-def test_connecting_stops_at_the_first_store_that_answers(ladder):
-    ladder.store.connect(patience_s=1)
-    assert (ladder.redis.asked, ladder.dynamodb.asked) == (1, 0)
+def test_connecting_stops_at_the_first_store_that_answers(chain):
+    chain.store.connect(patience_s=1)
+    assert (chain.redis.asked, chain.dynamodb.asked) == (1, 0)
 
 
-def test_connecting_finds_the_fallback_before_the_first_decision_needs_it(ladder):
-    ladder.redis.fault = "refused"
-    ladder.store.connect(patience_s=1)
-    assert [state.state for state in ladder.store.states] == ["failing", "ready"]
-    assert ladder.store.admit(question()).store == "dynamodb"
-    assert ladder.redis.asked == 1
+def test_connecting_finds_the_fallback_before_the_first_decision_needs_it(chain):
+    chain.redis.fault = "refused"
+    chain.store.connect(patience_s=1)
+    assert [state.state for state in chain.store.states] == ["failing", "ready"]
+    assert chain.store.admit(question()).store == "dynamodb"
+    assert chain.redis.asked == 1
 
 
-def test_a_check_asks_every_store_and_never_raises(ladder):
-    ladder.redis.fault = "timeout"
-    ladder.store.check(patience_s=1)
-    assert [state.state for state in ladder.store.states] == ["failing", "ready"]
+def test_a_check_asks_every_store_and_never_raises(chain):
+    chain.redis.fault = "timeout"
+    chain.store.check(patience_s=1)
+    assert [state.state for state in chain.store.states] == ["failing", "ready"]
 
 
-def test_a_check_finds_a_store_that_is_back_before_its_breaker_would(ladder):
-    ladder.redis.fault = "timeout"
-    ladder.store.admit(question())
-    ladder.redis.fault = None
-    ladder.store.check(patience_s=1)
-    assert ladder.store.admit(question()).store == "redis"
+def test_a_check_finds_a_store_that_is_back_before_its_breaker_would(chain):
+    chain.redis.fault = "timeout"
+    chain.store.admit(question())
+    chain.redis.fault = None
+    chain.store.check(patience_s=1)
+    assert chain.store.admit(question()).store == "redis"
 
 
 def test_without_shared_stores_memory_has_the_whole_limit():
@@ -250,3 +253,49 @@ def test_without_shared_stores_memory_has_the_whole_limit():
     answers = [store.admit(question(on_outage="reject")) for _ in range(11)]
     assert [answer.admitted for answer in answers] == [True] * 10 + [False]
     assert {answer.store for answer in answers} == {"memory"}
+
+
+class TestAQuestionOfItsOwn:
+    """Redis is well, but for one question."""
+
+    @pytest.fixture(params=["unreadable", "contended", ZeroDivisionError(), KeyError("bug"), UnicodeError("value")])
+    def odd(self, request, chain, monkeypatch):
+        """Redis can't be asked for `odd`, whatever the reason."""
+        real = chain.redis.admit
+
+        def admit(asked: Question):
+            if asked.subject == "odd":
+                if isinstance(request.param, Exception):
+                    raise request.param
+                raise StoreUnavailableError("redis", request.param)
+            return real(asked)
+
+        monkeypatch.setattr(chain.redis, "admit", admit)
+        return chain
+
+    def test_it_goes_down_the_ladder_alone(self, odd):
+        for _ in range(3):
+            assert odd.store.admit(question(subject="odd")).store == "dynamodb"
+            assert odd.store.admit(question()).store == "redis"
+        assert [state.breaker for state in odd.store.states] == ["closed", "closed"]
+        assert [state.state for state in odd.store.states] == ["ready", "ready"]
+
+    def test_it_is_logged_once_in_a_while(self, odd):
+        stream = io.StringIO()
+        structured_logger().registered_handler.setStream(stream)
+        for _ in range(5):
+            odd.store.admit(question(subject="odd"))
+        assert stream.getvalue().count("question not answered") == 1
+        odd.clock.advance(61)
+        odd.store.admit(question(subject="odd"))
+        assert stream.getvalue().count("question not answered") == 2
+
+    def test_so_does_a_settlement(self, odd, monkeypatch):
+        def settle(_settlement: Settlement) -> bool:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(odd.redis, "settle", settle)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="unreadable"):
+                odd.store.settle(Settlement("subject", None, None, fenced=False))
+        assert odd.store.admit(question()).store == "redis"

@@ -6,9 +6,9 @@ That it is alone is what lets it carry all debts itself; fleets are simulated in
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.unit.ladder import FAULTS, Ladder, SharedStore
-from tidegate.algorithms.token_bucket import Bucket, take
-from tidegate.question import Answer, Charge, Question
+from tests.unit.failover_chain import FAULTS, FailoverChain, SharedStore
+from tidegate.limits.token_bucket import Bucket, take
+from tidegate.messages import Answer, Charge, Question
 
 faults = st.none() | st.sampled_from(FAULTS)
 names = st.sampled_from(["redis", "dynamodb"])
@@ -22,14 +22,14 @@ class OneEnvironment(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ladder = Ladder()
+        self.chain = FailoverChain()
         # What one bucket that never forgets would say of all that was admitted, wherever.
         self.tat_us: int | None = None
 
     @initialize(interval_ms=st.integers(1, 60_000), burst=st.integers(1, 20), counted=st.none() | st.just(1))
     def begin(self, interval_ms: int, burst: int, counted: int | None) -> None:
         self.bucket = Bucket(interval_ms * 1000, burst)
-        self.ladder.redis.environments = counted
+        self.chain.redis.environments = counted
 
     @rule(cost=st.integers(1, 20), on_outage=st.sampled_from(["share", "allow", "reject"]))
     def ask(self, cost: int, on_outage: str) -> None:
@@ -42,7 +42,7 @@ class OneEnvironment(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0, 20))
     def time_passes(self, seconds: float) -> None:
-        self.ladder.clock.advance(seconds)
+        self.chain.clock.advance(seconds)
 
     @rule(name=names, fault=faults)
     def a_store_changes_its_mood(self, name: str, fault) -> None:
@@ -54,30 +54,30 @@ class OneEnvironment(RuleBasedStateMachine):
 
     @rule()
     def redis_restarts_empty(self) -> None:
-        self.ladder.redis.come_back_empty()
+        self.chain.redis.come_back_empty()
 
-    @precondition(lambda self: self.ladder.redis.fault is None and not self.ladder.redis.loses_answers)
+    @precondition(lambda self: self.chain.redis.fault is None and not self.chain.redis.loses_answers)
     @rule()
     def a_second_after_its_return_redis_decides(self) -> None:
-        self.ladder.clock.advance(1)
+        self.chain.clock.advance(1)
         assert self._ask(1, "share").store == "redis"
 
     def _ask(self, cost: int, on_outage: str) -> Answer:
-        before = {store.name: store.decided for store in (self.ladder.redis, self.ladder.dynamodb)}
-        answer = self.ladder.store.admit(Question("subject", (Charge("limit", self.bucket, cost),), None, on_outage))
+        before = {store.name: store.decided for store in (self.chain.redis, self.chain.dynamodb)}
+        answer = self.chain.store.admit(Question("subject", (Charge("limit", self.bucket, cost),), None, on_outage))
         decided = [name for name, count in before.items() if self._store(name).decided > count]
         alone = "memory" if on_outage == "share" else "none"
         assert [answer.store] == (decided or [alone])
         if answer.store == "none":
             assert answer.admitted == (on_outage == "allow")
         elif answer.admitted:
-            within_the_bound = take(self.tat_us, self.ladder.clock.wall_us(), self.bucket, cost)
+            within_the_bound = take(self.tat_us, self.chain.clock.wall_us(), self.bucket, cost)
             assert within_the_bound.allowed
             self.tat_us = within_the_bound.tat_us
         return answer
 
     def _store(self, name: str) -> SharedStore:
-        return self.ladder.redis if name == "redis" else self.ladder.dynamodb
+        return self.chain.redis if name == "redis" else self.chain.dynamodb
 
 
 TestOneEnvironment = OneEnvironment.TestCase

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tidegate.mechanisms.fingerprint import Fingerprint
+from tidegate.idempotency.fingerprint import Fingerprint
 
 FORM = "multipart/form-data; boundary={}"
 boundaries = st.text("abcXYZ019'()+_,-./:=?", min_size=1, max_size=70)
@@ -109,3 +109,52 @@ def test_only_a_multipart_type_has_a_boundary():
     assert fingerprint(b"body", content_type="multipart/form-data") != fingerprint(
         b"Body", content_type="multipart/form-data"
     )
+
+
+MARK = b"\0tidegate-delimiter"
+
+
+@given(sizes=st.lists(st.integers(0, 25), max_size=60))
+@example(sizes=[18, 1, 1, 1])
+def test_content_that_looks_like_the_digests_own_mark_passes_for_nothing(sizes):
+    looks = [MARK, MARK + b"0", MARK + b"1", MARK[:-1], MARK * 2, MARK + b"\r\n--", b"\0" + MARK]
+    bodies = [form("x", [look]) for look in looks] + [form("x", [b"", b""]), form("x", [])]
+    kind = FORM.format("x")
+    prints = [fingerprint(body, content_type=kind) for body in bodies]
+    assert len(set(prints)) == len(bodies)
+    assert [fingerprint(*cut(body, sizes), content_type=kind) for body in bodies] == prints
+
+
+@pytest.mark.parametrize("boundary", ["", "b" * 71, "a\tb"])
+def test_what_is_no_boundary_is_hashed_as_it_stands(boundary):
+    one, other = (fingerprint(f"--{b}--".encode(), content_type=FORM.format(f'"{boundary}"')) for b in ("a", "b"))
+    assert one != other
+
+
+class Counted(bytes):
+    """Counts how often it is searched; each search goes once through all of it."""
+
+    searches = 0
+
+    def __radd__(self, before):
+        return Counted(before + bytes(self))
+
+    def replace(self, *args):
+        type(self).searches += 1
+        return Counted(super().replace(*args))
+
+    def rfind(self, *args):
+        type(self).searches += 1
+        return super().rfind(*args)
+
+    def __getitem__(self, key):
+        return Counted(super().__getitem__(key))
+
+
+@pytest.mark.parametrize("parts", [1, 1000, 10_000])
+def test_a_body_of_delimiters_is_searched_as_often_as_any_other(parts):
+    Counted.searches = 0
+    made = Fingerprint({"path": "/", "headers": [(b"content-type", FORM.format("x").encode())]})
+    made.update(Counted(b"\r\n--x" * parts))
+    made.hexdigest()
+    assert Counted.searches <= 8

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.algorithms.gradient import Bounds, Gradient, answered, unanswered
+from tidegate.dependency import Bounds, Gradient, answered, unanswered
 
 SERVICE_MS = 10.0
 BOUNDS = Bounds(least=4, most=200)

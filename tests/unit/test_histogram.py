@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.algorithms.histogram import (
-    LONGEST_US,
-    RELATIVE_ERROR,
-    Histogram,
-    bin_of,
-    lowest_us,
-    middle_us,
-)
+from tidegate.outcomes.histogram import LONGEST_US, RELATIVE_ERROR, Histogram, bin_of, lowest_us, middle_us
 
 latencies = st.integers(0, LONGEST_US) | st.integers(0, 5_000_000)
 samples = st.lists(latencies, max_size=80)

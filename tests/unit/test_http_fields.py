@@ -9,23 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tidegate import Concurrency, ConfigurationError, LeakyBucket, Policy, Quota, SlidingWindow, TokenBucket
-from tidegate.algorithms.decision import NEVER, LimitState
-from tidegate.asgi import Outgoing
-from tidegate.http import (
-    Problem,
-    Standing,
-    limit_field,
-    may_carry_fields,
-    policy_field,
-    problem_headers,
-    problem_type,
-    retry_after_s,
-)
-from tidegate.identity import Caller
+from tidegate.decision import NEVER, LimitState
+from tidegate.identity.caller import Caller
+from tidegate.limits import charges
+from tidegate.limits.fields import LimitStatus, limit_field, policy_field
 from tidegate.limits.limit import Limit
-from tidegate.mechanisms import limits
-from tidegate.question import Answer
+from tidegate.messages import Answer
 from tidegate.routing import RoutePolicy
+from tidegate.web.asgi import ResponseSender
+from tidegate.web.problems import Problem, may_carry_fields, problem_headers, problem_type, retry_after_s
 
 NOW_US = 1_800_000_000_000_000
 
@@ -64,14 +56,15 @@ def parsed(value: bytes) -> dict[str, dict[str, int]]:
     return {name: dict(parameters) for name, parameters in http_sf.parse(value, tltype="list")}
 
 
-def verdict_on(policy: Policy, answer: Answer) -> limits.LimitVerdict:
-    asking = limits.Asking(Caller("key:a"), {}, NOW_US)
-    return limits.read(limits.bill(RoutePolicy("/a", "GET", policy), asking, "test"), answer, NOW_US)
+def verdict_on(policy: Policy, answer: Answer) -> charges.LimitVerdict:
+    asking = charges.ChargeContext(Caller("key:a"), {}, NOW_US)
+    charged = charges.charge_set(RoutePolicy("/a", "GET", policy), asking, "test")
+    return charges.LimitCharges(charged).read(answer, NOW_US)
 
 
 def fields_of(limit: Limit, state: LimitState) -> tuple[bytes, bytes]:
     """Return the policy's field and that of what is left."""
-    return policy_field((limit,)), limit_field([Standing(limit, limit.rule(NOW_US), state)], None, NOW_US)
+    return policy_field((limit,)), limit_field([LimitStatus(limit, limit.rule(NOW_US), state)], None, NOW_US)
 
 
 def read(policy: Policy, answer: Answer) -> tuple[dict, dict, int | None]:
@@ -105,7 +98,7 @@ def test_no_window_ends_after_retry_after(asked):
 
 
 @given(answers())
-def test_a_refusal_says_whole_seconds_that_are_never_too_early_unless_it_is_for_good(asked):
+def test_a_refusal_says_whole_seconds_never_too_early_or_is_for_good(asked):
     policy, answer = asked
     *_, retry_after = read(policy, answer)
     waits = [state.retry_after_us for state in answer.limits if not state.allowed]
@@ -117,16 +110,19 @@ def test_a_refusal_says_whole_seconds_that_are_never_too_early_unless_it_is_for_
 
 
 @given(answers())
-def test_a_refusal_is_a_429_that_names_the_limits_that_refuse(asked):
+def test_a_refusal_names_the_limits_that_refuse_or_never_admit_it(asked):
     policy, answer = asked
     refusal = verdict_on(policy, answer).refusal
     assert (refusal is None) == answer.admitted
     if refusal is not None:
         body = json.loads(refusal.body())
-        assert body["status"] == refusal.status == 429
-        assert body["type"].endswith("#quota-exceeded")
-        refusing = [p.label for p, s in zip(policy.limits, answer.limits, strict=True) if not s.allowed]
-        assert body["violated-policies"] == refusing
+        refusing = {
+            p.label: s.retry_after_us for p, s in zip(policy.limits, answer.limits, strict=True) if not s.allowed
+        }
+        never = [label for label, wait_us in refusing.items() if wait_us == NEVER]
+        assert body["status"] == refusal.status == (422 if never else 429)
+        assert body["type"].endswith(":cost-exceeds-limit" if never else "#quota-exceeded")
+        assert body["violated-policies"] == (never or list(refusing))
 
 
 def test_the_policy_field_is_the_same_in_every_answer():
@@ -176,7 +172,7 @@ def test_every_limit_that_can_be_declared_can_be_sent(rate, name):
 
 
 @pytest.mark.parametrize("burst", [10**15, 10**18, 2**63])
-def test_a_burst_that_no_field_and_no_store_can_hold_is_refused_when_it_is_declared(burst):
+def test_a_burst_too_large_for_fields_or_stores_is_refused_when_declared(burst):
     with pytest.raises(ConfigurationError) as raised:
         TokenBucket("1/d", burst=burst)
     assert raised.value.name == "TokenBucket(burst=…)"
@@ -215,7 +211,7 @@ async def test_redirections_carry_no_fields(status, carried):
     async def send(message) -> None:
         sent.append(message)
 
-    outgoing = Outgoing(send)
+    outgoing = ResponseSender(send)
     outgoing.fields = ((b"ratelimit", b"x"),)
     await outgoing({"type": "http.response.start", "status": status, "headers": []})
     assert (outgoing.status, may_carry_fields(status)) == (status, carried)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.lambda_events import http_api_event, rest_event
-from tidegate import Caller, Settings
-from tidegate.identity import Identifier, digest
+from tidegate import Settings
+from tidegate.digests import digest
+from tidegate.identity.caller import Identifier, caller_of
 
 SECRET_VALUE = "k3y-Value-that-nobody-may-see"
 TRUSTED = Settings(memory_only=True, trust_api_key_header=True, principal_secret="pepper")
@@ -51,7 +52,7 @@ def test_the_api_keys_id_names_the_caller_where_nobody_is_authorised():
     assert principal(event, api_key=SECRET_VALUE, settings=TRUSTED) == "key:id1"
 
 
-def test_the_fields_value_is_not_believed_unless_a_gateway_in_front_checks_it():
+def test_the_fields_value_is_believed_only_if_a_gateway_checks_it():
     event = rest_event(headers={"x-api-key": SECRET_VALUE}, source_ip="203.0.113.9")
     assert principal(event, api_key=SECRET_VALUE) == "ip:203.0.113.9"
 
@@ -127,14 +128,42 @@ def test_a_digest_is_short_safe_and_tells_its_parts_apart(parts, size):
     "authorizer",
     [
         {"principalId": "ada", "organisation": "acme", "timeZone": "Europe/Zurich"},
-        {"claims": {"sub": "ada", "org_id": "acme", "zoneinfo": "Europe/Zurich"}},
+        {"lambda": {"sub": "ada", "org_id": "acme", "timeZone": "Europe/Zurich"}},
     ],
 )
 def test_an_authorizer_may_say_whose_the_caller_is_and_where(authorizer):
     found = Identifier(UNTRUSTED)(scope(rest_event(authorizer=authorizer)))
-    assert found == Caller("user:ada", "acme", "Europe/Zurich")
+    assert (found.principal, found.organisation, found.time_zone) == ("user:ada", "acme", "Europe/Zurich")
+
+
+ZONED = {"sub": "ada", "zoneinfo": "Asia/Tokyo", "timeZone": "Asia/Tokyo", "custom:zone": "Europe/Zurich"}
+
+
+@pytest.mark.parametrize("authorizer", [{"claims": ZONED}, {"jwt": {"claims": ZONED}}])
+def test_a_claim_says_where_a_caller_is_only_if_the_operator_believes_it(authorizer):
+    asked = scope(rest_event(authorizer=authorizer))
+    assert Identifier(UNTRUSTED)(asked).time_zone is None
+    for claim, zone in (("zoneinfo", "Asia/Tokyo"), ("custom:zone", "Europe/Zurich"), ("none", None)):
+        assert Identifier(Settings(memory_only=True, time_zone_claim=claim))(asked).time_zone == zone
+
+
+@pytest.mark.parametrize("zone", [7, ["UTC"], {"a": 1}, True, ""])
+def test_a_time_zone_that_is_no_text_is_none(zone):
+    found = Identifier(UNTRUSTED)(scope(rest_event(authorizer={"principalId": "ada", "timeZone": zone})))
+    assert found.time_zone is None
 
 
 def test_who_is_known_by_address_alone_is_unknown():
     assert Identifier(UNTRUSTED)(scope()).unknown
     assert not Identifier(UNTRUSTED)(scope(rest_event(api_key_id="id1"))).unknown
+
+
+def test_an_address_or_an_api_key_expresses_nobodys_credential():
+    assert not Identifier(UNTRUSTED)(scope()).expressed
+    assert not Identifier(UNTRUSTED)(scope(rest_event(api_key_id="id1"))).expressed
+    assert Identifier(UNTRUSTED)(scope(rest_event(authorizer={"principalId": "ada"}))).expressed
+
+
+@pytest.mark.parametrize(("found", "expressed"), [("ada", True), ("ip:192.0.2.1", False), ("key:id1", False)])
+def test_what_an_application_finds_expresses_its_credential(found, expressed):
+    assert caller_of(found).expressed is expressed

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from functions.rollout.judge import (
     Budget,
     Counts,
-    Guard,
     Plan,
-    Step,
-    TimeBucket,
+    Spread,
     VersionCounts,
     after,
     decide,
@@ -24,24 +22,14 @@ from functions.rollout.judge import (
     safety,
     weigh,
 )
+from functions.rollout.judge.evidence import rules_of
 from functions.rollout.judge.interval import of_quantile, of_share
-from functions.rollout.judge.wager import Table, Wealth, log_sum
+from functions.rollout.judge.spread import MOST_OF_ONE
+from functions.rollout.judge.wager import RISKED, Table, Wealth, log_sum
+from functions.rollout.judge.wanting import METRICS
 from tests.simulation.releases_draws import poisson
-from tidegate.algorithms.histogram import Histogram, bin_of
-
-FAST = Histogram({bin_of(20_000): 1})
-ONE_STEP = Plan(steps=(Step(50, least_s=60, most_s=600, unproven="top_up"),))
-
-NONE = Counts()
-
-
-def counts(requests, failed=0, timeouts=0, latency_us=20_000):
-    answered = requests - failed - timeouts
-    return Counts(requests, failed, timeouts, Histogram({bin_of(latency_us): answered} if answered else {}))
-
-
-def bucket(canary, stable, start_s=0, step=0, cold=NONE):
-    return TimeBucket(start_s, step, 50, VersionCounts(stable), VersionCounts(canary, cold))
+from tests.unit.judged import ONE_STEP, bucket, counts
+from tidegate.outcomes.histogram import Histogram
 
 
 def binomial(n, p):
@@ -67,14 +55,14 @@ shares = st.floats(0, 0.95)
 
 
 @given(sizes, sizes, shares, st.floats(1, 3), st.floats(0, 0.3), st.floats(0, 1))
-def test_no_bet_on_harm_is_expected_to_grow_while_the_canary_is_within_tolerance(n, m, s, ratio, extra, part):
+def test_no_bet_on_harm_is_expected_to_grow_while_the_canary_is_tolerable(n, m, s, ratio, extra, part):
     p = min(0.95, part * ratio * (s + extra))
     grown = expected(lambda table: harm.gains(table, ratio, extra), len(harm.RATIOS), n, m, p, s)
     assert max(grown) <= 1 + 1e-9
 
 
 @given(sizes, sizes, st.floats(0, 0.4), st.floats(1.1, 5), st.floats(1, 3))
-def test_no_bet_on_safety_is_expected_to_grow_while_the_canary_is_a_regression(n, m, s, ratio, beyond):
+def test_no_bet_on_safety_is_expected_to_grow_while_the_canary_regresses(n, m, s, ratio, beyond):
     p = min(0.95, beyond * ratio * s)
     if p < ratio * s:  # no share is large enough to be a regression
         return
@@ -89,8 +77,25 @@ def test_nor_is_one_on_the_canary_alone(n, least, beyond):
 
 
 @given(st.integers(1, 500), st.integers(1, 500))
-def test_no_single_bucket_gains_more_than_its_most(n, m):
-    assert max(harm.gains(Table(n, n, 0, m), 1.5, 0)) <= harm.MOST_GAIN
+def test_no_stretch_gains_more_than_its_most(n, m):
+    begun = Wealth.of(len(harm.STAKES)).staked(harm.STAKES, 1)
+    after = begun.after(harm.gains(Table(n, n, 0, m), 1.5, 0), harm.STAKES, MOST_OF_ONE)
+    assert after.log <= MOST_OF_ONE + 1e-9
+
+
+@given(st.lists(st.floats(-40, 40), min_size=len(harm.STAKES), max_size=len(harm.STAKES)), st.floats(0.01, 1))
+def test_a_stretch_multiplies_no_part_by_more_than_the_best_bet(gains, part):
+    begun = Wealth.of(len(harm.STAKES)).staked(harm.STAKES, part)
+    assert begun.log == pytest.approx(0, abs=1e-9)
+    after = begun.after(gains, harm.STAKES, inf)
+    assert min(*gains, 0) - 1e-9 <= after.log <= max(*gains, 0) + 1e-9
+
+
+def test_what_risks_a_share_loses_no_more_than_that_in_a_quiet_stretch():
+    wealth = Wealth.of(1).staked((1.0,), 1)
+    for _ in range(10):
+        wealth = wealth.after([-1000.0], (1.0,), inf)
+    assert wealth.log == pytest.approx(log_sum(log(0.25) + 10 * log(1 - risked) for risked in RISKED))
 
 
 @pytest.mark.parametrize("table", [Table(3, 9, 0, 0), Table(0, 0, 4, 9)])
@@ -103,34 +108,36 @@ def test_ever_is_within_the_budget_though_one_looks_after_every_bucket():
     rng, budget = Random(11), 0.1
     crossed = 0
     for _ in range(300):
-        wealth = Wealth.of(len(harm.STAKES))
-        for _ in range(60):
+        wealth = Wealth.of(len(harm.STAKES)).staked(harm.STAKES, 0.5)
+        for number in range(60):
             share = rng.choice([0.001, 0.02, 0.2])
             canary, stable = 1 + poisson(rng, 8), 1 + poisson(rng, 40)
             hits = sum(rng.random() < 1.5 * share for _ in range(canary))
             others = sum(rng.random() < share for _ in range(stable))
-            wealth = wealth.after(harm.gains(Table(hits, canary, others, stable), 1.5, 0))
-            if wealth.log(harm.STAKES) >= -log(budget):
+            wealth = wealth.after(harm.gains(Table(hits, canary, others, stable), 1.5, 0), harm.STAKES, log(200))
+            if number % 20 == 0:
+                wealth = wealth.staked(harm.STAKES, 0.5)
+            if wealth.log >= -log(budget):
                 crossed += 1
                 break
     assert crossed / 300 <= budget
 
 
 def test_the_stakes_are_one_unit():
-    for stakes in (harm.STAKES, safety.STAKES, safety.STAKES_ALONE):
+    for stakes in (harm.STAKES, safety.STAKES):
         assert sum(stakes) == pytest.approx(1)
-    assert Wealth.of(3).log((0.2, 0.3, 0.5), steps=4) == pytest.approx(0)
+    assert safety.wealth((0.0,) * len(safety.STAKES)) == pytest.approx(0)
+    parts = Budget().parts
+    assert sum(parts) == pytest.approx(1)
 
 
-@given(st.lists(st.floats(-50, 50), min_size=1, max_size=6), st.integers(1, 4))
-def test_a_step_s_share_is_untouched_by_what_was_lost_before_it(losses, steps):
-    wealth = Wealth.of(1)
+@given(st.lists(st.floats(-50, 50), min_size=1, max_size=6), st.integers(1, 3))
+def test_what_waits_is_untouched_by_what_was_lost_before(losses, later):
+    wealth = Wealth.of(1).staked((1.0,), 0.5)
     for loss in losses:
-        wealth = wealth.after([-abs(loss)])
-    begun = wealth.at_step(steps)
-    gained = begun.after([2.0])
-    least = log(0.5 / steps) + 2.0
-    assert gained.log((1.0,), steps + 1) >= least - 1e-9
+        wealth = wealth.after([-abs(loss)], (1.0,), inf)
+    gained = wealth.staked((1.0,), 1 / later).after([2.0], (1.0,), inf)
+    assert gained.log >= log(0.5 * 0.5 / later) + 2.0 - 1e-9
 
 
 def test_sums_of_logarithms_neither_overflow_nor_need_a_finite_part():
@@ -142,7 +149,7 @@ def steady(plan, canary, stable, buckets):
     return judge(plan, [bucket(canary, stable, 5 * n) for n in range(buckets)], 0, 5.0 * buckets)
 
 
-def test_a_healthy_canary_passes_before_its_time_is_over_but_not_before_the_least():
+def test_a_healthy_canary_passes_early_but_not_before_the_least_time():
     healthy = counts(100), counts(100)
     assert steady(ONE_STEP, *healthy, 11) is None
     verdict = steady(ONE_STEP, *healthy, 20)
@@ -152,28 +159,45 @@ def test_a_healthy_canary_passes_before_its_time_is_over_but_not_before_the_leas
     assert "no regression (4 times stable's): canary 0.00%" in verdict.reasons[0]
 
 
-def test_failing_requests_fail_it_at_once():
-    verdict = steady(ONE_STEP, counts(100, failed=4, timeouts=1), counts(100), 10)
+def test_failing_requests_fail_it_before_its_time_is_over():
+    failing = counts(100, failed=4, timeouts=1), counts(100)
+    assert steady(ONE_STEP, *failing, 12) is None, "one environment's bad moment may look so"
+    verdict = steady(ONE_STEP, *failing, 40)
     assert verdict.outcome == "fail"
     assert verdict.findings[0].failed
     assert [finding.failed for finding in verdict.findings[1:]] == [False, False]
     assert verdict.reasons[0].startswith("The canary's errors are worse than tolerated (1.5 times stable's): canary 5")
 
 
-def test_slow_ones_do_too():
-    before = [bucket(Counts(), counts(100), -5)]
-    slow = [bucket(counts(100, latency_us=80_000), counts(100), 5 * n) for n in range(6)]
-    verdict = judge(ONE_STEP, before + slow, 0, 30)
+def test_where_several_environments_fail_alike_it_fails_at_once():
+    spread = Spread(100 * 100 // 10, 25 // 10)  # ten environments
+    failing = counts(100, failed=4, timeouts=1)._replace(spread=spread)
+    assert steady(ONE_STEP, failing, counts(100), 10).outcome == "fail"
+
+
+def test_slow_ones_do_too_once_the_step_s_first_minute_is_over():
+    before = [bucket(Counts(), counts(100), -5)._replace(percent=0)]
+    slow = [bucket(counts(100, latency_us=80_000), counts(100), 5 * n) for n in range(60)]
+    assert judge(ONE_STEP, before + slow[:12], 0, 60) is None
+    verdict = judge(ONE_STEP, before + slow, 0, 300)
     assert verdict.outcome == "fail"
     assert [finding.metric for finding in verdict.findings if finding.failed] == ["p50", "p95"]
     assert "canary 79.9 ms" in verdict.reasons[0]
+
+
+def test_caches_that_are_cold_when_a_step_begins_harm_nobody():
+    before = [bucket(Counts(), counts(100), -5)._replace(percent=0)]
+    cold = [bucket(counts(100, latency_us=60_000), counts(100), 5 * n) for n in range(12)]
+    warm = [bucket(counts(100), counts(100), 60 + 5 * n) for n in range(20)]
+    assert judge(ONE_STEP, before + cold + warm, 0, 160).outcome == "pass"
 
 
 def test_requests_that_are_slow_in_both_versions_are_no_evidence():
     usual = [bucket(counts(100), counts(100), 5 * n) for n in range(3)]
     both = [bucket(counts(100, latency_us=90_000), counts(100, latency_us=90_000), 15 + 5 * n) for n in range(40)]
     known = weigh(ONE_STEP, usual + both)
-    assert not any(m.harm.log(harm.STAKES) > 0 for m in (known.errors, known.p50, known.p95))
+    rules = rules_of(ONE_STEP)
+    assert not any(known.against(rules, metric) > 0 for metric in METRICS)
 
 
 def test_microseconds_of_difference_harm_nobody():
@@ -210,14 +234,17 @@ def test_an_alarm_fails_it_whatever_was_counted():
     assert verdict.reasons == ("The alarm api-throttles rings.",)
 
 
-def test_the_guard_counts_cold_requests_and_needs_no_stable_ones():
-    plan = ONE_STEP._replace(guard=Guard(0.2, 50))
-    cold = counts(30, failed=30)
-    few = [bucket(counts(19), Counts(), cold=cold)]
-    assert judge(plan, few, 0, 5) is None
-    enough = [bucket(counts(25), Counts(), cold=cold)]
-    verdict = judge(plan, enough, 0, 5)
-    assert verdict.reasons == ("In this step the canary failed 30 of 55 requests, more than the 20% that may ever be.",)
+def test_the_guard_counts_cold_requests_and_needs_stable_to_be_better():
+    cold = counts(10, failed=10)
+    buckets = [bucket(counts(20), counts(200), 5 * n, cold=cold) for n in range(60)]
+    assert judge(ONE_STEP, buckets[:2], 0, 10) is None, "so many requests must have been counted"
+    verdict = judge(ONE_STEP, buckets, 0, 300)
+    assert verdict.outcome == "fail"
+    assert verdict.reasons[0].startswith(
+        "In this step the canary failed 600 of 1800 requests, cold ones included, and stable 0 of 12000: more than 20%"
+    )
+    alike = [each._replace(stable=VersionCounts(counts(200), counts(100, failed=100))) for each in buckets]
+    assert judge(ONE_STEP, alike, 0, 300).outcome != "fail"
 
 
 def test_cold_requests_are_not_compared():
@@ -229,9 +256,9 @@ def test_cold_requests_are_not_compared():
 def test_what_shows_only_in_a_later_step_is_stopped_there():
     plan = Plan()
     good = [bucket(counts(30), counts(500), 5 * n, step=0) for n in range(60)]
-    bad = [bucket(counts(250, failed=15), counts(250), 300 + 5 * n, step=2) for n in range(4)]
-    assert judge(plan, good, 0, 290) is not None
-    assert judge(plan, good + bad, 2, 20).outcome == "fail"
+    bad = [bucket(counts(250, failed=15), counts(250), 300 + 5 * n, step=2) for n in range(40)]
+    assert judge(plan, good, 0, 300) is not None
+    assert judge(plan, good + bad, 2, 200).outcome == "fail"
 
 
 def test_each_step_is_proven_by_its_own_requests():

@@ -5,26 +5,27 @@ import threading
 import pytest
 
 from tidegate import ConfigurationError, Settings
-from tidegate.lifecycle import Lifecycle, Waiter, compose
-from tidegate.stores.deferred import DeferredClaims
-from tidegate.stores.dynamodb_claims import DynamoClaims
-from tidegate.stores.memory_claims import MemoryClaims
+from tidegate.blocking import BlockingRunner
+from tidegate.compose import Lifecycle, compose
+from tidegate.idempotency.dynamodb import DynamoClaims
+from tidegate.idempotency.lazy_claims import LazyClaims
+from tidegate.idempotency.memory import MemoryClaims
 
 REDIS, TABLE = {"redis_url": "redis://localhost:1/0"}, {"table": "claims"}
 
 
 @pytest.mark.parametrize(
-    ("settings", "ladder", "claims"),
+    ("settings", "chain", "claims"),
     [
-        (REDIS | TABLE, ["redis", "dynamodb"], DeferredClaims),
+        (REDIS | TABLE, ["redis", "dynamodb"], LazyClaims),
         (REDIS, ["redis"], type(None)),
-        (TABLE, ["dynamodb"], DeferredClaims),
+        (TABLE, ["dynamodb"], LazyClaims),
         ({"memory_only": True}, [], MemoryClaims),
     ],
 )
-def test_the_settings_say_which_stores_there_are(settings, ladder, claims):
+def test_the_settings_say_which_stores_there_are(settings, chain, claims):
     environment = compose(Settings(**settings))
-    assert [state.name for state in environment.stores.states] == ladder
+    assert [state.name for state in environment.stores.states] == chain
     assert {state.state for state in environment.stores.states} <= {"untried"}
     assert isinstance(environment.claims, claims)
 
@@ -75,8 +76,8 @@ def test_a_store_that_is_down_at_start_is_known_before_the_first_decision():
 @pytest.mark.anyio
 async def test_on_lambda_a_call_blocks_its_own_thread_and_elsewhere_one_of_many():
     here = threading.get_ident()
-    assert await Waiter(inline=True)(threading.get_ident) == here
-    assert await Waiter(inline=False)(threading.get_ident) != here
+    assert await BlockingRunner(inline=True)(threading.get_ident) == here
+    assert await BlockingRunner(inline=False)(threading.get_ident) != here
 
 
 def test_closing_before_anything_was_made_does_nothing():
@@ -89,11 +90,11 @@ def test_what_dynamodb_is_used_for_is_not_composed_before_it_is_needed():
     assert environment.claims.table == "claims"
     assert isinstance(environment.table().claims, DynamoClaims)
     assert environment.table() is environment.table.made
-    assert environment.stores.states[1] == environment.table.made.rung.state
+    assert environment.stores.states[1] == environment.table.made.handle.state
     environment.stores.close()
 
 
-def test_closing_ends_what_is_got_ready_in_the_background_and_the_next_request_begins_it_anew(monkeypatch):
+def test_closing_ends_preparations_and_the_next_request_begins_them_anew(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     lifecycle = Lifecycle(lambda: Settings(**TABLE))
     before = set(threading.enumerate())

@@ -241,7 +241,7 @@ def test_a_level_that_keeps_lines_out_writes_nothing_without_a_namespace(environ
 def test_what_is_rare_has_lines_of_its_own(say, name, dimensions, environment):
     telemetry._made.clear()
     stream = io.StringIO()
-    telemetry.logger().registered_handler.setStream(stream)
+    telemetry.structured_logger().registered_handler.setStream(stream)
     try:
         say()
     finally:

@@ -136,10 +136,11 @@ def test_a_file_before_one_that_ran_is_refused_and_one_that_is_gone_is_not():
         ({"m1": "expanded"}, "r2", 999 + DAY_S, 1, "it bakes for 1 s more"),
         ({"m1": "expanded"}, "r2", 1000 + DAY_S, 0, "the code needs the form of schema 0 still"),
         ({"m1": "expanded"}, "r2", 1000 + DAY_S, 1, None),
-        ({"m1": "contracting"}, "r1", 1000, 0, None),
+        ({"m1": "contracting"}, "r1", 1000, 1, None),
+        ({"m1": "contracting"}, "r2", 1000 + DAY_S, 0, "the code needs the form of schema 0 still"),
     ],
 )
-def test_the_old_form_goes_after_its_bake_time_in_another_release_and_unneeded(states, release, now_s, oldest, why):
+def test_the_old_form_goes_unneeded_in_a_release_after_its_bake_time(states, release, now_s, oldest, why):
     due, waiting = planning.to_contract([migration(1)], journal(**states), release, now_s, oldest)
     assert (names(due), waiting) == (([1], {}) if why is None else ([], {"0001_m": why}))
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate import Caller, ConfigurationError, Policy, Settings, TokenBucket, policy, protect
-from tidegate.mechanisms.queued_request import QueuedRequest
-from tidegate.mechanisms.queued_run import KEY, QueuedRun, queued_run
-from tidegate.mechanisms.request_state import ENDED, MOST_RUNS, REACHED_FROM, QueuedItem
-from tidegate.mechanisms.verdict import comes_again_us
-from tidegate.record import StoredResponse
-from tidegate.stores.sqs import Message
+from tidegate.overflow.kept_fields import Kept
+from tidegate.overflow.request import QueuedRequest
+from tidegate.overflow.run import KEY, QueuedRun, comes_again_us, queued_run
+from tidegate.overflow.sqs import Message
+from tidegate.overflow.state import ENDED, MOST_RUNS, REACHED_FROM, QueuedItem
+from tidegate.web.stored_response import StoredResponse
 
 LIMITS = [TokenBucket("1/s")]
 names = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).map(str.encode)
@@ -42,11 +42,13 @@ def test_a_request_is_kept_as_it_came_but_for_its_credentials(body, headers, que
     secret = ((b"authorization", b"Bearer s3cret"), (b"cookie", b"s=3cret"), (b"x-api-key", b"s3cret"))
     scope = {"method": "POST", "path": path, "query_string": query, "headers": [*secret, *headers], "scheme": "https"}
     kept = QueuedRequest.decode(QueuedRequest.of(scope, caller, key, body).encode())
-    assert (kept.body, kept.query_string, kept.path, kept.key, kept.caller) == (body, query, path, key, caller)
+    assert (kept.body, kept.path, kept.key, kept.caller) == (body, path, key, caller)
+    assert kept.query_string == Kept().query_string(query)
     assert set(kept.headers) <= set(headers)
     assert b"s3cret" not in kept.encode()
     ran = kept.scope(state={})
-    assert (ran["path"], ran["query_string"], ran["method"], ran["scheme"]) == (path, query, "POST", "https")
+    assert (ran["path"], ran["query_string"]) == (path, kept.query_string)
+    assert (ran["method"], ran["scheme"]) == ("POST", "https")
 
 
 @pytest.mark.parametrize("stored", [b"", b"{}", b"[]\n", b'{"v":1}\nbody', b"\xff"])
@@ -55,7 +57,22 @@ def test_other_bytes_are_no_request(stored):
         QueuedRequest.decode(stored)
 
 
-@pytest.mark.parametrize("body", ["", "{}", "[]", '{"id": "a"}', "null"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            "",
+            "{}",
+            "[]",
+            '{"id": "a"}',
+            "null",
+            "[" * 100_000,
+            '{"id": "a", "nonce": 1}',
+            '{"id": ["a"], "nonce": "b"}',
+        ),
+        *('{"id": "", "nonce": "b"}', '{"id": "a#1", "nonce": "b"}', '{"id": "' + "a" * 200 + '", "nonce": "b"}'),
+    ],
+)
 def test_other_messages_are_none(body):
     with pytest.raises(ValueError, match="no message"):
         Message.read(body)
@@ -85,6 +102,28 @@ REPLAYED = (*RETRY, (b"idempotent-replayed", b"true"))
 )
 def test_an_answer_is_final_or_says_when_to_come_again(status, headers, attempt, runs, again_us):
     assert comes_again_us(StoredResponse(status, headers, b""), attempt, runs) == again_us
+
+
+LONG = ((b"retry-after", b"100000"),)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "attempt", "again_us"),
+    [
+        (503, LONG, run(begun=True), None),
+        (429, LONG, run(begun=True), None),
+        (503, LONG, run(), None),  # of what stands in front of the guard
+        (503, ((b"retry-after", b"9" * 5000),), run(begun=True), None),
+        (503, ((b"retry-after", b"0" * 5000 + b"3"),), run(begun=True), 3_000_000),
+        (503, ((b"retry-after", b"60"),), run(begun=True), 60_000_000),
+        (503, ((b"retry-after", b"61"),), run(begun=True), None),
+        (429, (), run(passes_in_us=60_000_001), None),
+        (429, (), run(passes_in_us=60_000_000), 60_000_000),
+        (409, LONG, run(), 60_000_000),  # another attempt runs, and its answer is wanted
+    ],
+)
+def test_a_wait_beyond_the_request_s_time_is_a_final_answer(status, headers, attempt, again_us):
+    assert comes_again_us(StoredResponse(status, headers, b""), attempt, 1, 60_000_000) == again_us
 
 
 def test_what_has_ended_stays_so_but_for_what_never_ran():
@@ -154,6 +193,7 @@ def test_what_a_queue_needs_is_missed_at_start(settings, requests, name):
         ("DEAD_LETTER_URL", "http://127.0.0.1:4566/0/dead.fifo", "dead_letter_url", None),
         ("QUEUE_EXPIRY", "10min", "queue_expiry_ms", 600_000),
         ("QUEUE_BOUND", "7", "queue_bound", 7),
+        ("QUEUE_BOUND_OF_ALL", "700", "queue_bound_of_all", 700),
     ],
 )
 def test_the_queue_s_settings_are_read(variable, text, attribute, value):
@@ -170,6 +210,7 @@ def test_the_queue_s_settings_are_read(variable, text, attribute, value):
         ("QUEUE_EXPIRY", "5d"),
         ("QUEUE_BOUND", "0"),
         ("QUEUE_BOUND", "many"),
+        ("QUEUE_BOUND_OF_ALL", "0"),
     ],
 )
 def test_a_wrong_setting_of_the_queue_is_named(variable, text):

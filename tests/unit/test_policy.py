@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import functools
 import inspect
 import pickle
 
@@ -10,9 +11,11 @@ import pytest
 from fastapi import FastAPI
 
 from tests.unit import postponed_annotations
-from tidegate import ConfigurationError, Policy, TokenBucket, policy
-from tidegate.algorithms.token_bucket import Bucket
-from tidegate.policy import Execution, execution, policy_of
+from tidegate import ConfigurationError, Policy, Settings, TokenBucket, policy, protect
+from tidegate.enforcement import Execution, execution
+from tidegate.errors import UnguardedError
+from tidegate.limits.token_bucket import Bucket
+from tidegate.policy import policy_of
 
 
 def test_a_token_bucket_is_read_from_its_rate():
@@ -92,12 +95,31 @@ def test_an_endpoint_without_the_decorator_declares_nothing():
     assert policy_of(lambda: None) is None
 
 
-def test_a_handler_that_isnt_idempotent_stays_the_object_it_is():
+def test_a_policy_is_found_on_the_handler_and_on_what_it_wraps():
     def handler() -> None: ...
 
     decorated = policy(limits=[TokenBucket("1/s")])(handler)
-    assert decorated is handler
-    assert policy_of(handler) == Policy(limits=[TokenBucket("1/s")])
+    assert decorated.__wrapped__ is handler
+    assert policy_of(handler) == policy_of(decorated) == Policy(limits=[TokenBucket("1/s")])
+
+
+def test_a_policy_is_found_on_what_a_callable_runs():
+    class Handler:
+        @policy(limits=[TokenBucket("1/s")])
+        def __call__(self) -> None: ...
+
+        @policy(limits=[TokenBucket("2/s")])
+        def method(self, number: int) -> None: ...
+
+    asked = [policy_of(each) for each in (Handler(), Handler().method, functools.partial(Handler().method, 1))]
+    assert asked == [Policy(limits=[TokenBucket(rate)]) for rate in ("1/s", "2/s", "2/s")]
+
+
+def test_two_policies_on_one_handler_and_one_on_a_class_are_refused():
+    with pytest.raises(ConfigurationError, match="it has a policy already"):
+        policy(idempotent=True)(policy(limits=[TokenBucket("1/s")])(lambda: None))
+    with pytest.raises(ConfigurationError, match="write it on the class's methods"):
+        policy(limits=[TokenBucket("1/s")])(type("Endpoint", (), {}))
 
 
 @pytest.mark.parametrize("name", ["send_now", "send_later"])
@@ -115,9 +137,12 @@ def test_an_idempotent_handler_keeps_its_name_its_doc_and_its_signature(name):
 async def test_fastapi_resolves_an_idempotent_handlers_postponed_annotations(name):
     app = FastAPI()
     app.post("/depots/{depot}")(getattr(postponed_annotations, name))
+    gate = protect(app, settings=Settings(memory_only=True))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
-        assert (await client.post("/depots/7", json={"weight_g": 400})).json() == {"weight_g": 407}
-        assert (await client.post("/depots/7", json={"weight_g": "heavy"})).status_code == 422
+        right = await client.post("/depots/7", json={"weight_g": 400}, headers={"idempotency-key": "a"})
+        wrong = await client.post("/depots/7", json={"weight_g": "heavy"}, headers={"idempotency-key": "b"})
+    gate.close()
+    assert (right.json(), wrong.status_code) == ({"weight_g": 407}, 422)
     assert "Parcel" in str(app.openapi()["paths"]["/depots/{depot}"])
 
 
@@ -136,7 +161,8 @@ def test_a_generator_has_no_one_answer_and_is_refused():
 
 @pytest.mark.parametrize("colour", ["def", "async def"])
 def test_an_idempotent_handler_says_when_its_own_code_begins(colour):
-    begun = Execution()
+    declare = policy(idempotent=True)
+    begun = Execution(policy_of(declare(lambda: None)))
     seen = []
 
     def handler() -> str:
@@ -148,7 +174,7 @@ def test_an_idempotent_handler_says_when_its_own_code_begins(colour):
 
     token = execution.set(begun)
     try:
-        decorated = policy(idempotent=True)(handler if colour == "def" else ahandler)
+        decorated = declare(handler if colour == "def" else ahandler)
         assert not begun.begun
         result = decorated()
         assert (result if colour == "def" else asyncio.run(result)) == "done"
@@ -157,5 +183,18 @@ def test_an_idempotent_handler_says_when_its_own_code_begins(colour):
     assert seen == [True]
 
 
-def test_a_handler_called_outside_a_request_just_runs():
-    assert policy(idempotent=True)(lambda: 7)() == 7
+def test_a_handler_with_claims_that_nothing_guards_does_not_run():
+    runs = []
+    handler = policy(idempotent=True)(lambda: runs.append(1))
+    with pytest.raises(UnguardedError, match="protect"):
+        handler()
+    assert not runs
+    handler.__wrapped__()
+    assert runs
+
+
+def test_a_handler_with_limits_that_nothing_guards_says_so_once(caplog):
+    handler = policy(limits=[TokenBucket("1/s")])(lambda: 7)
+    with caplog.at_level("WARNING"):
+        assert [handler(), handler()] == [7, 7]
+    assert [record.message for record in caplog.records].count("a policy isn't in force") == 1

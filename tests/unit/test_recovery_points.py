@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tidegate import Admission, ClaimLostError, ConfigurationError, StoreUnavailableError
-from tidegate.mechanisms.recovery import LARGEST_POINTS_BYTES, RecoveryPoints
+from tidegate.idempotency.recovery import LARGEST_POINTS_BYTES, RecoveryPoints
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ async def test_what_was_recovered_stays_as_it_was_found(points):
         heir.recovered["three"] = 3
 
 
-async def test_a_name_that_is_recorded_again_keeps_its_place_and_gets_the_new_value(kept, points):
+async def test_a_name_recorded_again_keeps_its_place_and_takes_the_new_value(kept, points):
     made = points()
     for name, value in (("page", 1), ("mail", "sent"), ("page", 2)):
         made.record_blocking(name, value)

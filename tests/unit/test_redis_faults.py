@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
-from tidegate.stores.redis_faults import AuthenticationError, reply_error, unavailable
-from tidegate.stores.resp import ProtocolError
+from tidegate.redis_driver.faults import AuthenticationError, reply_error, unavailable
+from tidegate.redis_driver.resp import ProtocolError
 
 SCRIPT = "ERR Error running script (call to f_1): @user_script:12: @user_script: 12: -{} and more"
 SAID = {
@@ -28,6 +28,28 @@ SAID = {
     "ERR Protocol error: unauthenticated multibulk length": "authentication",
     "ERR unknown command 'EVALSHA'": "protocol",
     "CROSSSLOT Keys in request don't hash to the same slot": "protocol",
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.": "timeout",
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)": "read-only",
+    "DENIED Redis is running in protected mode": "authentication",
+    "ERR invalid password": "authentication",
+    "ERR AUTH <password> called without any password configured": "authentication",
+    "ERR This instance has cluster support disabled": "protocol",
+    "ERR DB index is out of range": "protocol",
+    "ERR Error running script (call to f_1): Script killed by user with SCRIPT KILL...": "timeout",
+    "no upstream host": "protocol",
+    "WRONGTYPE Operation against a key holding the wrong kind of value": "unreadable",
+    "WRONGTYPE Operation against a key holding the wrong kind of value script: 1, on @user_script:3.": "unreadable",
+    SCRIPT.format("WRONGTYPE Operation against a key"): "unreadable",
+    "ERR user_script:7: attempt to compare nil with number script: 1, on @user_script:7.": "unreadable",
+    "ERR Error running script (call to f_1): @user_script:7: attempt to perform arithmetic": "unreadable",
+    "ERR value is not an integer or out of range": "unreadable",
+    "ERR value is not a valid float": "unreadable",
+    "ERR increment or decrement would overflow": "unreadable",
+    "ERR invalid expire time in 'set' command": "unreadable",
+    "ERR hash value is not an integer": "unreadable",
+    "ERR string exceeds maximum allowed size (proto-max-bulk-len)": "unreadable",
+    "ERR syntax error": "unreadable",
+    "BUSYKEY Target key name already exists.": "unreadable",
     SCRIPT.format("READONLY You can't write"): "read-only",
     SCRIPT.format("OOM command not allowed"): "out-of-memory",
     SCRIPT.format("CLUSTERDOWN Hash slot not served"): "cluster-down",
@@ -59,3 +81,11 @@ def test_what_a_server_says(text, kind):
 @pytest.mark.parametrize(("raised", "kind"), RAISED, ids=[repr(raised)[:60] for raised, _ in RAISED])
 def test_what_the_system_raises(raised, kind):
     assert unavailable(raised).kind == kind
+
+
+ONE_QUESTIONS = {"unreadable"}
+
+
+@pytest.mark.parametrize(("text", "kind"), SAID.items(), ids=[text[:60] for text in SAID])
+def test_only_what_says_something_of_the_server_is_counted(text, kind):
+    assert unavailable(reply_error(text)).of_the_store is (kind not in ONE_QUESTIONS)

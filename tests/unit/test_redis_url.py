@@ -5,8 +5,8 @@ import ssl
 import pytest
 
 from tests.harness.certificates import make_certificate
-from tidegate.stores.connection import RedisTarget
-from tidegate.stores.redis_url import Address, Tls, parse
+from tidegate.redis_driver.node import RedisTarget
+from tidegate.redis_driver.url import Address, Tls, parse
 
 READ = {
     "redis://": Address(),

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.stores.reference_clock import ReferenceClock
+from tidegate.stores.dynamodb.clock import ReferenceClock
 from tidegate.testing import FakeClock
 
 

@@ -1,13 +1,16 @@
 """Names are looked up within the time there is, by one thread however many wait."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tidegate.stores import resolver
+from tidegate.redis_driver import resolver
 
 
 class SlowResolver:
@@ -68,3 +71,49 @@ def test_an_unknown_name_is_an_error(slow):
     slow.goes_on.set()
     with pytest.raises(socket.gaierror):
         resolver.lookup("nowhere", 6379, 60)
+
+
+def test_a_lookup_that_hangs_is_begun_anew_beside_it_now_and_then(slow, monkeypatch):
+    """The system's may wait seconds for an answer that was lost, when there is a name server again long since."""
+    now = [0.0]
+    monkeypatch.setattr(resolver, "monotonic", lambda: now[0])
+    for _ in range(10):
+        with pytest.raises(TimeoutError):
+            resolver.lookup("lost", 6379, 0.001)
+        now[0] += resolver._ASKED_ANEW_AFTER_S
+    assert len(slow.asked) <= resolver._MOST_AT_ONCE
+    slow.goes_on.set()
+    assert resolver.lookup("lost", 6379, 60)
+
+
+@pytest.mark.parametrize("host", ["a" * 300, "a\0b", "\ud800", "..", "x" * 64 + ".example"])
+def test_what_is_no_name_is_an_error_at_once(host):
+    for _ in range(2):
+        with pytest.raises((OSError, ValueError)):
+            resolver.lookup(host, 6379, 60)
+
+
+FORKS = """
+import os, socket, threading
+from tidegate.redis_driver import resolver
+real, ends = socket.getaddrinfo, threading.Event()
+def hangs(host, port, *, type, flags=0):
+    if flags: raise socket.gaierror(socket.EAI_NONAME, "no number")
+    ends.wait(60)
+resolver.socket.getaddrinfo = hangs
+try:
+    resolver.lookup("localhost", 1, 0.01)
+except TimeoutError:
+    pass
+child = os.fork()
+if child == 0:
+    resolver.socket.getaddrinfo = real
+    os._exit(7 if resolver.lookup("localhost", 1, 60) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+ends.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_fork_waits_for_none_of_its_parents_lookups():
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], timeout=60, check=True)

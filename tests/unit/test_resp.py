@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.stores.redis_faults import NoScriptError, ReplyError
-from tidegate.stores.resp import Connection, ProtocolError, pack
+from tidegate.redis_driver.faults import NoScriptError, ReplyError
+from tidegate.redis_driver.resp import Connection, ProtocolError, pack
 
 Pair = tuple[Connection, socket.socket]
 
@@ -200,3 +200,43 @@ def test_an_idle_connection_is_quiet_until_it_ends(pair):
     assert connection.quiet
     theirs.close()
     assert not connection.quiet
+
+
+def test_an_idle_connection_that_was_closed_has_ended(pair):
+    connection, theirs = pair
+    theirs.close()
+    assert connection.ended
+
+
+def test_an_idle_connection_on_which_something_was_said_is_broken(pair):
+    connection, theirs = pair
+    theirs.sendall(b":1\r\n")
+    with pytest.raises(ProtocolError, match="nobody had asked"):
+        _ = connection.ended
+
+
+@pytest.mark.parametrize("extra", [b":2\r\n", b"+", b"\r\n", b"*2\r\n:1\r\n"])
+def test_more_than_was_asked_for_is_a_protocol_error(pair, extra):
+    connection, theirs = pair
+    theirs.sendall(b":1\r\n" + extra)
+    with pytest.raises(ProtocolError, match="more replies"):
+        connection.read(1, soon())
+
+
+@pytest.mark.parametrize("reply", [b"#t\r\n", b",1.5\r\n", b"%1\r\n+a\r\n+b\r\n", b">2\r\n+invalidate\r\n+k\r\n"])
+def test_a_reply_of_a_kind_that_resp2_hasnt_is_a_protocol_error(pair, reply):
+    connection, theirs = pair
+    theirs.sendall(reply)
+    with pytest.raises(ProtocolError, match="RESP2"):
+        connection.read(1, soon())
+
+
+@pytest.mark.parametrize(
+    ("greeting", "error"), [(b"-ERR max number of clients reached\r\n", ReplyError), (b"+hello\r\n", ProtocolError)]
+)
+def test_a_server_that_speaks_before_it_is_asked_refuses_or_is_none(pair, greeting, error):
+    connection, theirs = pair
+    connection.hear_out(soon())
+    theirs.sendall(greeting)
+    with pytest.raises(error):
+        connection.hear_out(soon())

@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from tidegate_local.errors import ScenarioError
-from tidegate_local.release_item import ReleaseItem, Served
+from tidegate_local.releases.item import ReleaseItem, Served
 from tidegate_local.scenarios import chart, page, redis_verdict, release_verdict, report, storm_verdict, writing
+from tidegate_local.scenarios import storm as storm_play
 from tidegate_local.scenarios.answers import Answer, tally, who_answered
 from tidegate_local.scenarios.bound import against_bound
 from tidegate_local.scenarios.clone import Clone
@@ -293,3 +294,10 @@ def test_a_passage_that_is_not_there_once_is_not_changed(tmp_path):
     (tmp_path / "a.py").write_text("x = 1\nx = 1\n")
     with pytest.raises(ScenarioError, match="2 times"):
         clone.replace("a.py", "x = 1", "x = 2")
+
+
+def test_the_machine_is_blamed_only_if_it_is_busy():
+    assert "too busy" in storm_play.not_calm(12.3, cores=2)
+    assert "load 12.3 on 2 cores" in storm_play.not_calm(12.3, cores=2)
+    assert "too busy" not in storm_play.not_calm(0.9, cores=2)
+    assert "that is a fault" in storm_play.not_calm(0.9, cores=2)

@@ -3,8 +3,10 @@
 import pytest
 
 from tidegate import ConfigurationError, Settings
-from tidegate.lifecycle import compose
+from tidegate.compose import compose
 
+ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/claims"
+QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders.fifo"
 REDIS = {"TIDEGATE_REDIS_URL": "redis://localhost:6379/0"}
 
 
@@ -31,15 +33,32 @@ def test_what_is_left_out_has_a_default():
         ("REDIS_CLUSTER", "true", "redis_cluster", True),
         ("REDIS_CLUSTER", "No", "redis_cluster", False),
         ("TABLE", "claims", "table", "claims"),
+        ("TABLE", " claims ", "table", "claims"),
+        ("TABLE", "eu_1.claims-2", "table", "eu_1.claims-2"),
+        ("TABLE", ARN, "table", ARN),
         ("NAMESPACE", "shop-2_eu", "namespace", "shop-2_eu"),
         ("NAMESPACE", "n" * 32, "namespace", "n" * 32),
         ("DECISION_BUDGET_MS", "10", "decision_budget_ms", 10),
         ("DECISION_BUDGET_MS", "10000", "decision_budget_ms", 10_000),
+        ("REDIS_TIMEOUT_MS", "5", "redis_timeout_ms", 5),
         ("PRINCIPAL_SECRET", "s3cret", "principal_secret", "s3cret"),
         ("TRUST_API_KEY_HEADER", "1", "trust_api_key_header", True),
         ("TRUST_API_KEY_HEADER", "0", "trust_api_key_header", False),
         ("TRUST_API_KEY_HEADER", "", "trust_api_key_header", False),
+        ("PRINCIPAL_SECRET", " s3cret ", "principal_secret", " s3cret "),
         ("IDEMPOTENCY_LIFETIME", "1h", "idempotency_lifetime_ms", 3_600_000),
+        ("QUEUE_URL", QUEUE, "queue_url", QUEUE),
+        (
+            "DEAD_LETTER_URL",
+            "http://127.0.0.1:4566/0/dead.fifo",
+            "dead_letter_url",
+            "http://127.0.0.1:4566/0/dead.fifo",
+        ),
+        ("QUEUE_EXPIRY", "4d", "queue_expiry_ms", 345_600_000),
+        ("QUEUE_BOUND", "1000", "queue_bound", 1000),
+        ("CACHE_BYTES", "0", "cache_bytes", 0),
+        ("FLEET_SIZE", "100000", "fleet_size", 100_000),
+        ("SHADOW_SHARE", "1", "shadow_share", 1.0),
         ("RELEASE", "2026-11", "release", "2026-11"),
         ("SHED", "on", "shed", "on"),
         ("SHED", "shadow", "shed", "shadow"),
@@ -72,8 +91,34 @@ def test_a_good_value_is_taken(variable, text, attribute, value):
         ("DECISION_BUDGET_MS", "10001", "from 10 to 10000"),
         ("DECISION_BUDGET_MS", "60ms", "from 10 to 10000"),
         ("DECISION_BUDGET_MS", "-60", "from 10 to 10000"),
+        ("REDIS_TIMEOUT_MS", "0", "from 1 to 10000"),
         ("IDEMPOTENCY_LIFETIME", "forever", "such as '30s', '250ms' or '24h'"),
         ("IDEMPOTENCY_LIFETIME", "0s", "write at least"),
+        ("IDEMPOTENCY_LIFETIME", "999ms", "write at least 1s"),
+        ("TABLE", "my table", "write its name"),
+        ("TABLE", "claims/orders", "write its name"),
+        ("TABLE", "größe", "write its name"),
+        ("TABLE", "t" * 256, "write its name"),
+        ("TABLE", "https://dynamodb.eu-central-1.amazonaws.com", "write its name"),
+        ("TABLE", "arn:aws:s3:::claims", "write its name"),
+        ("TABLE", ARN + "/index/by_owner", "write its name"),
+        ("QUEUE_URL", "orders.fifo", "write its URL, which ends in .fifo"),
+        ("QUEUE_URL", "arn:aws:sqs:eu-central-1:123456789012:orders.fifo", "write its URL"),
+        ("QUEUE_URL", QUEUE.removesuffix(".fifo"), "which ends in .fifo"),
+        ("QUEUE_URL", "https:///123456789012/orders.fifo", "write its URL"),
+        ("QUEUE_URL", "https://sqs.example.com/1/or ders.fifo", "write its URL"),
+        ("DEAD_LETTER_URL", "https://sqs.example.com", "write its URL"),
+        ("QUEUE_EXPIRY", "5d", "write 1s to 4d"),
+        ("QUEUE_BOUND", "0", "from 1 to 1000"),
+        ("CACHE_BYTES", "16M", "digits only"),
+        ("CACHE_BYTES", "9" * 5000, "digits only"),
+        ("FLEET_SIZE", "0", "write 1 to 100000"),
+        ("FLEET_SIZE", "²", "write 1 to 100000"),
+        ("FLEET_SIZE", "٣", "write 1 to 100000"),
+        ("SHADOW_SHARE", "1.1", "from 0 to 1"),
+        ("SHADOW_SHARE", "inf", "from 0 to 1"),
+        ("SHADOW_SHARE", "0_1", "from 0 to 1"),
+        ("REDIS_IAM_USER", "the app", "visible ASCII"),
         ("STORE", "redis", "write 'memory'"),
         ("SHED", "yes", "('on', 'shadow', 'off')"),
         ("CAPACITY", "0", "write 1 to 1000000"),
@@ -127,6 +172,16 @@ def test_half_of_iam_authentication_is_refused_and_the_missing_half_named(given,
     with pytest.raises(ConfigurationError) as raised:
         read(**{given: "x"})
     assert f"TIDEGATE_{missing}" in str(raised.value).partition(": ")[2]
+
+
+def test_managed_instances_are_told_from_other_functions():
+    """Several processes of one environment run at once, for long, and share a /tmp."""
+    variables = REDIS | {"AWS_LAMBDA_FUNCTION_NAME": "api", "TMPDIR": "/sandbox"}
+    managed = Settings.from_environ(variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"})
+    assert (managed.on_lambda, managed.scratch) == (False, None)
+    for kind in ("on-demand", "provisioned-concurrency", "snap-start"):
+        other = Settings.from_environ(variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": kind})
+        assert (other.on_lambda, other.scratch) == (True, "/sandbox")
 
 
 def test_the_functions_version_is_the_release_unless_one_is_named():

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.algorithms.concurrency import Slots
-from tidegate.algorithms.decision import Known
-from tidegate.algorithms.leaky_bucket import Drain
-from tidegate.algorithms.quota import Period
-from tidegate.algorithms.share import Share, part_of
-from tidegate.algorithms.sliding_window import Window
-from tidegate.algorithms.token_bucket import Bucket
+from tidegate.decision import Known
+from tidegate.limits.concurrency import Slots
+from tidegate.limits.leaky_bucket import Drain
+from tidegate.limits.quota import Period
+from tidegate.limits.share import Share, scaled_rule
+from tidegate.limits.sliding_window import Window
+from tidegate.limits.sliding_window_counter import WindowCounter
+from tidegate.limits.token_bucket import Bucket
 
 NOTHING = Known()
 SINCE_US = 1_800_000_000_000_000
@@ -24,7 +25,7 @@ def admitted_by_fleet(rule, environments: int, moments: list[int], known: Known 
         for rank in range(environments):
             share = Share(environments, rank, SINCE_US)
             while True:
-                part = part_of(rule, share, now, 1, known)
+                part = scaled_rule(rule, share, now, 1, known)
                 asked = Known(part.debt_us, known.counts, holder=f"{rank}-{len(admitted)}")
                 decision = part.rule.decide(states.get(rank), now, 1, asked)
                 if not decision.allowed:
@@ -63,10 +64,11 @@ def test_slots_are_divided_without_a_rest(environments, slots):
     assert len(admitted_by_fleet(Slots(slots, 60_000_000), environments, [SINCE_US])) == slots
 
 
+@pytest.mark.parametrize("kind", [Window, WindowCounter])
 @given(fleets, st.integers(1, 100))
-def test_a_window_is_shared_as_the_bucket_of_its_rate(environments, quota):
+def test_a_window_is_shared_as_the_bucket_of_its_rate(kind, environments, quota):
     moments = [SINCE_US + i * 500_000 for i in range(7)]
-    assert len(admitted_by_fleet(Window(1000, quota), environments, moments)) <= 3 * quota
+    assert len(admitted_by_fleet(kind(1000, quota), environments, moments)) <= 3 * quota
 
 
 @given(fleets, st.integers(10_000, 1_000_000))

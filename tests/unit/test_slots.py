@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from tidegate.stores.slots import SLOTS, Place, SlotMap, redirection, slot_of, slot_of_key
+from tidegate.redis_driver.hash_slots import SLOTS, Place, SlotMap, redirection, slot_of, slot_of_key
 
 KEYS = {  # computed by a server's CLUSTER KEYSLOT
     b"foo": 12182,

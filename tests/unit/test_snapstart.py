@@ -6,8 +6,9 @@ import types
 
 import pytest
 
-from tidegate import Settings, snapstart
-from tidegate.lifecycle import Lifecycle
+from tidegate import Settings
+from tidegate.aws_lambda import signals
+from tidegate.compose import Lifecycle
 
 
 @pytest.fixture
@@ -30,12 +31,12 @@ def lifecycle(redis_url):
 
 def names(lifecycle):
     environment = lifecycle.environment
-    return environment.stores._rungs[0].store._environment_id, environment.outcomes.tally.environment
+    return environment.stores._handles[0].store._environment_id, environment.outcomes.tally.environment
 
 
 def test_a_copy_has_names_and_random_numbers_of_its_own(lifecycle, runtime):
     before = names(lifecycle)
-    snapstart.register(lifecycle)
+    signals.register(lifecycle)
     state = random.getstate()
     for hook in (*runtime["before"], *runtime["after"]):
         hook()
@@ -45,15 +46,15 @@ def test_a_copy_has_names_and_random_numbers_of_its_own(lifecycle, runtime):
 
 def test_no_connection_is_in_the_snapshot(lifecycle, runtime, redis_server):
     assert lifecycle.environment.stores.states[0].state == "ready"
-    snapstart.register(lifecycle)
+    signals.register(lifecycle)
     [before], [after] = runtime["before"], runtime["after"]
     before()
-    assert lifecycle.environment.stores._rungs[0].store._transport._node._idle == []
+    assert lifecycle.environment.stores._handles[0].store._transport._node._idle == []
     after()
     assert lifecycle.environment.stores.states[0].state == "ready"
 
 
 def test_a_runtime_without_hooks_is_said(lifecycle, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
-    snapstart.register(lifecycle)
+    signals.register(lifecycle)
     assert lifecycle.environment.stores.states[0].state == "ready"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.structured import listed
+from tidegate.web.structured_fields import listed
 
 texts = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=12)
 values = st.integers(-(10**15) + 1, 10**15 - 1) | texts | st.booleans()

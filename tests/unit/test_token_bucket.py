@@ -5,7 +5,7 @@ import itertools
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tidegate.algorithms.token_bucket import NEVER, Bucket, Taken, start_of_debt, take
+from tidegate.limits.token_bucket import NEVER, Bucket, Taken, start_of_debt, take
 
 EPOCH_US = 1_800_000_000_000_000
 
@@ -22,9 +22,9 @@ def debts(bucket: Bucket) -> st.SearchStrategy[int]:
     return st.just(0) | st.integers(0, bucket.depth_us) | st.just(bucket.depth_us)
 
 
-def decide(tat_us: int | None, bucket: Bucket, cost: int, known_debt_us: int = 0, after_us: int = 0) -> Taken:
+def decide(tat_us: int | None, bucket: Bucket, cost: int, min_deficit_us: int = 0, after_us: int = 0) -> Taken:
     """Decide so many microseconds after the epoch of these tests; a known debt falls meanwhile."""
-    return take(tat_us, EPOCH_US + after_us, bucket, cost, max(0, known_debt_us - after_us))
+    return take(tat_us, EPOCH_US + after_us, bucket, cost, max(0, min_deficit_us - after_us))
 
 
 @st.composite

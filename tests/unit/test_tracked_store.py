@@ -3,10 +3,10 @@
 import pytest
 
 from tidegate import StoreUnavailableError
-from tidegate.question import Question
-from tidegate.stores.breaker import Breaker
+from tidegate.failover.breaker import Breaker
+from tidegate.failover.circuit import CircuitBreakerStore
+from tidegate.messages import Question
 from tidegate.stores.memory import MemoryStore
-from tidegate.stores.tracked import TrackedStore
 from tidegate.testing import FailingStore, FakeClock
 
 QUESTION = Question("subject")
@@ -16,7 +16,7 @@ class Setting:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.store = FailingStore(MemoryStore(self.clock))
-        self.tracked = TrackedStore(self.store, Breaker(self.clock), self.clock)
+        self.tracked = CircuitBreakerStore(self.store, Breaker(self.clock), self.clock)
 
     def ask(self) -> bool:
         return self.tracked.ask(lambda store: store.admit(QUESTION)).admitted
@@ -86,10 +86,59 @@ def test_after_an_outage_it_is_probed_first_and_then_answers_again(setting):
     assert setting.tracked.state.fault is None
 
 
-def test_an_error_that_no_store_may_raise_opens_the_breaker_too(setting):
-    def broken(_store) -> None:
-        raise ZeroDivisionError
+def broken(_store) -> None:
+    raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        setting.tracked.ask(broken)
-    assert not setting.tracked.trusted
+
+def test_a_bug_of_ours_is_raised_and_moves_no_breaker(setting):
+    setting.ask()
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            setting.tracked.ask(broken)
+    assert setting.tracked.trusted
+    assert setting.tracked.state.state == "ready"
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "contended"])
+def test_what_one_key_holds_moves_no_breaker(setting, fault):
+    setting.ask()
+    setting.fail(fault)
+    assert setting.tracked.trusted
+    assert setting.tracked.state.state == "ready"
+    assert setting.tracked.state.fault is None
+
+
+ONLY_THIS_QUESTIONS = [StoreUnavailableError("memory", "unreadable"), ZeroDivisionError(), KeyError("bug")]
+
+
+@pytest.mark.parametrize("error", ONLY_THIS_QUESTIONS, ids=repr)
+def test_a_probe_that_was_answered_counts_whatever_its_question_meets(setting, error):
+    def fails(_store) -> None:
+        raise error
+
+    setting.fail()
+    setting.store.fault = None
+    setting.clock.advance(1)
+    with pytest.raises(type(error)):
+        setting.tracked.ask(fails)
+    assert setting.tracked.trusted
+    assert setting.ask()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError(), StoreUnavailableError("m", "unreadable")])
+def test_a_probe_that_isnt_answered_is_reported_however_it_ends(setting, error, monkeypatch):
+    """A breaker left half-open would refuse for ever."""
+    setting.fail()
+
+    def fails(_patience_s=None) -> None:
+        raise error
+
+    setting.clock.advance(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(setting.store, "probe", fails)
+        with pytest.raises(type(error)):
+            setting.ask()
+    assert setting.tracked.state.breaker == "open"
+    setting.store.fault = None
+    setting.clock.advance(2)
+    assert setting.ask()

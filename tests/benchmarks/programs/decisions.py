@@ -47,30 +47,45 @@ def _also(url: str) -> dict[str, Decide]:
     sha = client.script_load(ONE_COMMAND)
     three = [deciders.token_bucket(Rate(AMPLE.count - n)) for n in range(3)]
     return {
+        "Tidegate, over the application's redis-py": deciders.tidegate_store(
+            deciders.tidegate_redis_store(url, client), deciders.token_bucket(AMPLE)
+        ),
+        "GET by Tidegate's driver": _getting(url, None),
+        "GET by redis-py's connections, in Tidegate's time": _getting(url, client),
+        "GET by redis-py itself": lambda caller: client.get(caller) is None,
         "Tidegate, three limits at once": deciders.tidegate_store(deciders.tidegate_redis_store(url), *three),
         UNIT: lambda caller: bool(client.evalsha(sha, 1, caller)),
     }
 
 
+def _getting(url: str, client: redis.Redis | None) -> Decide:
+    """A GET of what isn't there, through the driver alone."""
+    from tidegate.redis_driver.node import RedisTarget
+    from tidegate.redis_driver.transport import transport_to
+
+    send = transport_to(RedisTarget(url, 20.0, 20.0, client=client)).send
+    return lambda caller: send([("GET", caller)]) == [None]
+
+
 def _parts() -> dict[str, Callable[[str], Any]]:
     """What stands between a request and its store, without any I/O."""
     from tidegate.clock import SystemClock
-    from tidegate.stores.breaker import Breaker
-    from tidegate.stores.failover import FailoverStore
-    from tidegate.stores.tracked import TrackedStore
+    from tidegate.failover.breaker import Breaker
+    from tidegate.failover.circuit import CircuitBreakerStore
+    from tidegate.failover.store import FailoverStore
 
     clock = SystemClock()
     breaker = Breaker(clock)
     one = deciders.token_bucket(AMPLE)
     three = [deciders.token_bucket(Rate(AMPLE.count - n)) for n in range(3)]
     memory = deciders.tidegate_memory_store()
-    rung = TrackedStore(deciders.tidegate_memory_store(), Breaker(clock), clock)
-    ladder = FailoverStore([rung], deciders.tidegate_memory_store(), clock)
+    rung = CircuitBreakerStore(deciders.tidegate_memory_store(), Breaker(clock), clock)
+    chain = FailoverStore([rung], deciders.tidegate_memory_store(), clock)
     return {
         "Tidegate, breaker: permission and success": lambda _: breaker.succeeded(breaker.permission()),
         "Tidegate, memory store: one limit": deciders.tidegate_store(memory, one),
         "Tidegate, memory store: three limits": deciders.tidegate_store(memory, *three),
-        "Tidegate, ladder, breaker and state around a memory store": deciders.tidegate_store(ladder, one),
+        "Tidegate, chain, breaker and state around a memory store": deciders.tidegate_store(chain, one),
     }
 
 

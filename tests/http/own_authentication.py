@@ -1,0 +1,172 @@
+"""Applications that authenticate by themselves, each in another way, and how a caller shows who he is to them."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Cookie, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.security import (
+    APIKeyCookie,
+    APIKeyHeader,
+    APIKeyQuery,
+    HTTPBasic,
+    HTTPBearer,
+    OAuth2PasswordBearer,
+)
+from itsdangerous import TimestampSigner
+from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.sessions import SessionMiddleware
+
+from tidegate import Cache, TokenBucket, policy
+
+AMPLE = [TokenBucket("1000/s")]
+# What the applications take for a credential, and whose it is.
+KNOWN = {"ann-9f3c2b71": "ann", "bob-51d0aa42": "bob"}
+ANN, BOB = KNOWN
+WRONG = "eve-00000000"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a request carries to show who asks."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    query: str = ""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to authenticate.
+
+    Attributes:
+        dependency: what a route depends on; None: a middleware does it.
+        shown: what a caller with that credential sends.
+        middleware: adds what the application needs.
+    """
+
+    dependency: Callable[..., Any]
+    shown: Callable[[str], Shown]
+    middleware: Callable[[FastAPI], None] = lambda app: None
+
+
+def _known(credential: str | None) -> str:
+    if credential not in KNOWN:
+        raise HTTPException(401, "who is it?")
+    return KNOWN[credential]
+
+
+def _scheme(scheme: Any, read: Callable[[Any], str | None] = lambda found: found) -> Callable[..., str]:
+    def who(found: Annotated[Any, Depends(scheme)]) -> str:
+        return _known(read(found))
+
+    return who
+
+
+def _by_parameter(x_partner: Annotated[str | None, Header()] = None) -> str:
+    return _known(x_partner)
+
+
+def _by_cookie_parameter(basket: Annotated[str | None, Cookie()] = None) -> str:
+    return _known(basket)
+
+
+def _by_hand(request: Request) -> str:
+    return _known(request.headers.get("x-internal-token"))
+
+
+def _by_proxy(request: Request) -> str:
+    return _known(request.headers.get("x-forwarded-user"))
+
+
+def _by_cookie_by_hand(request: Request) -> str:
+    return _known(request.cookies.get("who"))
+
+
+def _by_session(request: Request) -> str:
+    return _known(request.session.get("credential"))
+
+
+def _by_middleware(request: Request) -> str:
+    if not request.user.is_authenticated:
+        raise HTTPException(401, "who is it?")
+    return str(request.user.display_name)
+
+
+class _Backend(AuthenticationBackend):
+    async def authenticate(self, conn: Any) -> Any:
+        credential = conn.headers.get("x-auth")
+        return (AuthCredentials(["any"]), SimpleUser(KNOWN[credential])) if credential in KNOWN else None
+
+
+def _basic(credential: str) -> Shown:
+    return Shown({"authorization": "Basic " + base64.b64encode(f"{credential}:".encode()).decode()})
+
+
+def _session(credential: str) -> Shown:
+    """A session's cookie, signed at this moment: the next one differs."""
+    _session.number += 1  # type: ignore[attr-defined]
+    said = base64.b64encode(json.dumps({"credential": credential}).encode())
+    signer = TimestampSigner("secret")
+    at = signer.get_timestamp() - _session.number  # type: ignore[attr-defined]
+    signer.get_timestamp = lambda: at  # type: ignore[method-assign]
+    return Shown({"cookie": f"crumb={signer.sign(said).decode()}"})
+
+
+_session.number = 0  # type: ignore[attr-defined]
+
+WAYS = {
+    "HTTPBearer": Way(
+        _scheme(HTTPBearer(), lambda found: found.credentials), lambda c: Shown({"authorization": f"Bearer {c}"})
+    ),
+    "OAuth2": Way(_scheme(OAuth2PasswordBearer("token")), lambda c: Shown({"authorization": f"Bearer {c}"})),
+    "HTTPBasic": Way(_scheme(HTTPBasic(), lambda found: found.username), _basic),
+    "APIKeyHeader": Way(_scheme(APIKeyHeader(name="X-Pass-Through")), lambda c: Shown({"x-pass-through": c})),
+    "APIKeyQuery": Way(_scheme(APIKeyQuery(name="k")), lambda c: Shown(query=f"?k={c}")),
+    "APIKeyCookie": Way(_scheme(APIKeyCookie(name="c")), lambda c: Shown({"cookie": f"theme=dark; c={c}"})),
+    "a header parameter": Way(_by_parameter, lambda c: Shown({"x-partner": c})),
+    "a cookie parameter": Way(_by_cookie_parameter, lambda c: Shown({"cookie": f"basket={c}"})),
+    "a header read by hand": Way(_by_hand, lambda c: Shown({"x-internal-token": c})),
+    "a proxy's header": Way(_by_proxy, lambda c: Shown({"x-forwarded-user": c})),
+    "a cookie read by hand": Way(_by_cookie_by_hand, lambda c: Shown({"cookie": f"who={c}"})),
+    "a session": Way(
+        _by_session,
+        _session,
+        lambda app: app.add_middleware(SessionMiddleware, secret_key="secret", session_cookie="crumb"),
+    ),
+    "a middleware": Way(
+        _by_middleware,
+        lambda c: Shown({"x-auth": c}),
+        lambda app: app.add_middleware(AuthenticationMiddleware, backend=_Backend()),
+    ),
+}
+
+
+class Till:
+    """An application that authenticates in one way, and counts its handlers' runs."""
+
+    def __init__(self, way: Way) -> None:
+        self.app = FastAPI()
+        self.runs: list[str] = []
+        self.fails = False
+        way.middleware(self.app)
+
+        @self.app.post("/orders")
+        @policy(limits=AMPLE, idempotent=True)
+        async def order(body: dict[str, int], who: Annotated[str, Depends(way.dependency)]) -> dict[str, Any]:
+            self.runs.append(who)
+            return {"by": who, "run": len(self.runs), **body}
+
+        @self.app.get("/orders")
+        @policy(limits=AMPLE, cache=Cache("60s"))
+        async def orders(who: Annotated[str, Depends(way.dependency)]) -> dict[str, Any]:
+            self.runs.append(who)
+            return {"by": who, "run": len(self.runs)}
+
+        @self.app.get("/shared")
+        @policy(limits=AMPLE, cache=Cache("60s", shared=True))
+        async def shared(who: Annotated[str, Depends(way.dependency)]) -> dict[str, Any]:
+            self.runs.append(who)
+            return {"by": who, "run": len(self.runs)}
