@@ -6,8 +6,8 @@ from pathlib import Path
 from aws_cdk import App
 
 from infra.assets import Workspace
-from infra.stage_error import StageError
 from infra.toolchain import BuildError
+from tidegate_cdk.setting_error import SettingError
 
 
 def main() -> None:
@@ -34,5 +34,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (StageError, BuildError, OSError) as error:
+    except (SettingError, BuildError, OSError) as error:
         sys.exit(f"tidegate: {error}")

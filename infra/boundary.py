@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 
-from infra.stage_error import StageError
+from tidegate_cdk.setting_error import SettingError
 
 _POLICY = re.compile(r"[\w+=,.@-]{1,128}")
 
@@ -62,12 +62,12 @@ def bind(stack: Stack, policy: object) -> None:
     """Put every role of a stack within a policy of the account's, by its name; None: within none.
 
     Raises:
-        StageError: it can't be a policy's name.
+        SettingError: it can't be a policy's name.
     """
     if policy is None:
         return
     if not _POLICY.fullmatch(str(policy)):
-        raise StageError(
+        raise SettingError(
             f"permissions_boundary is {policy!r}: use the name of a managed policy of the account, such as "
             "-c permissions_boundary=Tidegate-boundary"
         )

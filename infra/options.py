@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from infra.cors import Cors
-from infra.edge import Domain, Tokens
-from infra.stage_error import StageError
 from infra.stages import LOCAL, Stage
+from infra.tokens import Tokens
+from tidegate_cdk.api.cors import Cors
+from tidegate_cdk.api.edge import Domain
+from tidegate_cdk.setting_error import SettingError
 
 Context = Callable[[str], object]
 
@@ -28,11 +29,11 @@ def with_options(stage: Stage, context: Context) -> Stage:
     """Adapt a stage to the options of the CDK context.
 
     Raises:
-        StageError: an option has no such value, or the stage takes none; the message says what to write instead.
+        SettingError: an option has no such value, or the stage takes none; the message says what to write instead.
     """
     given = {name: str(value) for name in NAMES if (value := context(name)) not in {None, ""}}
     if given and stage.name == LOCAL.name:
-        raise StageError(f"stage {stage.name} takes no {next(iter(given))}: leave it away, or write -c stage=aws")
+        raise SettingError(f"stage {stage.name} takes no {next(iter(given))}: leave it away, or write -c stage=aws")
     for name, option in OPTIONS.items():
         if name in given:
             stage = option(stage, given[name])
@@ -41,7 +42,7 @@ def with_options(stage: Stage, context: Context) -> Stage:
 
 def _environment(stage: Stage, env: str) -> Stage:
     if not _ENV.fullmatch(env):
-        raise StageError(
+        raise SettingError(
             f"env is {env!r}: write lower-case letters and digits, a letter first, at most 12, such as -c env=staging"
         )
     return replace(stage, name=f"{stage.name}-{env}", env=env)
@@ -59,7 +60,7 @@ def _reserved_concurrency(stage: Stage, number: str) -> Stage:
     if number == WITHOUT:
         return replace(stage, reserved_concurrency=None)
     if not number.isdigit() or int(number) < _LEAST_CONCURRENCY:
-        raise StageError(
+        raise SettingError(
             f"reserved_concurrency is {number!r}: write a whole number of {_LEAST_CONCURRENCY} or more, at most the "
             f"account's quota less 100, or {WITHOUT}, which leaves the API in the account's common pool"
         )
@@ -100,7 +101,7 @@ def _alarm_topic(stage: Stage, arn: str) -> Stage:
 
 def _budget(stage: Stage, usd: str) -> Stage:
     if not usd.isdigit():
-        raise StageError(f"budget is {usd!r}: write whole US dollars a month, such as -c budget=100")
+        raise SettingError(f"budget is {usd!r}: write whole US dollars a month, such as -c budget=100")
     return replace(stage, operations=replace(stage.operations, budget_usd=int(usd)))
 
 
@@ -111,7 +112,7 @@ def _in_domain(stage: Stage, given: Mapping[str, str]) -> Stage:
         return stage
     missing = [name for name in ("domain", "certificate") if name not in named]
     if missing:
-        raise StageError(
+        raise SettingError(
             f"{' and '.join(named)} without {' and '.join(missing)}: write -c domain=api.example.com "
             "-c certificate=ARN, and -c zone=ID where Route 53 is to name it"
         )
@@ -126,25 +127,25 @@ def _with_tokens(stage: Stage, given: Mapping[str, str]) -> Stage:
         return stage
     missing = [name for name in ("issuer", "audience") if name not in named]
     if missing:
-        raise StageError(
+        raise SettingError(
             f"{' and '.join(named)} without {' and '.join(missing)}: write -c issuer=https://login.example.com "
-            "-c audience=shop, and -c algorithms=ES256 where it signs by others than RS256 and ES256"
+            "-c audience=https://api.example.com, and -c algorithms=ES256 where it signs by others than RS256 and ES256"
         )
     tokens = Tokens(named["issuer"], tuple(named["audience"].split(",")))
     if "algorithms" in named:
         tokens = replace(tokens, algorithms=tuple(named["algorithms"].split(",")))
-    return replace(stage, edge=replace(stage.edge, tokens=tokens))
+    return replace(stage, tokens=tokens)
 
 
 def _matching(name: str, value: str, pattern: re.Pattern[str], what: str) -> str:
     if not pattern.fullmatch(value):
-        raise StageError(f"{name} is {value!r}: write {what}")
+        raise SettingError(f"{name} is {value!r}: write {what}")
     return value
 
 
 def _true_or_false(name: str, word: str) -> bool:
     if word.lower() not in {"true", "false"}:
-        raise StageError(f"{name} is {word!r}: write true or false")
+        raise SettingError(f"{name} is {word!r}: write true or false")
     return word.lower() == "true"
 
 

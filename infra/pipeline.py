@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.boundary import boundary_name, boundary_statements
-from infra.stage_error import StageError
+from tidegate_cdk.setting_error import SettingError
 
 HOST = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -67,18 +67,18 @@ class Trusted:
         """Read the values of the CDK context.
 
         Raises:
-            StageError: one can't be used; the message says what can.
+            SettingError: one can't be used; the message says what can.
         """
         if not _REPOSITORY.fullmatch(str(repository or "")):
-            raise StageError(f"repository is {repository!r}: use -c repository=OWNER/NAME, as GitHub spells it")
+            raise SettingError(f"repository is {repository!r}: use -c repository=OWNER/NAME, as GitHub spells it")
         names = tuple(str(environments).split(",")) if environments else ENVIRONMENTS
         if wrong := [name for name in names if not _ENVIRONMENT.fullmatch(name)]:
-            raise StageError(
+            raise SettingError(
                 f"environments has {wrong[0]!r}: use -c environments=staging,production; lower-case letters, digits "
                 "and hyphens, as GitHub's environments of the repository are called"
             )
         if provider and not _PROVIDER.fullmatch(str(provider)):
-            raise StageError(
+            raise SettingError(
                 f"provider is {provider!r}: use -c provider=arn:aws:iam::ACCOUNT:oidc-provider/{HOST}, or leave it "
                 "out to have it made"
             )
@@ -198,5 +198,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except StageError as error:
+    except SettingError as error:
         sys.exit(f"tidegate: {error}")

@@ -3,47 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from infra.cors import Cors
-from infra.edge import Edge, Firewall
-from infra.operations import Operations
-from infra.stage_error import StageError
+from aws_cdk import aws_logs as logs
+
+from infra.application import METHOD_THROTTLES
 from infra.targets import HOST, LAMBDA_ARM64, Target
+from infra.tokens import Tokens
 from tidegate_cdk import edge_throttles, release_time
+from tidegate_cdk.api.cache_limits import CacheLimits
+from tidegate_cdk.api.cors import Cors
+from tidegate_cdk.api.edge import Edge, check_callers
+from tidegate_cdk.api.gateway import PLANS
+from tidegate_cdk.api.keeping import Keeping
+from tidegate_cdk.api.operations import Operations
+from tidegate_cdk.api.queue import Queue
+from tidegate_cdk.api.rates import Rates
+from tidegate_cdk.api.sizing import Sizing
+from tidegate_cdk.api.thresholds import Thresholds
 from tidegate_cdk.edge_throttles import Plan, Throttle, TierError
 from tidegate_cdk.rollout import Rollout
+from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.strategy import CODEDEPLOY_CANARY, StrategyError, shift, weights
 
-# API Gateway waits no longer for an answer, and Lambda lets a function run no longer.
-LONGEST_ANSWER_S = 29
-_LONGEST_RUN_S = 900
 # How long a step of CodeDeploy's lasts without step_s: its alarms look at five minutes.
 _CODEDEPLOY_STEP_S = 300
-# What a stage's settings take, each with a bucket of its own; ANY stands for all of them.
-VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-METHODS = (*VERBS, "ANY")
-
-
-@dataclass(frozen=True)
-class CacheLimits:
-    """Caps on what ElastiCache Serverless may cost: stored data in GB, and its compute units a second.
-
-    The `least_…` are kept ready, and paid for, without traffic. A cache takes 30,000 units a second at once and twice
-    as many ten minutes later, so that a minimum is for storms that are above that from their first second on.
-    """
-
-    data_gb: int
-    ecpu_per_s: int
-    least_data_gb: int | None = None
-    least_ecpu_per_s: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a minimum above the maximum."""
-        for name, most in (("data_gb", self.data_gb), ("ecpu_per_s", self.ecpu_per_s)):
-            least = getattr(self, f"least_{name}")
-            if least is not None and not 1 <= least <= most:
-                raise StageError(f"cache_limits has least_{name}={least}: write 1 to {most}, its {name}, or None")
 
 
 @dataclass(frozen=True)
@@ -55,31 +39,6 @@ class Warm:
 
     reads_per_s: int
     writes_per_s: int
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """From what on an alarm rings: shares from 0 to 1 of one minute's requests, in three minutes of five.
-
-    `least_requests` is how many a minute must have for a share to say anything. `stores_lost` and `throttles` are
-    counts of a minute: environments that opened a breaker, and invocations that Lambda refused. `dead_letters` and
-    `oldest_message_s` are of the overflow queue, where there is one. `table_throttles` are
-    refused calls of DynamoDB's in a minute; `limit_share` is of what the account, the cache and the edge take at most.
-    `topic` makes an SNS topic that is told.
-    """
-
-    least_requests: int = 50
-    server_error_share: float = 0.02
-    latency_p95_ms: int = 1000
-    fallback_share: float = 0.05
-    shed_share: float = 0.05
-    stores_lost: int = 3
-    throttles: int = 10
-    dead_letters: int = 1
-    oldest_message_s: int = 300
-    table_throttles: int = 10
-    limit_share: float = 0.8
-    topic: bool = True
 
 
 @dataclass(frozen=True)
@@ -108,7 +67,8 @@ class Stage:
     `binary_media_types` are what the edge hands on as bytes: by default all, so that a compressed answer, a picture or
     a form's file comes out as it went in. Bodies travel to Lambda in Base64 then, whose 6 MB hold 4.5 MB of them; ()
     has text alone. `cors` None lets no page of another origin read an answer.
-    `plans` are the tiers: each has a usage plan and an API key of its own.
+    `plans` are the tiers: each has a usage plan and an API key of its own. `tokens` are those that the edge asks for
+    beside a key. `tags` are for every resource that takes any.
     `env` is one of several environments in an account: it is a part of `name`, and so of every physical name; None is
     the only one. `account` and `region` None are those of whoever deploys. `first_deploy` leaves out what keeps a
     stack and its tables from being deleted: a create that fails is then taken back whole.
@@ -151,87 +111,53 @@ class Stage:
     health_throttle: Throttle = field(default=Throttle(rate_per_s=20, burst=40))
     open_health: bool = False
     # The expensive methods, by their paths with the verb: each has a bucket of its own at the edge.
-    method_throttles: Mapping[str, Throttle] = field(
-        default_factory=lambda: MappingProxyType(
-            {
-                "/v1/reports/sales/GET": Throttle(rate_per_s=5, burst=10),
-                "/v1/exports/POST": Throttle(rate_per_s=10, burst=20),
-            }
-        )
-    )
-    plans: Mapping[str, Plan] = field(
-        default_factory=lambda: MappingProxyType(
-            {
-                "free": Plan(Throttle(rate_per_s=20, burst=60), quota_per_day=10_000),
-                "pro": Plan(Throttle(rate_per_s=100, burst=200), quota_per_day=1_000_000),
-                "internal": Plan(Throttle(rate_per_s=1000, burst=2000), quota_per_day=None),
-            }
-        )
-    )
+    method_throttles: Mapping[str, Throttle] = field(default_factory=lambda: METHOD_THROTTLES)
+    plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
+    tokens: Tokens | None = None
+    tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def protected(self) -> bool:
-        """Whether the stack and its tables refuse to be deleted."""
-        return self.keep_data and not self.first_deploy
+    def keeping(self) -> Keeping:
+        """What outlives the stack."""
+        return Keeping(self.keep_data, self.first_deploy, logs.RetentionDays[self.log_retention])
+
+    @property
+    def sizing(self) -> Sizing:
+        """How large the API's function is."""
+        return Sizing(self.memory_mb, self.timeout_s, self.reserved_concurrency, self.provisioned, self.snap_start)
+
+    @property
+    def rates(self) -> Rates:
+        """The edge's throttles."""
+        return Rates(self.throttle, self.health_throttle, self.method_throttles, self.decode_method_paths)
 
     def service(self, name: str) -> str:
         """Name a function's service in lines and metrics: environments of one account are told apart by it."""
         return f"{name}-{self.env}" if self.env else name
 
+    def queue(self, **program: Any) -> Queue:
+        """Return the worker's settings; `program` is what it runs."""
+        # The local engine has no TLS to enforce.
+        return Queue(
+            **program, timeout_s=self.worker_timeout_s, concurrency=self.worker_concurrency, enforce_ssl=self.keep_data
+        )
+
     def __post_init__(self) -> None:
         """Refuse what AWS would refuse in the middle of a deployment, or do otherwise than it was meant."""
-        self._check_times()
-        self._check_edge()
-        self._check_release()
-        if self.provisioned is None:
-            return
-        if self.snap_start:
-            raise StageError(
-                f"stage {self.name} has both provisioned concurrency and SnapStart, which exclude each other: write "
-                "snap_start=False, or provisioned=None"
-            )
-        if self.release.weights:
-            raise StageError(
-                f"stage {self.name} has provisioned concurrency, and an alias that has it takes no weights: use "
-                "-c strategy=all-at-once, or write provisioned=None (with snap_start=True, say)"
-            )
-        most = self.reserved_concurrency
-        if self.provisioned < 1 or (most is not None and self.provisioned > most):
-            up_to = "1 or more" if most is None else f"1 to {most}, its reserved_concurrency"
-            raise StageError(f"stage {self.name} has provisioned={self.provisioned}: write {up_to}, or None")
-
-    def _check_times(self) -> None:
-        if not 1 <= self.timeout_s <= LONGEST_ANSWER_S:
-            raise StageError(
-                f"stage {self.name} has timeout_s={self.timeout_s}: write 1 to {LONGEST_ANSWER_S}, as long as API "
-                "Gateway waits for an answer. What takes longer goes to the queue (overflow); see worker_timeout_s"
-            )
-        if not 1 <= self.worker_timeout_s <= _LONGEST_RUN_S:
-            raise StageError(
-                f"stage {self.name} has worker_timeout_s={self.worker_timeout_s}: write 1 to {_LONGEST_RUN_S}, as long "
-                "as Lambda lets a function run"
-            )
-
-    def _check_release(self) -> None:
-        if self.release.by == "codedeploy":
-            return
         try:
-            release_time.check(self.release)
-        except release_time.ReleaseTimeError as error:
-            raise StageError(f"stage {self.name}: {error}") from error
-
-    def _check_edge(self) -> None:
+            self.sizing.check(self.release)
+            self.queue(handler="")
+        except SettingError as error:
+            raise SettingError(f"stage {self.name} has {error}") from error
         try:
             edge_throttles.check(self.plans)
-        except TierError as error:
-            raise StageError(f"stage {self.name}: {error}") from error
-        for method in self.method_throttles:
-            path, slash, verb = method.rpartition("/")
-            if not (slash and path.startswith("/") and verb in METHODS):
-                raise StageError(
-                    f"stage {self.name} has a throttle for {method!r}: write the path, then one of "
-                    f"{', '.join(METHODS)}, such as /v1/exports/POST"
-                )
+            self.rates  # noqa: B018 - it refuses what is no method
+            if self.release.by != "codedeploy":
+                release_time.check(self.release)
+        except (SettingError, TierError, release_time.ReleaseTimeError) as error:
+            raise SettingError(f"stage {self.name}: {error}") from error
+        given = {"user_pool": bool(self.edge.user_pools), "issuer": self.tokens is not None, "iam=true": self.edge.iam}
+        check_callers(given)
 
 
 LOCAL = Stage(
@@ -244,6 +170,7 @@ LOCAL = Stage(
     reserved_concurrency=None,
     log_retention="ONE_DAY",
     keep_data=False,
+    edge=Edge(firewall=None, access_logs=False),
     trust_api_key_header=True,
     principal_secret="the local cloud keeps no secrets",  # noqa: S106 - it only has to be the same everywhere
     decode_method_paths=True,
@@ -287,8 +214,8 @@ AWS = Stage(
     shed_wait_ms=None,
     shed_database_ms=None,
     alarms=Thresholds(),
-    edge=Edge(firewall=Firewall(), access_logs=True, tracing=True),
-    operations=Operations(tags=MappingProxyType({"Application": "tidegate"})),
+    edge=Edge(tracing=True),
+    tags=MappingProxyType({"Application": "tidegate"}),
     # The stage's 2000 requests a second, each with two limits in a transaction and a claim.
     warm=Warm(reads_per_s=12_000, writes_per_s=12_000),
 )
@@ -304,7 +231,7 @@ def select(
     *,
     into_incident: object = None,
 ) -> Stage:
-    """Pick a stage by the values of the CDK context; raises StageError, saying what is taken instead.
+    """Pick a stage by the values of the CDK context; raises SettingError, saying what is taken instead.
 
     `strategy` is a name or a list of weights; `step_s` is for how many seconds a step may last without proof;
     `rollout` says who shifts the traffic: tidegate, or codedeploy; `into_incident` why a release begins though alarms
@@ -312,7 +239,7 @@ def select(
     """
     stage = STAGES.get(str(name))
     if stage is None:
-        raise StageError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
+        raise SettingError(f"there is no stage {name!r}: use -c stage={' or -c stage='.join(STAGES)}")
     release = _paced(_released_by(stage, strategy, rollout), step_s)
     if into_incident:
         release = replace(release, into_incident=_reason(str(into_incident)))
@@ -321,9 +248,9 @@ def select(
     if not redis_url:
         return stage
     if stage.redis_url is None:
-        raise StageError(f"stage {stage.name} makes a cache of its own and takes no redis_url")
+        raise SettingError(f"stage {stage.name} makes a cache of its own and takes no redis_url")
     if not str(redis_url).startswith(("redis://", "rediss://")):
-        raise StageError(f"redis_url is {redis_url!r}: it must start with redis:// or rediss://")
+        raise SettingError(f"redis_url is {redis_url!r}: it must start with redis:// or rediss://")
     return replace(stage, redis_url=str(redis_url))
 
 
@@ -334,16 +261,16 @@ def _released_by(stage: Stage, strategy: object, rollout: object) -> Rollout:
             release = replace(release, weights=weights(str(strategy)))
         return _rolled_out_by(stage, release, str(rollout), str(strategy or "canary")) if rollout else release
     except StrategyError as error:
-        raise StageError(str(error)) from error
+        raise SettingError(str(error)) from error
 
 
 def _rolled_out_by(stage: Stage, release: Rollout, rollout: str, strategy: str) -> Rollout:
     if rollout == "tidegate":
         return release
     if rollout != "codedeploy":
-        raise StageError(f"rollout is {rollout!r}: it takes tidegate or codedeploy")
+        raise SettingError(f"rollout is {rollout!r}: it takes tidegate or codedeploy")
     if stage.name == LOCAL.name:
-        raise StageError(f"stage {stage.name} takes no rollout=codedeploy: its engine has no CodeDeploy")
+        raise SettingError(f"stage {stage.name} takes no rollout=codedeploy: its engine has no CodeDeploy")
     release = replace(release, by="codedeploy", most_s=_CODEDEPLOY_STEP_S)
     if strategy == "canary":
         release = replace(release, weights=CODEDEPLOY_CANARY)
@@ -355,7 +282,7 @@ def _paced(release: Rollout, step_s: object) -> Rollout:
     if not step_s:
         return release
     if not str(step_s).isdigit() or not 0 < int(str(step_s)) < 3600:
-        raise StageError(f"step_s is {step_s!r}: it takes whole seconds, less than an hour")
+        raise SettingError(f"step_s is {step_s!r}: it takes whole seconds, less than an hour")
     seconds = int(str(step_s))
     return release_time.paced(release, seconds)
 
@@ -364,5 +291,5 @@ def _reason(text: str) -> str:
     """Take a reason that says something: it is what is read when the release is looked back at."""
     words = " ".join(text.split())
     if not any(letter.isalnum() for letter in words) or len(words) > 500:
-        raise StageError(f"into_incident is {text!r}: it takes the reason in words, 500 letters at most")
+        raise SettingError(f"into_incident is {text!r}: it takes the reason in words, 500 letters at most")
     return words

@@ -5,12 +5,13 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.assets import Asset, Workspace
-from infra.edge import Tokens
-from infra.function import Program, plain_function
+from infra.layers import architecture, archived
 from infra.packages import Slimming
 from infra.pinned import UNREAD, whole
 from infra.stages import Stage
 from infra.targets import Target
+from infra.tokens import Tokens
+from tidegate_cdk.api.function import Platform, Program, plain_function
 
 NAME = "authorizer"
 # Longer than it waits for an issuer that doesn't answer (functions/authorizer/keys.py): a death would cost it the keys
@@ -29,8 +30,8 @@ def token_check(scope: Construct, *, stage: Stage, tokens: Tokens, workspace: Wo
     program = Program(
         NAME,
         f"functions.{NAME}.handler.handler",
-        token_check_code(workspace, stage.target),
-        None,
+        archived(token_check_code(workspace, stage.target)),
+        (),
         Duration.seconds(_TIMEOUT_S),
         {
             "TIDEGATE_ISSUER": tokens.issuer,
@@ -38,4 +39,5 @@ def token_check(scope: Construct, *, stage: Stage, tokens: Tokens, workspace: Wo
             "TIDEGATE_ALGORITHMS": ",".join(tokens.algorithms),
         },
     )
-    return plain_function(Construct(scope, "Authorizer"), "", stage=stage, program=program)
+    platform = Platform(lambda_.Runtime.PYTHON_3_13, architecture(stage.target), stage.keeping)
+    return plain_function(Construct(scope, "Authorizer"), "", platform=platform, program=program)

@@ -20,7 +20,7 @@ _EXPOSED = (
 def allow_origins(app: FastAPI, environ: Mapping[str, str]) -> None:
     """Let pages of the origins that the environment names read the responses; without any do nothing.
 
-    On Lambda the edge responds to preflight requests (infra/preflights.py); on a server this does.
+    On Lambda the edge responds to preflight requests (infra/cdk/tidegate_cdk/api/preflights.py); on a server this does.
     """
     origins = [origin for origin in environ.get(_VARIABLE, "").split(",") if origin]
     if not origins:

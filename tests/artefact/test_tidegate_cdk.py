@@ -1,5 +1,7 @@
 """The package of the constructs: a wheel from a clean checkout has its archives in it, and needs no checkout."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +28,17 @@ tidegate_cdk.TidegateLayer(stack, "Layer")
 stack.node.root.synth()
 """
 
+PROTECTED = """
+from aws_cdk import App, CfnOutput, Stack
+from tidegate_cdk import ProtectedApi, Queue
+
+app = App(outdir="cdk.out")
+stack = Stack(app, "Letters")
+api = ProtectedApi(stack, "Api", code="src", handler="app.handler", queue=Queue("app.worker"))
+CfnOutput(stack, "Url", value=api.url)
+app.synth()
+"""
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
@@ -45,11 +58,27 @@ def installed(built, tmp_path_factory):
     return folder
 
 
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def test_a_stack_is_synthesized_from_the_wheel_alone(installed, tmp_path):
     environ = {**os.environ, "PYTHONPATH": str(installed)}
     program = [sys.executable, "-c", SYNTHESIZED]
     done = subprocess.run(program, cwd=tmp_path, env=environ, check=True, capture_output=True, text=True)
     assert Path(done.stdout.strip()) == installed / "tidegate_cdk/controller.zip"
+
+
+def test_ten_lines_make_a_protected_api_from_the_wheel_alone(installed, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").write_text("handler = worker = print\n")
+    environ = {**os.environ, "PYTHONPATH": str(installed)}
+    subprocess.run([sys.executable, "-c", PROTECTED], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    template = json.loads((tmp_path / "cdk.out/Letters.template.json").read_text())
+    made = {of["Type"] for of in template["Resources"].values()}
+    assert {"AWS::ApiGateway::RestApi", "AWS::Lambda::Alias", "Custom::TidegateRelease"} <= made
+    built = {digest(file) for file in (tmp_path / "cdk.out").glob("asset.*.zip")}
+    assert built >= {digest(installed / "tidegate_cdk" / name) for name in ("controller.zip", "layer.zip")}
 
 
 def test_the_controller_in_the_wheel_starts(installed, tmp_path):

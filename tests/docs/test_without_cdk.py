@@ -16,10 +16,10 @@ from aws_cdk import App, Stack
 from cfnlint.decode import cfn_yaml
 
 from infra.layer_archives import file_name
-from infra.library_items import ACTIONS
 from infra.targets import LAMBDA_ARM64
 from tests.infra.linted import findings
 from tidegate_cdk import TidegateTable
+from tidegate_cdk.api.library_items import ACTIONS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples/without_cdk"

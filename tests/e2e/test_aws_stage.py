@@ -9,13 +9,13 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from infra.cache_access import ACCESS
 from tests.e2e.aws_stage import AwsStage
 from tests.harness.engine_choice import ENGINE
 from tests.harness.iam_cache import IamCache, Identity
 from tests.harness.ports import free_port
 from tests.harness.redis_server import RedisServer
 from tests.harness.release_traffic import traffic
+from tidegate_cdk.api.cache_access import ACCESS
 from tidegate_local.engines.embedded import Embedded
 from tidegate_local.engines.engine import PROCESS
 from tidegate_local.layout import StateFolder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
-from dataclasses import replace
 
 import httpx
 import jwt
@@ -15,15 +14,17 @@ from aws_cdk import aws_lambda as lambda_
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.assets import Workspace
-from infra.edge import Edge, Tokens
-from infra.gateway import STAGE_NAME, Gateway
 from infra.token_check import token_check
+from infra.tokens import Tokens
 from tests.e2e.aws_stage import ROOT, STAGE
 from tests.harness.engine_choice import ENGINE
 from tests.harness.oidc_issuer import KEYS, jwk, oidc_issuer
 from tests.harness.waiting import eventually
 from tidegate import Settings
 from tidegate.identity.caller import Identifier
+from tidegate_cdk.api.edge import Edge
+from tidegate_cdk.api.gateway import STAGE_NAME, Front, Gateway
+from tidegate_cdk.api.paths import Paths
 from tidegate_local import cloud
 from tidegate_local.engines.embedded import Embedded
 from tidegate_local.engines.engine import PROCESS
@@ -81,7 +82,6 @@ def api(issuer, engine, tmp_path_factory):
 def deployed(engine, issuer, folder):
     """Create the stack and return its outputs."""
     tokens = Tokens("https://login.shop.example", ("shop",))
-    stage = replace(STAGE, edge=Edge(tokens=tokens))
     app = App(context=json.loads((ROOT / "cdk.json").read_text())["context"], outdir=str(folder))
     stack = Stack(app, NAME)
     says = lambda_.Function(
@@ -92,8 +92,10 @@ def deployed(engine, issuer, folder):
         code=lambda_.Code.from_inline(SAYS_WHO_CALLS),
     )
     live = lambda_.Alias(stack, "Live", alias_name="live", version=says.current_version)
-    check = token_check(stack, stage=stage, tokens=tokens, workspace=Workspace.at(ROOT))
-    gateway = Gateway(stack, "Gateway", stage=stage, target=live, token_check=check)
+    check = token_check(stack, stage=STAGE, tokens=tokens, workspace=Workspace.at(ROOT))
+    edge = Edge(firewall=None, access_logs=False, authorizer=check)
+    front = Front("tokens", Paths("/v1"), edge, STAGE.rates)
+    gateway = Gateway(stack, "Gateway", front=front, target=live, keeping=STAGE.keeping)
     CfnOutput(stack, "Api", value=gateway.api.rest_api_id)
     CfnOutput(stack, "Key", value=gateway.keys["internal"].key_id)
     template = app.synth().get_stack_by_name(NAME).template

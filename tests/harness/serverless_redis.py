@@ -13,6 +13,7 @@ the refusal: django/channels_redis, issue 379.
 import asyncio
 import contextlib
 import itertools
+import runpy
 import shutil
 import ssl
 import tempfile
@@ -23,13 +24,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from infra.cache_access import ACCESS
 from tests.harness.certificates import make_certificate
 from tests.harness.iam_tokens import IamTokens
 from tests.harness.ports import free_port
 from tests.harness.redis_server import RedisServer
 from tests.harness.resp_streams import MalformedError, packed, read_command, read_reply
 
+# Not imported: that would load CDK.
+_ACCESS_FILE = Path(__file__).parents[2] / "infra/cdk/tidegate_cdk/api/cache_access.py"
+ACCESS: str = runpy.run_path(str(_ACCESS_FILE))["ACCESS"]
 _SCRIPTS = {b"EVAL", b"EVALSHA"}
 _NO_KEYS = b"-ERR Lua scripts without any input keys are not supported.\r\n"
 _MOST_WORDS = 3_999

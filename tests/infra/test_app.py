@@ -53,12 +53,12 @@ REFUSED = "stage aws has timeout_s=60: write 1 to 29"
 # A stage that somebody has edited so: its module is where it is refused.
 EDITED = f"""
 import runpy, sys
-from infra.stage_error import StageError
+from tidegate_cdk.setting_error import SettingError
 
 class Edited:
     def find_spec(self, name, *_):
         if name == "infra.stages":
-            raise StageError({REFUSED!r})
+            raise SettingError({REFUSED!r})
 
 sys.meta_path.insert(0, Edited())
 runpy.run_path("app.py", run_name="__main__")

@@ -7,9 +7,9 @@ import pytest
 import app
 from functions.rollout.order import Order
 from infra.assets import Workspace
-from infra.codedeploy import interval_minutes
-from infra.stage_error import StageError
 from infra.stages import AWS, select
+from tidegate_cdk.api.codedeploy import interval_minutes
+from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.strategy import Shift, shift
 
 from .conftest import ROOT, synthesize
@@ -164,7 +164,7 @@ def test_a_strategy_in_codedeploy_s_words(strategy, expected):
 
 @pytest.mark.parametrize("strategy", ["1,10,50", "10,20", "0.5", "12.5,25", "20,40,60"])
 def test_another_list_is_refused_with_what_codedeploy_takes(strategy):
-    with pytest.raises(StageError, match=r"CodeDeploy can't shift by .* canary .* linear .* all-at-once"):
+    with pytest.raises(SettingError, match=r"CodeDeploy can't shift by .* canary .* linear .* all-at-once"):
         shifted(strategy=strategy)
 
 
@@ -175,24 +175,24 @@ def test_a_step_lasts_whole_minutes(step_s, minutes):
 
 
 def test_the_local_stage_has_no_codedeploy():
-    with pytest.raises(StageError, match="its engine has no CodeDeploy"):
+    with pytest.raises(SettingError, match="its engine has no CodeDeploy"):
         select("local", rollout="codedeploy")
 
 
 def test_it_is_the_context_s(monkeypatch):
     context = {"stage": "local", "rollout": "codedeploy"}
     monkeypatch.setattr(app, "App", lambda: SimpleNamespace(node=SimpleNamespace(try_get_context=context.get)))
-    with pytest.raises(StageError, match="has no CodeDeploy"):
+    with pytest.raises(SettingError, match="has no CodeDeploy"):
         app.main()
 
 
 def test_another_rollout_is_refused():
-    with pytest.raises(StageError, match="it takes tidegate or codedeploy"):
+    with pytest.raises(SettingError, match="it takes tidegate or codedeploy"):
         select("aws", rollout="argo")
 
 
 def test_provisioned_concurrency_still_takes_no_weights():
     stage = select("aws", strategy="all-at-once", rollout="codedeploy")
     assert replace(stage, provisioned=2).release.by == "codedeploy"
-    with pytest.raises(StageError, match="takes no weights"):
+    with pytest.raises(SettingError, match="takes no weights"):
         replace(select("aws", rollout="codedeploy"), provisioned=2)

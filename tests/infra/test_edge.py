@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from infra.edge import Domain, Edge
-from infra.operations import Operations
-from infra.stage_error import StageError
 from infra.stages import AWS
+from tidegate_cdk.api.edge import Domain, Edge
+from tidegate_cdk.api.operations import Operations
+from tidegate_cdk.setting_error import SettingError
 
 POOL = "arn:aws:cognito-idp:eu-central-1:111122223333:userpool/eu-central-1_Shop"
 CERTIFICATE = "arn:aws:acm:eu-central-1:111122223333:certificate/0b2c"
@@ -106,5 +106,5 @@ def test_the_local_stage_has_none_of_it(both):
     ],
 )
 def test_what_aws_would_refuse_is_refused_before(make, mend):
-    with pytest.raises(StageError, match=mend):
+    with pytest.raises(SettingError, match=mend):
         make()

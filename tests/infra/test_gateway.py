@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from infra.assets import Workspace
-from infra.cors import Cors
-from infra.stage_error import StageError
 from infra.stages import AWS, LOCAL
 from tests.infra.conftest import ROOT, synthesize
 from tidegate_cdk import Plan, Throttle
+from tidegate_cdk.api.cors import Cors
+from tidegate_cdk.setting_error import SettingError
 from tidegate_local.stacks.api_keys import output_of
 
 VERBS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -224,13 +224,13 @@ def test_a_tier_s_key_is_an_output_that_the_tools_find(unusual):
 
 @pytest.mark.parametrize("tiers", [["Gold"], ["gold_plus"], ["gold plus"], ["-gold"], ["gold-plus", "goldplus"], [""]])
 def test_tiers_whose_resources_would_not_be_told_apart_are_refused(tiers):
-    with pytest.raises(StageError, match="such as gold-plus"):
+    with pytest.raises(SettingError, match="such as gold-plus"):
         replace(AWS, plans=dict.fromkeys(tiers, AWS.plans["free"]))
 
 
 @pytest.mark.parametrize("method", ["/v1/x", "v1/x/GET", "/v1/x/get", "/v1/x/TRACE", "GET", "/v1/x/GET/"])
 def test_a_throttle_of_no_method_is_refused(method):
-    with pytest.raises(StageError, match="such as /v1/exports/POST"):
+    with pytest.raises(SettingError, match="such as /v1/exports/POST"):
         replace(AWS, method_throttles={method: Throttle(1, 1)})
 
 
@@ -274,5 +274,5 @@ def test_the_functions_know_the_origins(unusual):
     [(), ("shop.example",), ("https://shop.example/",), ("https://a.example", "*"), ("https://a'b",), ("null",)],
 )
 def test_what_no_browser_sends_as_an_origin_is_refused(origins):
-    with pytest.raises(StageError, match="as browsers do"):
+    with pytest.raises(SettingError, match="as browsers do"):
         Cors(origins)

@@ -10,10 +10,10 @@ from infra.artefacts import function_code, library_layer, with_layers
 from infra.assets import Workspace
 from infra.dependencies import dependencies_layer
 from infra.engines import on_engine
-from infra.stage_error import StageError
 from infra.stages import AWS, LOCAL
-from infra.two_deploys import FOLLOWED, ORDER
 from tests.infra.conftest import ROOT, synthesize
+from tidegate_cdk.api.two_deploys import FOLLOWED, ORDER
+from tidegate_cdk.setting_error import SettingError
 from tidegate_local.stacks import template
 from tidegate_local.stacks.template import followed, live_versions
 
@@ -126,5 +126,5 @@ def test_the_second_deploy_is_what_cdk_makes_of_the_same_sources(plain, held):
     ],
 )
 def test_a_wrong_value_is_refused_with_what_to_write(stage, engine, former, said):
-    with pytest.raises(StageError, match=re.escape(said)):
+    with pytest.raises(SettingError, match=re.escape(said)):
         on_engine(stage, engine, former)

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
-from infra.stage_error import StageError
-from infra.stages import AWS, CacheLimits
+from infra.stages import AWS
+from tidegate_cdk.api.cache_limits import CacheLimits
+from tidegate_cdk.setting_error import SettingError
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_what_the_network_refuses_is_logged(aws):
 def test_the_cache_has_a_minimum_only_where_a_stage_pays_for_one():
     limits = CacheLimits(data_gb=5, ecpu_per_s=50_000, least_data_gb=1, least_ecpu_per_s=5_000)
     assert (limits.least_data_gb, AWS.cache_limits.least_data_gb) == (1, None)
-    with pytest.raises(StageError, match="least_ecpu_per_s=60000: write 1 to 50000"):
+    with pytest.raises(SettingError, match="least_ecpu_per_s=60000: write 1 to 50000"):
         replace(limits, least_ecpu_per_s=60_000)
 
 

@@ -8,12 +8,13 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
-from infra.alarms import alarm, backlog_watches
-from infra.measures import NAMESPACE, SERVICE, Backlog
-from infra.stages import Thresholds
+from infra.stack import NAMESPACE
 from tests.infra.conftest import ROOT
 from tests.infra.test_grants import as_list
 from tidegate.metrics import TABLE
+from tidegate_cdk.api.alarms import alarm, backlog_watches
+from tidegate_cdk.api.measures import Backlog
+from tidegate_cdk.api.thresholds import Thresholds
 
 ALARM = "AWS::CloudWatch::Alarm"
 SEARCH = re.compile(r"SEARCH\('\{(?P<keys>[^}]+)\} .*MetricName=\"(?P<name>\w+)\"'")
@@ -67,7 +68,7 @@ def test_what_is_asked_for_is_what_the_log_lines_carry(widgets, alarms):
 def test_the_function_writes_under_the_names_that_are_asked_for(aws):
     variables = aws.function()["Environment"]["Variables"]
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
-    assert variables["POWERTOOLS_SERVICE_NAME"] == SERVICE
+    assert variables["POWERTOOLS_SERVICE_NAME"] == "api"
 
 
 def test_the_alarms_are_these(alarms):

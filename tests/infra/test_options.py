@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from infra.options import NAMES, with_options
-from infra.stage_error import StageError
 from infra.stages import AWS, LOCAL
+from tidegate_cdk.setting_error import SettingError
 
 from .conftest import ROOT
 
@@ -53,19 +53,19 @@ def test_a_first_deploy_keeps_its_data_and_protects_nothing_yet():
     ],
 )
 def test_a_value_that_is_none_is_refused_with_what_to_write(name, value, mend):
-    with pytest.raises(StageError, match=mend):
+    with pytest.raises(SettingError, match=mend):
         optioned(**{name: value})
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_the_local_stage_takes_none_of_them(name):
-    with pytest.raises(StageError, match=f"takes no {name}"):
+    with pytest.raises(SettingError, match=f"takes no {name}"):
         optioned(LOCAL, **{name: "x"})
 
 
 def test_no_more_is_provisioned_than_an_option_reserves():
     started = replace(AWS, provisioned=60, release=replace(AWS.release, weights=()))
-    with pytest.raises(StageError, match="write 1 to 50"):
+    with pytest.raises(SettingError, match="write 1 to 50"):
         optioned(started, reserved_concurrency="50")
 
 
@@ -76,20 +76,20 @@ def test_every_option_is_in_the_page_of_deployments():
 
 
 def test_a_name_needs_its_certificate():
-    with pytest.raises(StageError, match="domain without certificate: write -c domain=api"):
+    with pytest.raises(SettingError, match="domain without certificate: write -c domain=api"):
         optioned(domain="api.shop.example")
-    with pytest.raises(StageError, match="zone without domain and certificate"):
+    with pytest.raises(SettingError, match="zone without domain and certificate"):
         optioned(zone="Z1")
     assert optioned().edge.domain is None
 
 
 @pytest.mark.parametrize(("name", "value"), [("iam", "maybe"), ("tracing", "1"), ("async_refresh", "on")])
 def test_a_switch_is_true_or_false(name, value):
-    with pytest.raises(StageError, match=f"{name} is '{value}': write true or false"):
+    with pytest.raises(SettingError, match=f"{name} is '{value}': write true or false"):
         optioned(**{name: value})
 
 
 def test_a_budget_is_whole_dollars():
-    with pytest.raises(StageError, match="such as -c budget=100"):
+    with pytest.raises(SettingError, match="such as -c budget=100"):
         optioned(budget="a lot")
     assert optioned(budget="100").operations.budget_usd == 100

@@ -9,7 +9,7 @@ from aws_cdk.assertions import Template
 
 from infra.boundary import bind, boundary_name
 from infra.pipeline import HOST, PREFIX, STACK, PipelineStack, Trusted
-from infra.stage_error import StageError
+from tidegate_cdk.setting_error import SettingError
 
 ACCOUNT = "111122223333"
 
@@ -158,7 +158,7 @@ def test_the_boundary_lets_no_one_out_of_it(boundary, action, resource, context,
 
 @pytest.mark.parametrize("policy", ["arn:aws:iam::1:policy/x", "", "two words"])
 def test_a_boundary_is_named_not_located(policy):
-    with pytest.raises(StageError, match="permissions_boundary is"):
+    with pytest.raises(SettingError, match="permissions_boundary is"):
         bind(Stack(App(), "Bound"), policy)
 
 
@@ -174,5 +174,5 @@ def test_a_boundary_is_named_not_located(policy):
     ],
 )
 def test_whom_to_trust_must_be_said_exactly(told, why):
-    with pytest.raises(StageError, match=why):
+    with pytest.raises(SettingError, match=why):
         Trusted.of(*told)

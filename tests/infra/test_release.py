@@ -5,12 +5,12 @@ import pytest
 
 from functions.rollout.order import plan_of
 from infra.assets import Workspace
-from infra.stage_error import StageError
 from infra.stages import AWS, LOCAL, select
 from tests.infra.conftest import ROOT, synthesize
 from tests.infra.test_grants import as_list, statements
 from tidegate_cdk.release_machine import definition
 from tidegate_cdk.release_time import longest_s
+from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.strategy import StrategyError, weights
 from tidegate_cdk.way import way
 
@@ -96,11 +96,11 @@ def test_all_steps_end_within_the_machine_s_time(stage):
     ],
 )
 def test_a_release_that_cannot_end_in_time_is_refused(context, mend):
-    with pytest.raises(StageError, match=f"stage aws: the steps .* {mend}"):
+    with pytest.raises(SettingError, match=f"stage aws: the steps .* {mend}"):
         select("aws", **context)
     fits = mend.split("=")[1].split()[0]
     assert select("aws", **{**context, "step_s": fits}).release.most_s == int(fits)
-    with pytest.raises(StageError, match="may last"):
+    with pytest.raises(SettingError, match="may last"):
         select("aws", **{**context, "step_s": str(int(fits) + 1)})
 
 
@@ -125,7 +125,7 @@ def test_what_is_done_without_proof_takes_its_time_too(settings, seconds):
 
 
 def test_settings_of_a_stage_that_take_too_long_are_refused():
-    with pytest.raises(StageError, match="have fewer steps, or hold for less"):
+    with pytest.raises(SettingError, match="have fewer steps, or hold for less"):
         replace(AWS, release=replace(AWS.release, hold_s=3600))
 
 
@@ -138,7 +138,7 @@ def test_a_release_into_an_incident_says_why(tmp_path):
 
 @pytest.mark.parametrize("reason", ["   ", "...", "x" * 501])
 def test_a_reason_that_says_nothing_is_refused(reason):
-    with pytest.raises(StageError, match="it takes the reason in words"):
+    with pytest.raises(SettingError, match="it takes the reason in words"):
         select("local", into_incident=reason)
 
 
@@ -327,5 +327,5 @@ def test_another_strategy_is_refused(strategy):
 def test_the_strategy_is_the_context_s():
     assert select("aws", None, "linear", 60).release.weights == weights("linear")
     assert select("aws").release.weights == (1, 10, 50)
-    with pytest.raises(StageError, match="rising percentages"):
+    with pytest.raises(SettingError, match="rising percentages"):
         select("local", None, "sometimes")

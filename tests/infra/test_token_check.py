@@ -4,18 +4,21 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import pytest
 
 from functions.authorizer import settings as token_settings
 from infra.assets import Workspace
-from infra.authorizer import KEPT_S
 from infra.costs.idle import idle
 from infra.costs.prices import read
-from infra.edge import Edge, Tokens
-from infra.stage_error import StageError
+from infra.stages import AWS
 from infra.targets import HOST
 from infra.token_check import token_check_code
+from infra.tokens import Tokens
+from tidegate_cdk.api.authorizer import KEPT_S
+from tidegate_cdk.api.edge import Edge
+from tidegate_cdk.setting_error import SettingError
 
 from .conftest import ROOT
 
@@ -101,11 +104,15 @@ def test_it_costs_nothing_idle(made, both):
 
 @pytest.mark.parametrize(
     "given",
-    [{"user_pools": (POOL,), "iam": True}, {"tokens": TOKENS, "iam": True}, {"tokens": TOKENS, "user_pools": (POOL,)}],
+    [
+        lambda: Edge(user_pools=(POOL,), iam=True),
+        lambda: replace(AWS, tokens=TOKENS, edge=Edge(iam=True)),
+        lambda: replace(AWS, tokens=TOKENS, edge=Edge(user_pools=(POOL,))),
+    ],
 )
 def test_a_method_has_one_authorizer(given):
-    with pytest.raises(StageError, match="are given, and a method of API Gateway's has one authorizer"):
-        Edge(**given)
+    with pytest.raises(SettingError, match="are given, and a method of API Gateway's has one authorizer"):
+        given()
 
 
 def test_it_runs_from_its_archive_alone(archive, tmp_path):

@@ -56,7 +56,7 @@ def test_no_stack_and_no_api_bears_our_name(made):
     assert told == []
     assert '"BookShop-local"' in (made / "localstack/tidegate_local/deployment/deployer.py").read_text()
     assert 'f"BookShop-{stage.name}"' in (made / "app.py").read_text()
-    assert 'f"book-shop-{stage.name}"' in (made / "infra/gateway.py").read_text()
+    assert 'f"book-shop-{stage.name}"' in (made / "infra/stack.py").read_text()
 
 
 def test_its_lock_is_its_own(made):

@@ -68,19 +68,9 @@ def _ci(text: str, _project: Project, _settings: AwsSettings) -> str:
     return _once(text, "# The library again, at the lowest versions that it says it takes.\nmake test-lowest\n", "")
 
 
-def _gateway(text: str, project: Project, _settings: AwsSettings) -> str:
-    return _once(text, 'f"tidegate-{stage.name}"', f'f"{project.name}-{{stage.name}}"')
-
-
-def _measures(text: str, project: Project, _settings: AwsSettings) -> str:
-    return _once(text, 'NAMESPACE = "Tidegate"', f'NAMESPACE = "{project.stack}"')
-
-
 def _stack(text: str, project: Project, _settings: AwsSettings) -> str:
-    text = _once(
-        text, '"POWERTOOLS_METRICS_NAMESPACE": "Tidegate"', f'"POWERTOOLS_METRICS_NAMESPACE": "{project.stack}"'
-    )
-    text = _once(text, 'f"tidegate-{self._stage.name}"', f'f"{project.name}-{{self._stage.name}}"')
+    text = _once(text, 'NAMESPACE = "Tidegate"', f'NAMESPACE = "{project.stack}"')
+    text = _once(text, 'f"tidegate-{stage.name}"', f'f"{project.name}-{{stage.name}}"')
     return _once(text, "Tidegate: a protected API behind API Gateway", f"{project.title}: an API behind Tidegate")
 
 
@@ -114,8 +104,6 @@ _SPECIAL: dict[str, Callable[[str, Project, AwsSettings], str]] = {
     "uv.lock": _lock,
     "Makefile": _makefile,
     ".ci/run": _ci,
-    "infra/gateway.py": _gateway,
-    "infra/measures.py": _measures,
     "infra/pipeline.py": _pipeline,
     "infra/stack.py": _stack,
     "infra/stages.py": _stages,

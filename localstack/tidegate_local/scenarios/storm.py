@@ -111,7 +111,8 @@ def play(folder: StateFolder, play: Play) -> Report:
 def _limit(clone: Clone) -> None:
     """Give the copy a slow database, and tell its API what its fleet can do."""
     plain = 'environment=self._environment("api"),'
-    clone.replace("infra/stack.py", plain, f"{plain[:-1]} | {{'TIDEGATE_CAPACITY': '{_CAPACITY}'}},")
+    capable = f"{plain[:-1]} | {{'TIDEGATE_CAPACITY': '{_CAPACITY}'}},"
+    clone.replace("infra/cdk/tidegate_cdk/api/protected_api.py", plain, capable)
     clone.append("functions/api/data/products.py", _SLOW_PAGES)
 
 

@@ -13,7 +13,8 @@ from tidegate_local.errors import DeploymentError
 from tidegate_local.stacks.description import described, is_absent, status_of
 from tidegate_local.stacks.status import Standing, standing
 
-# infra/two_deploys.py writes it: by a former version's logical id that of the version which is to follow it.
+# infra/cdk/tidegate_cdk/api/two_deploys.py writes it: by a former version's logical id that of the version which is to
+# follow it.
 FOLLOWED = "Tidegate::FollowedBy"
 Template = Mapping[str, Any]
 

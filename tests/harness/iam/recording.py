@@ -35,7 +35,8 @@ _WORKER_CALLS = {(f"{_LIBRARY}overflow/queue.py", name) for name in ("put_off", 
 _WORKER = ("functions/worker/", f"{_LIBRARY}overflow/worker.py")
 
 
-# The library's items of which each namespace has one (infra/library_items.py), and the stage's namespace.
+# The library's items of which each namespace has one (infra/cdk/tidegate_cdk/api/library_items.py), and the stage's
+# namespace.
 _OF_NAMESPACES = frozenset({"fleet", "ladder", "migrations", "overrides"})
 _NAMESPACE = "aws"
 
