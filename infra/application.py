@@ -18,6 +18,8 @@ METHOD_THROTTLES: Mapping[str, Throttle] = MappingProxyType(
         "/v1/exports/POST": Throttle(rate_per_s=10, burst=20),
     }
 )
+# The table that the deployed API's tests write items into.
+WRITTEN_BY_TESTS = "Products"
 _PRODUCTS_ACTIONS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem")
 _ORDERS_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan")
 _BY_OWNER = "by_owner"
@@ -30,7 +32,7 @@ class ApplicationTables:
     """Products and orders, made in `scope`: on demand, restorable to any second, and kept with the stage's data."""
 
     def __init__(self, scope: Construct, keeping: Keeping) -> None:
-        self.products = _table(scope, "Products", keeping)
+        self.products = _table(scope, WRITTEN_BY_TESTS, keeping)
         self.orders = _table(scope, "Orders", keeping)
         self.orders.add_global_secondary_index(
             index_name=_BY_OWNER, partition_key=_string("owner"), sort_key=_string("created_at")

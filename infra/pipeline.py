@@ -14,6 +14,7 @@ from aws_cdk import App, Aws, CfnOutput, Duration, LegacyStackSynthesizer, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.application import WRITTEN_BY_TESTS
 from infra.boundary import boundary_name, boundary_statements
 from tidegate_cdk.setting_error import SettingError
 
@@ -163,8 +164,8 @@ def _deploying(stack: str) -> Sequence[iam.PolicyStatement]:
         _allow(["lambda:CreateAlias", "lambda:UpdateAlias"], [function]),
         # What is released, and the wish to abort it, are items of the library's table.
         _allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], [named % ("dynamodb", f"table/{stack}-TablesTidegate*")]),
-        # The tests order what is on sale.
-        _allow(["dynamodb:PutItem"], [named % ("dynamodb", f"table/{stack}-TablesProducts*")]),
+        # The tests write what they ask for.
+        _allow(["dynamodb:PutItem"], [named % ("dynamodb", f"table/{stack}-Tables{WRITTEN_BY_TESTS}*")]),
         _allow(["states:DescribeExecution"], [named % ("states", "execution:*:*")]),
         # `tidegate doctor --stage aws`, which looks before a deploy: it reads what has no narrower resource.
         _allow(list(_LOOKING), ["*"]),

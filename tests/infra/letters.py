@@ -64,7 +64,7 @@ class Letters:
             return f"{path(resources[name]['Properties']['ParentId'])}/{resources[name]['Properties']['PathPart']}"
 
         found = self.all("AWS::ApiGateway::Method")
-        return {(path(of["ResourceId"]) or "/", of["HttpMethod"]): of["ApiKeyRequired"] for of in found}
+        return {(path(of["ResourceId"]) or "/", of["HttpMethod"]): of.get("ApiKeyRequired", False) for of in found}
 
     def text(self):
         return json.dumps(self.document)

@@ -11,7 +11,7 @@ from functions.rollout.order import Order
 from tests.infra.letters import CODE, Letters, LettersStack
 from tests.infra.linted import findings
 from tests.infra.test_grants import as_list
-from tidegate_cdk import ApplicationTable, Migrations, ProtectedApi, Queue, Rates, SettingError, Throttle
+from tidegate_cdk import ApplicationTable, Get, Migrations, ProtectedApi, Queue, Rates, SettingError, Throttle
 
 pytestmark = pytest.mark.xdist_group("templates")
 
@@ -114,7 +114,12 @@ def test_the_librarys_layer_comes_last(folder, letters):
 
 
 def test_the_order_is_one_that_the_controller_reads(tmp_path):
-    made = Letters(tmp_path, smoke=["/health"], release="5,25", migrations=Migrations("app.migrate"))
+    made = Letters(
+        tmp_path,
+        smoke=["/health", Get("/letters/none", status=404)],
+        release="5,25",
+        migrations=Migrations("app.migrate"),
+    )
     properties = next(iter(made.of("Custom::TidegateRelease").values()))["Properties"]
     targets = [
         {**of, "Name": of["Name"]["Ref"], "Version": of["Version"]["Fn::GetAtt"][0]} for of in properties["Targets"]
@@ -122,7 +127,8 @@ def test_the_order_is_one_that_the_controller_reads(tmp_path):
     order = Order.of({**properties, "Targets": targets})
     assert [step.percent for step in order.plan.steps] == [5, 25, 75]
     assert order.metrics is None, "it is judged by the library's own counts"
-    assert [check.path for checks in order.checks.values() for check in checks] == ["/health"]
+    asked = [check for checks in order.checks.values() for check in checks]
+    assert [(check.path, check.status) for check in asked] == [("/health", 200), ("/letters/none", 404)]
     assert properties["Migrate"]
     assert made.function("migrate")["Handler"] == "app.migrate"
 

@@ -62,6 +62,9 @@ def test_without_a_cache_dynamodb_decides(tmp_path):
     assert not [name for name in made.variables() if "REDIS" in name]
     assert "VpcConfig" not in made.function()
     assert "elasticache:Connect" not in made.text()
+    names = {alarm["AlarmName"] for alarm in made.all("AWS::CloudWatch::Alarm")}
+    assert "Letters-Shed" in names
+    assert "Letters-Fallback" not in names, "it would ring for ever"
 
 
 def test_without_plans_no_method_asks_for_a_key(tmp_path):
@@ -104,6 +107,7 @@ def test_a_redis_that_exists_is_reached_from_its_network(tmp_path):
     assert "VpcConfig" not in made.function("rollout"), "Lambda's API isn't in the network"
     assert "AWS::ElastiCache::ServerlessCache" not in made.types()
     assert len(made.of("AWS::EC2::VPC")) == 1
+    assert "Letters-Fallback" in {alarm["AlarmName"] for alarm in made.all("AWS::CloudWatch::Alarm")}
 
 
 def test_queues_and_a_table_that_exist_are_taken(tmp_path):

@@ -17,8 +17,21 @@ class Smoke:
     status: int | None = None
 
 
-# A path is asked as API Gateway's REST APIs ask for it by GET, and is expected to be answered by 200.
-Question = str | Mapping[str, Any] | Smoke
+@dataclass(frozen=True)
+class Get:
+    """A GET of a path, as API Gateway's REST APIs send it, and the status of its answer."""
+
+    path: str
+    status: int = 200
+
+    def __post_init__(self) -> None:
+        """Refuse what is no path."""
+        if not self.path.startswith("/"):
+            raise ValueError(f"smoke has {self.path!r}: a path begins with a slash")
+
+
+# A path alone is a Get, a mapping alone an event of which any answer does.
+Question = str | Get | Mapping[str, Any] | Smoke
 
 
 @dataclass(frozen=True)
@@ -36,9 +49,9 @@ def written(smoke: Sequence[Question]) -> str:
 
 def _check(question: Question) -> dict[str, Any]:
     if isinstance(question, str):
-        if not question.startswith("/"):
-            raise ValueError(f"smoke has {question!r}: a path begins with a slash")
-        return {"path": question, "status": 200}
+        question = Get(question)
+    if isinstance(question, Get):
+        return {"path": question.path, "status": question.status}
     if isinstance(question, Smoke):
         return {"event": question.event, "status": question.status}
     return {"event": dict(question)}

@@ -22,12 +22,13 @@ class Watch(NamedTuple):
     percentile: bool = False  # which of a few requests says nothing
 
 
-def watches(measures: Measures, limits: Thresholds) -> list[Watch]:
-    """What is watched on every API that has alarms."""
+def watches(measures: Measures, stores: Stores, limits: Thresholds) -> list[Watch]:
+    """What is watched on every API that has alarms; without a Redis none can be away."""
+    fallback = Watch("Fallback", "Redis doesn't decide", measures.fallback_share(), limits.fallback_share)
     return [
         Watch("ServerErrors", "Clients get 5xx", measures.server_error_share(), limits.server_error_share),
         Watch("Latency", "Clients wait long (p95)", measures.latency(95), limits.latency_p95_ms, percentile=True),
-        Watch("Fallback", "Redis doesn't decide", measures.fallback_share(), limits.fallback_share),
+        *([fallback] if stores.redis else []),
         Watch("Shed", "Requests are shed", measures.shed_share(), limits.shed_share),
         Watch("StoresLost", "Environments lose a store", measures.stores_lost(), limits.stores_lost, 1, 1),
         Watch("Throttles", "Lambda has no environment left", measures.throttles(), limits.throttles, 2, 3),

@@ -1,4 +1,4 @@
-"""Cross-origin resource sharing, as a stage's setting."""
+"""Cross-origin resource sharing, as an API's setting."""
 
 import re
 from dataclasses import dataclass

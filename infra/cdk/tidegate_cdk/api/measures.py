@@ -1,4 +1,4 @@
-"""What is known of a running stage, as CloudWatch's metrics: the library's own, the edge's and the function's."""
+"""What is known of a running API, as CloudWatch's metrics: the library's own, the edge's and the function's."""
 
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class Backlog(NamedTuple):
 
 
 class Measures:
-    """The metrics of one stage, a minute apart; shares are from 0 to 1, and 0 where hardly anybody asked.
+    """The metrics of one API, a minute apart; shares are from 0 to 1, and 0 where hardly anybody asked.
 
     The library's are those that its log lines carry (`tidegate.metrics`) in `namespace`, by `service` and what
     `dimensions` adds.

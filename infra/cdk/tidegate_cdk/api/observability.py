@@ -36,7 +36,7 @@ class Observability(Construct):
         super().__init__(scope, construct_id)
         self.topic = alarm_topic(self, operations) if thresholds.topic else None
         watched = [
-            *watches(measures, thresholds),
+            *watches(measures, stores, thresholds),
             *(backlog_watches(backlog, thresholds) if backlog else ()),
             *limit_watches(measures, stores, thresholds),
         ]

@@ -51,7 +51,7 @@ class Paths:
             health = _resource(root, self.health, default_integration=integration)
             health.add_method("ANY")
             health.add_resource("{proxy+}").add_method("ANY")
-        defaults = {
+        defaults: dict[str, Any] = {
             "default_integration": integration,
             "default_method_options": apigateway.MethodOptions(**callers),
         }

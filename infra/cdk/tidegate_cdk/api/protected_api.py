@@ -1,6 +1,7 @@
 """A protected API: its edge, its function behind an alias, tables, queue, cache, release, and what is watched."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -291,19 +292,21 @@ class ProtectedApi(Construct):
     ) -> None:
         """Have a new version's traffic shifted by the release's machine, or by CodeDeploy."""
         code = code or lambda_.Code.from_asset(str(shipped_controller()))
+        # Its packages are tried on this Python.
+        platform = replace(self._platform, runtime=lambda_.Runtime.PYTHON_3_13)
         ordered = Ordered(self.namespace, rollout, self._released(), self.migrate, smoke)
         # They may be made after it, so that it doesn't refer to them.
         alarms = [f"{Stack.of(self).stack_name}-{name}" for name in rollout.alarms] if watched else []
         if rollout.by == "codedeploy":
             # A deployment into an incident has none: one that rings would stop it at once, and the questions remain.
             alarms = [] if rollout.into_incident else alarms
-            self.deployment = Deployment(self, "Deployment", platform=self._platform, code=code, alarms=alarms)
+            self.deployment = Deployment(self, "Deployment", platform=platform, code=code, alarms=alarms)
             self.deployment.govern(ordered)
             return
         self.release = Release(
             self,
             "Release",
-            platform=self._platform,
+            platform=platform,
             code=code,
             environment=self._environment("rollout"),
             place=place,
@@ -328,7 +331,7 @@ class ProtectedApi(Construct):
                 least_requests=thresholds.least_requests,
             ),
             thresholds=thresholds,
-            stores=Stores(self._all_tables(), self.cache),
+            stores=Stores(self._all_tables(), self.cache, redis=self.cache is not None or self._redis is not None),
             backlog=Backlog(overflow.queue, overflow.dead_letters) if overflow else None,
             operations=operations,
         )

@@ -91,7 +91,7 @@ class Release(ReleaseResources):
         # Each role with its policy, too.
         awaited: list[IDependable] = [one.role for one in called if one.role]
         awaited += [one.role for one in live]
-        if self._place and self._place.ready:
+        if self._place and self._place.ready is not None:
             # What nothing refers to: the endpoints, and the rules of the security groups.
             awaited.append(self._place.ready)
         resource = self.order_of(self.machine, properties, awaited)

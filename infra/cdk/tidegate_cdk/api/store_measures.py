@@ -14,10 +14,11 @@ _GB = 10**9
 
 
 class Stores(NamedTuple):
-    """The tables of an API, and its serverless cache; None: its Redis is elsewhere."""
+    """The tables of an API, and its serverless cache; None: its Redis is elsewhere, if `redis` says that it has one."""
 
     tables: Sequence[dynamodb.ITable]
     cache: Cache | None
+    redis: bool
 
     def throttled(self) -> cloudwatch.MathExpression:
         """Calls of DynamoDB's that a table refused, reads and writes."""
