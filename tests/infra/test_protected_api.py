@@ -11,7 +11,7 @@ from functions.rollout.order import Order
 from tests.infra.letters import CODE, Letters, LettersStack
 from tests.infra.linted import findings
 from tests.infra.test_grants import as_list
-from tidegate_cdk import ApplicationTable, Get, Migrations, ProtectedApi, Queue, Rates, SettingError, Throttle
+from tidegate_cdk import ApplicationTable, Migrations, ProtectedApi, Queue, Rates, SettingError, Smoke, Throttle
 
 pytestmark = pytest.mark.xdist_group("templates")
 
@@ -116,7 +116,7 @@ def test_the_librarys_layer_comes_last(folder, letters):
 def test_the_order_is_one_that_the_controller_reads(tmp_path):
     made = Letters(
         tmp_path,
-        smoke=["/health", Get("/letters/none", status=404)],
+        smoke=["/health", Smoke("/letters/none", status=404)],
         release="5,25",
         migrations=Migrations("app.migrate"),
     )

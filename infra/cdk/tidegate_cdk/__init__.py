@@ -26,7 +26,7 @@ from tidegate_cdk.judged_release import JudgedRelease
 from tidegate_cdk.layer import TidegateLayer
 from tidegate_cdk.metrics import LAMBDA_METRICS, Metrics
 from tidegate_cdk.own_counts import TidegateCounts
-from tidegate_cdk.released import Get, ReleasedFunction, Smoke
+from tidegate_cdk.released import ReleasedFunction, Smoke
 from tidegate_cdk.rollout import Rollout
 from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.table import TidegateTable
@@ -43,7 +43,6 @@ __all__ = [
     "ExistingRedis",
     "Firewall",
     "GatewayProblems",
-    "Get",
     "JudgedRelease",
     "Keeping",
     "Metrics",

@@ -11,27 +11,17 @@ from aws_cdk import aws_lambda as lambda_
 
 @dataclass(frozen=True)
 class Smoke:
-    """An event that a new version gets by its number; `status` None: any answer does that is no error."""
+    """An event that a new version gets by its number, or the path of a GET.
+
+    `status` None: any answer to the event does that is no error, and to the GET 200.
+    """
 
     event: Any
     status: int | None = None
 
 
-@dataclass(frozen=True)
-class Get:
-    """A GET of a path, as API Gateway's REST APIs send it, and the status of its answer."""
-
-    path: str
-    status: int = 200
-
-    def __post_init__(self) -> None:
-        """Refuse what is no path."""
-        if not self.path.startswith("/"):
-            raise ValueError(f"smoke has {self.path!r}: a path begins with a slash")
-
-
-# A path alone is a Get, a mapping alone an event of which any answer does.
-Question = str | Get | Mapping[str, Any] | Smoke
+# A path is asked as API Gateway's REST APIs ask for it by GET, and is expected to be answered by 200.
+Question = str | Mapping[str, Any] | Smoke
 
 
 @dataclass(frozen=True)
@@ -49,12 +39,17 @@ def written(smoke: Sequence[Question]) -> str:
 
 def _check(question: Question) -> dict[str, Any]:
     if isinstance(question, str):
-        question = Get(question)
-    if isinstance(question, Get):
-        return {"path": question.path, "status": question.status}
+        return _get(question, 200)
     if isinstance(question, Smoke):
-        return {"event": question.event, "status": question.status}
+        event, status = question.event, question.status
+        return _get(event, status or 200) if isinstance(event, str) else {"event": event, "status": status}
     return {"event": dict(question)}
+
+
+def _get(path: str, status: int) -> dict[str, Any]:
+    if not path.startswith("/"):
+        raise ValueError(f"smoke has {path!r}: a path begins with a slash")
+    return {"path": path, "status": status}
 
 
 def published(function: lambda_.Function | lambda_.Alias) -> lambda_.IVersion:
