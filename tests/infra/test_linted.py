@@ -31,7 +31,7 @@ SUPPRESSED = (
     ),
     ("AwsSolutions-APIG6", "*/DeploymentStage.api/*", "Execution logs hold bodies; the access log has every request."),
     ("AwsSolutions-COG4", "*/Gateway/Api/Default/health/*", "As APIG4: whoever asks for health has no token."),
-    ("AwsSolutions-COG4", "*-aws/Gateway/Api/Default/v1/*", "The tokens are of another issuer than Cognito."),
+    ("AwsSolutions-COG4", "*-aws/Default/Gateway/Api/Default/v1/*", "The tokens are of another issuer than Cognito."),
     (
         "AwsSolutions-IAM5",
         "*/Gateway/AccessLog/Writes/*",

@@ -34,9 +34,9 @@ def test_reserved_concurrency_is_a_number_or_none():
 
 def test_a_first_deploy_keeps_its_data_and_protects_nothing_yet():
     first = optioned(first_deploy="true")
-    assert (first.keep_data, first.protected) == (True, False)
-    assert optioned(first_deploy="false").protected
-    assert not LOCAL.protected
+    assert (first.keep_data, first.keeping.protected) == (True, False)
+    assert optioned(first_deploy="false").keeping.protected
+    assert not LOCAL.keeping.protected
 
 
 @pytest.mark.parametrize(
