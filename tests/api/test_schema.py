@@ -15,8 +15,8 @@ from functions.migrate.files import load
 from functions.migrate.ledger import Ledger
 from functions.migrate.runner import Request, Runner
 from functions.migrate.work import Bounds, Parts
-from tests.shop.conftest import connect, order
-from tests.shop.former import FormerOrderTable
+from tests.api.conftest import connect, order
+from tests.api.former import FormerOrderTable
 
 A_YEAR_S = 365 * 86_400
 
