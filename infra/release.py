@@ -15,6 +15,7 @@ from infra.stages import Stage
 from infra.two_deploys import ORDER, hold
 from tidegate_cdk.resources import TIMEOUT_S, Governed, ReleaseResources
 from tidegate_cdk.way import way
+from tidegate_local.project_facts import ProjectFacts
 
 
 class Release(ReleaseResources):
@@ -80,6 +81,7 @@ def order(stage: Stage, functions: Mapping[str, LiveFunction], migrate: lambda_.
             "Name": function.function.function_name,
             "Version": function.function.current_version.version,
             "Serves": serves,
+            **({"Smoke": _smoke()} if serves == "http" else {}),
         }
         for serves, function in functions.items()
     ]
@@ -91,3 +93,8 @@ def order(stage: Stage, functions: Mapping[str, LiveFunction], migrate: lambda_.
         **({"Migrate": migrate.function_name} if migrate else {}),
         **({"IntoIncident": stage.release.into_incident} if stage.release.into_incident else {}),
     }
+
+
+def _smoke() -> str:
+    """Write down what the project says that its new versions are asked."""
+    return json.dumps([{"path": one.path, "status": one.status} for one in ProjectFacts.read().smoke])

@@ -29,7 +29,7 @@ def text(half="contract", mends="()", bake="60", **fields):
 def loaded(tmp_path):
     def load_text(written):
         (tmp_path / "0001_a.py").write_text(written)
-        return load(tmp_path)
+        return load(tmp_path, ("products", "orders"))
 
     return load_text
 
