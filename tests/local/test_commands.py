@@ -17,7 +17,6 @@ from tests.local.deployed_function import deploy_function
 from tidegate_local import cloud, dev, ports
 from tidegate_local.cli.commands import app
 from tidegate_local.cli.shown import show_access
-from tidegate_local.deployment import seed
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.lifecycle import status
 from tidegate_local.project_facts import ProjectFacts
@@ -93,36 +92,9 @@ def released(running_engine):
         )
 
 
-def test_seeding_twice_keeps_what_was_sold(product_table, running_engine):
-    facts, outputs = ProjectFacts.read(), {"ProductsTable": "products"}
-    added = seed.sow(running_engine.url, outputs, facts)["products"]
-    assert added == product_table.scan(TableName="products")["Count"] >= 20
-    product_table.update_item(
-        TableName="products",
-        Key={"id": {"S": "tea-assam"}},
-        UpdateExpression="SET stock = :left",
-        ExpressionAttributeValues={":left": {"N": "7"}},
-    )
-    assert seed.said(seed.sow(running_engine.url, outputs, facts)) == "no products added"
-    assert product_table.get_item(TableName="products", Key={"id": {"S": "tea-assam"}})["Item"] == {
-        "id": {"S": "tea-assam"},
-        "name": {"S": "Assam breakfast tea, 250 g"},
-        "price": {"N": "890"},
-        "currency": {"S": "EUR"},
-        "stock": {"N": "7"},
-    }
-
-
 def test_a_table_that_is_not_there_is_found(product_table, running_engine):
     outputs = {"ProductsTable": "products", "OrdersTable": "never-made", "ApiId": "no table"}
     assert tables.missing(running_engine.url, outputs) == ["never-made"]
-
-
-def test_the_first_products_show_plenty_and_none():
-    products = seed._products()
-    assert len({product["id"] for product in products}) == len(products)
-    assert {0, 1, 1000} <= {product["stock"] for product in products}
-    assert all(isinstance(product["price"], int) and product["price"] > 0 for product in products)
 
 
 def test_status_of_a_cloud_that_is_not_up(tidegate):
