@@ -35,7 +35,7 @@ _AWS = {
 }
 
 # Every call that a function makes is one that its role allows.
-pytest_plugins = ["tests.harness.iam.plugin", "tests.harness.idle_connections"]
+pytest_plugins = ["tests.harness.iam.plugin", "tests.harness.idle_connections", "tests.harness.open_loops"]
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
 hypothesis.settings.register_profile(

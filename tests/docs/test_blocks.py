@@ -24,6 +24,7 @@ def label(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.mark.usefixtures("lambda_loop")
 @pytest.mark.parametrize("page", WITH_CODE, ids=label)
 def test_blocks_of_a_page_run(page, monkeypatch):
     monkeypatch.setenv("TIDEGATE_STORE", "memory")

@@ -81,6 +81,7 @@ class Function:
 
     def close(self) -> None:
         self._thread.shutdown()
+        self.handler.close()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         asyncio.set_event_loop(None)
         self._loop.close()

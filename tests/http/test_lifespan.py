@@ -1,6 +1,7 @@
 """An application's start-up on Lambda, once per environment and on its requests' loop, and its shutdown."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -168,6 +169,18 @@ def test_start_up_waits_for_the_first_event_where_a_loop_runs_already():
     handler.close()
     assert opens.log == ["opened", "closed"]
     loop.close()
+
+
+def test_an_environment_that_is_dropped_tells_of_no_failed_shutdown(log):
+    """As where a program imports the handler's module and ends."""
+    opens = Opens()
+    handler = lambda_handler(opens.app)
+    assert get(handler) == (200, "1")
+    asyncio.get_event_loop().close()
+    del handler
+    gc.collect()
+    assert opens.log == ["opened"]
+    assert "shutdown" not in log.text
 
 
 def test_a_shutdown_that_hangs_is_left():

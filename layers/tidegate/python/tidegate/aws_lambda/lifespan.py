@@ -107,7 +107,8 @@ class Lifespan:
         kind = message["type"]
         if kind == "lifespan.startup.failed":
             self._failure = str(message.get("message") or "the application's start-up failed")
-        if kind == "lifespan.shutdown.failed":
+        # Nobody asked for a shutdown where the environment is only dropped, its task with it.
+        if kind == "lifespan.shutdown.failed" and self._ending.done():
             logger().error("the application's shutdown failed", extra={"detail": str(message.get("message"))[:2000]})
         if kind in {"lifespan.startup.complete", "lifespan.startup.failed"} and not self._begun.done():
             self._begun.set_result(None)
