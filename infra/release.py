@@ -13,6 +13,7 @@ from infra.function import ALIAS, LiveFunction, Program, plain_function
 from infra.network import Network
 from infra.stages import Stage
 from infra.two_deploys import ORDER, hold
+from tidegate_cdk.released import Smoke, written
 from tidegate_cdk.resources import TIMEOUT_S, Governed, ReleaseResources
 from tidegate_cdk.way import way
 from tidegate_local.project_facts import ProjectFacts
@@ -97,4 +98,4 @@ def order(stage: Stage, functions: Mapping[str, LiveFunction], migrate: lambda_.
 
 def _smoke() -> str:
     """Write down what the project says that its new versions are asked."""
-    return json.dumps([{"path": one.path, "status": one.status} for one in ProjectFacts.read().smoke])
+    return written([Smoke(one.path, one.status) for one in ProjectFacts.read().smoke])

@@ -11,7 +11,10 @@ from aws_cdk import aws_lambda as lambda_
 
 @dataclass(frozen=True)
 class Smoke:
-    """An event that a new version gets by its number; `status` None: any answer does that is no error."""
+    """An event that a new version gets by its number, or the path of a GET.
+
+    `status` None: any answer to the event does that is no error, and to the GET 200.
+    """
 
     event: Any
     status: int | None = None
@@ -36,12 +39,17 @@ def written(smoke: Sequence[Question]) -> str:
 
 def _check(question: Question) -> dict[str, Any]:
     if isinstance(question, str):
-        if not question.startswith("/"):
-            raise ValueError(f"smoke has {question!r}: a path begins with a slash")
-        return {"path": question, "status": 200}
+        return _get(question, 200)
     if isinstance(question, Smoke):
-        return {"event": question.event, "status": question.status}
+        event, status = question.event, question.status
+        return _get(event, status or 200) if isinstance(event, str) else {"event": event, "status": status}
     return {"event": dict(question)}
+
+
+def _get(path: str, status: int) -> dict[str, Any]:
+    if not path.startswith("/"):
+        raise ValueError(f"smoke has {path!r}: a path begins with a slash")
+    return {"path": path, "status": status}
 
 
 def published(function: lambda_.Function | lambda_.Alias) -> lambda_.IVersion:
