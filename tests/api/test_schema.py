@@ -41,7 +41,7 @@ def migrate(tables):
         def run(action):
             clock = YearsLater() if action == "contract" else SystemClock()
             names = {"orders": tables.orders, "products": tables.products}
-            parts = Parts(load(invocation.VERSIONS), clock, lambda name: Table(client, names[name]))
+            parts = Parts(load(invocation.VERSIONS, names), clock, lambda name: Table(client, names[name]))
             ledger = Ledger(client, tables.library, "default", clock)
             runner = Runner(parts, ledger, Bounds(3600, 100_000), oldest=SCHEMA_VERSION)
             release = None if action == "down" else f"to-{action}"
