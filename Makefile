@@ -59,7 +59,7 @@ WITH_LOCALSTACK = LOCALSTACK_PYTHON="$${LOCALSTACK_PYTHON:-$$($(BIN)/python -m t
 endif
 
 # Two at once: with a third on two cores a test waits in vain now and then, for a store that got no processor.
-test: setup ## Run all tests; ARGS="tests/shop -k orders" runs some; ENGINE=localstack-host those of the deployed API there
+test: setup ## Run all tests; ARGS="tests/api -k orders" runs some; ENGINE=localstack-host those of the deployed API there
 	@redis=$$($(BIN)/tidegate tools) && $(WITH_LOCALSTACK) \
 		TIDEGATE_TEST_REDIS_SERVER="$$redis" TIDEGATE_TEST_ENGINE="$(ENGINE)" \
 		$(BIN)/python -m pytest $(if $(ENGINE),$(ON_ENGINE),-n 2 --dist loadgroup) $(ARGS)

@@ -19,7 +19,9 @@ from tidegate_cdk.api.paths import Paths
 from tidegate_cdk.api.protected_api import ProtectedApi
 from tidegate_cdk.api.redis import ExistingRedis
 from tidegate_cdk.edge_throttles import named
+from tidegate_cdk.released import Smoke
 from tidegate_cdk.table import TidegateTable
+from tidegate_local.project_facts import ProjectFacts
 
 # Of the library's metrics.
 NAMESPACE = "Tidegate"
@@ -81,7 +83,7 @@ class TidegateStack(Stack):
             cors=stage.cors,
             binary_media_types=stage.binary_media_types,
             release=stage.release,
-            smoke=None,
+            smoke=[Smoke(one.path, one.status) for one in ProjectFacts.read().smoke],
             migrations=Migrations("functions.migrate.handler.handler", code("migrate")),
             controller=archived(controller(workspace, stage.target)),
             observability=stage.alarms,

@@ -28,7 +28,7 @@ class Page(NamedTuple):
 
 
 class Table:
-    """One of the shop's tables (a boto3 client of DynamoDB)."""
+    """One of the project's tables (a boto3 client of DynamoDB)."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client

@@ -5,25 +5,24 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
-from functions.migrate.migration import SHOWN, Backfill, TableName
+from functions.migrate.migration import SHOWN, Backfill
 
 HALVES = ("expand", "contract", "down")
 # Placeholders that the runner adds begin so.
 OURS = "tidegate_"
 
-_TABLES: tuple[str, ...] = get_args(TableName)
 _PLACEHOLDER = re.compile(r"[#:]\w+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _CHECKSUM = re.compile(rf"[0-9a-f]{{{SHOWN},64}}")
 
 
-def faults(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is wrong with a file's parts, each by its name."""
+def faults(parts: Mapping[str, Any], tables: Collection[str]) -> Iterator[str]:
+    """Say what is wrong with a file's parts, each by its name; `tables` are those that the project has."""
     for half in HALVES:
-        yield from (f"{half}{fault}" for fault in _half(parts[half]))
+        yield from (f"{half}{fault}" for fault in _half(parts[half], tables))
     if not _is_seconds(parts["BAKE_S"]):
         yield f"BAKE_S is {parts['BAKE_S']!r}: it must be seconds, 0 or more"
     if not all(isinstance(each, str) and _CHECKSUM.fullmatch(each) for each in mended(parts["MENDS"])):
@@ -44,19 +43,27 @@ def _is_seconds(value: object) -> bool:
     return math.isfinite(value) and value >= 0
 
 
-def _half(half: Any) -> Iterator[str]:
+def _half(half: Any, tables: Collection[str]) -> Iterator[str]:
     if half is None:
         return
     if type(half) is not Backfill:
         yield f" is of the type {type(half).__name__}: it must be a Backfill, or None"
         return
+    yield from _table(half.table, tables)
     yield from _fields(half)
+
+
+def _table(table: object, tables: Collection[str]) -> Iterator[str]:
+    if isinstance(table, str) and table in tables:
+        return
+    if tables:
+        yield f".table is {table!r}: it must be one of {', '.join(sorted(tables))}"
+    else:
+        yield f".table is {table!r}, and no TIDEGATE_<NAME>_TABLE names a table to this function"
 
 
 def _fields(half: Any) -> Iterator[str]:
     """Check what its author wrote: its types are what it ought to be, and nobody has looked yet."""
-    if half.table not in _TABLES:
-        yield f".table is {half.table!r}: it must be one of {', '.join(_TABLES)}"
     texts = {"where": half.where, "update": half.update}
     wrong = [name for name, text in texts.items() if not (isinstance(text, str) and text.strip())]
     yield from (f".{name} is {texts[name]!r}: it must be an expression of DynamoDB's" for name in wrong)

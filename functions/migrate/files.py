@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import itertools
 import re
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,14 +22,14 @@ class MigrationFileError(Exception):
     """A file of `versions` isn't a migration; the message names it and says what is wrong."""
 
 
-def load(folder: Path) -> tuple[Migration, ...]:
-    """Import every migration of a folder.
+def load(folder: Path, tables: Collection[str]) -> tuple[Migration, ...]:
+    """Import every migration of a folder; `tables` are those that it may name.
 
     Raises:
         MigrationFileError: a file's name or content isn't a migration's, or two have one number.
     """
     paths = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
-    migrations = tuple([_migration(path) for path in paths])
+    migrations = tuple([_migration(path, tables) for path in paths])
     for first, second in itertools.pairwise(migrations):
         if first.number == second.number:
             raise MigrationFileError(f"{first.name} and {second.name} have the same number: give one the next")
@@ -40,12 +41,12 @@ def checksum(text: bytes) -> str:
     return hashlib.sha256(text.replace(b"\r\n", b"\n")).hexdigest()
 
 
-def _migration(path: Path) -> Migration:
+def _migration(path: Path, tables: Collection[str]) -> Migration:
     match = _FILE.fullmatch(path.name)
     if match is None or not int(match[1]):
         raise MigrationFileError(f"{path.name}: name it NNNN_name.py, from 0001 on")
     parts = _parts(path)
-    if faults := [*checks.faults(parts)]:
+    if faults := [*checks.faults(parts, tables)]:
         raise MigrationFileError(f"{path.name}: {'; '.join(faults)}")
     return Migration(
         int(match[1]),

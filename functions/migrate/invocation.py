@@ -20,6 +20,7 @@ from functions.migrate.files import MigrationFileError, load
 from functions.migrate.journal import Journal
 from functions.migrate.ledger import Ledger
 from functions.migrate.runner import Action, Request, Runner, document
+from functions.migrate.tables import tables
 from functions.migrate.work import Bounds, Outcome, Parts
 
 _ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -55,7 +56,7 @@ def answer(event: Mapping[str, Any], remaining_s: float) -> dict[str, Any]:
         return runner(os.environ, remaining_s, VERSIONS).run(request)
     except (MigrationFileError, SettingError) as error:
         return document(Outcome("failed", str(error)), _ledger(os.environ, _client()).read(), request.release)
-    except ClientError as error:  # not the shop's tables: those are the runner's to tell
+    except ClientError as error:  # not the project's tables: those are the runner's to tell
         if transience.passes(error):
             raise
         reason = f"the journal, in the table {os.environ['TIDEGATE_TABLE']}: {said(error)}"
@@ -100,8 +101,8 @@ def runner(environ: Mapping[str, str], remaining_s: float, versions: Path) -> Ru
         SettingError: the rate isn't one.
     """
     client, clock = _client(), SystemClock()
-    names = {"orders": environ["TIDEGATE_ORDERS_TABLE"], "products": environ["TIDEGATE_PRODUCTS_TABLE"]}
-    parts = Parts(load(versions), clock, lambda table: Table(client, names[table]))
+    names = tables(environ)
+    parts = Parts(load(versions, names), clock, lambda table: Table(client, names[table]))
     slice_s = max(0.0, min(MOST_SLICE_S, remaining_s - MARGIN_S))
     return Runner(parts, _ledger(environ, client), Bounds(slice_s, writes_per_s(environ)), OLDEST_SCHEMA)
 

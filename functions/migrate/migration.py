@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 Item = Mapping[str, Any]
-TableName = Literal["orders", "products"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -22,7 +21,7 @@ class Backfill(NamedTuple):
     overwritten; after the update it must hold no longer, so that a second run finds nothing to do.
 
     Attributes:
-        table: of the shop's tables.
+        table: one of the project's, as `tables` names it.
         where: a DynamoDB condition, used as the scan's filter and as each update's condition.
         update: a DynamoDB update expression.
         names: the placeholders of either expression (`#name`).
@@ -31,7 +30,7 @@ class Backfill(NamedTuple):
         reads: the attributes that `computed` looks at; each update is on the condition that they are as they were read.
     """
 
-    table: TableName
+    table: str
     where: str
     update: str
     names: Mapping[str, str] = _NONE

@@ -25,14 +25,14 @@ class Outcome(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What an invocation may take: seconds in all, and writes to the shop's tables in a second."""
+    """What an invocation may take: seconds in all, and writes to the project's tables in a second."""
 
     slice_s: float
     writes_per_s: float
 
 
 class Parts(NamedTuple):
-    """What actions work with: the files, the clock, and how a table of the shop is opened."""
+    """What actions work with: the files, the clock, and how a table is opened."""
 
     migrations: Sequence[Migration]
     clock: Clock

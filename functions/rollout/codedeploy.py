@@ -40,18 +40,18 @@ def refusal(deployment: str, left_s: Callable[[], float]) -> str | None:
     """Return the reason against shifting traffic, errors included; None if it may be shifted."""
     try:
         order = Order.of(json.loads(os.environ["TIDEGATE_ORDER"]))
-        hands = Hands(client("lambda"), questioning(), migrating())
+        hands = Hands(client("lambda"), Smoke(questioning(), order.checks), migrating())
         return once_granted(lambda: asked(order, hands, deployment, left_s), _GRANTED_WITHIN_S)
     except Exception as error:  # noqa: BLE001  # without a status CodeDeploy would wait for an hour
         return f"The questions failed. {type(error).__name__}: {error}"
 
 
 class Hands:
-    """The hook's clients of Lambda: for the aliases, for the checks and for the migrations."""
+    """What the hook works with: Lambda's clients for the aliases and the migrations (boto3's), and the checks."""
 
-    def __init__(self, functions: Any, questions: Any, migrations: Any) -> None:
+    def __init__(self, functions: Any, smoke: Smoke, migrations: Any) -> None:
         self.functions = functions
-        self.smoke = Smoke(questions)
+        self.smoke = smoke
         self.invoke = migrations.invoke
 
 

@@ -19,7 +19,8 @@ Unattended = Literal["roll_back", "go_on"]
 class Target(NamedTuple):
     """A function and the version to put in force; `serves` is the kind of events that it gets.
 
-    "http" and "queue" are asked what Tidegate's own functions answer; "any" is asked what the order says alone.
+    "queue" is asked to take an empty batch, where the order says nothing else; "http" and "any" are asked what the
+    order says alone, and "http" can be asked for its schema, and for recorded requests.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Order(NamedTuple):
         into_incident: why a release begins although alarms ring; None: it doesn't.
         unattended: the end of a hold that no person decides.
         replay_per_s: recorded requests per second to each version if clients send too few; 0: none.
-        checks: what the versions of a function are asked; functions without an entry are asked by what they serve.
+        checks: what the versions of a function are asked, beside what they serve.
         metrics: the metrics by which versions are compared; None: by Tidegate's own counts.
     """
 

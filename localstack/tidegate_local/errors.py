@@ -9,6 +9,7 @@ LocalCloudError
 ├── ReleaseError          a release was rolled back, or there is nothing to abort or to return to
 ├── ScenarioError         a scenario can't be played on this cloud as it is
 ├── ProofError            the proof on AWS can't be begun, or one of its steps found a fault
+├── FactsError            [tool.tidegate] of pyproject.toml says something that can't be, or lacks something
 ├── ProjectError          a new project can't be made: its name, its folder, or this checkout
 ├── StateError            .tidegate/state.json is absent where one is needed, or is not ours
 └── BusyError             another `tidegate up` or `down` is at work on the same state folder
@@ -47,6 +48,10 @@ class ReleaseError(LocalCloudError):
 
 class ScenarioError(LocalCloudError):
     """A scenario can't be played, or a fault can't be made, on this cloud."""
+
+
+class FactsError(LocalCloudError):
+    """A fact of the project can't be as [tool.tidegate] says it."""
 
 
 class ProjectError(LocalCloudError):

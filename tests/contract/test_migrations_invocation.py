@@ -1,5 +1,7 @@
 """An invocation's answers when what it stands on is wrong: a reason, where a person can do something about it."""
 
+from contextlib import closing
+
 import pytest
 
 from functions.migrate import invocation
@@ -44,3 +46,20 @@ def test_a_journal_that_is_not_there_is_a_failure_with_its_table_s_name(environ)
         told = answer(event, LEFT_S)
         assert told["status"] == "failed"
         assert told["reason"].startswith("the journal, in the table nowhere: ResourceNotFoundException: ")
+
+
+def test_a_project_s_own_table_is_migrated(environ, tmp_path, dynamo):
+    books = dynamo.create_table("books", partition_key="isbn")
+    environ.setenv("TIDEGATE_BOOKS_TABLE", books)
+    environ.delenv("TIDEGATE_ORDERS_TABLE")
+    environ.delenv("TIDEGATE_PRODUCTS_TABLE")
+    with closing(dynamo.client()) as client:
+        client.put_item(TableName=books, Item={"isbn": {"S": "1"}})
+    (tmp_path / "0001_shelf.py").write_text(
+        "from functions.migrate.migration import Backfill\n"
+        "BAKE_S = 60\ncontract = down = None\n"
+        'expand = Backfill("books", "attribute_not_exists(shelf)", "SET shelf = :a", values={":a": {"S": "A"}})\n'
+    )
+    environ.setattr(invocation, "VERSIONS", tmp_path)
+    assert answer(EXPAND, LEFT_S)["status"] == "done"
+    assert dynamo.items(books) == [{"isbn": {"S": "1"}, "shelf": {"S": "A"}}]

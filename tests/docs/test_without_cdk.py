@@ -30,7 +30,7 @@ CALLS = """
 import json
 from app import handler
 from tests.harness.lambda_events import http_api_event
-from tests.shop.gateway import LambdaContext
+from tests.api.gateway import LambdaContext
 
 def post(key):
     event = http_api_event("POST", "/letters", query={"text": "hello"}, headers={"Idempotency-Key": f'"{key}"'})

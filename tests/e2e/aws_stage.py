@@ -18,7 +18,8 @@ from infra.stages import AWS, LOCAL
 from infra.targets import HOST
 from tests.e2e.deployed_stack import ASSETS, DeployedStack
 from tests.harness.fitted_template import REFUSED, Template, fitted, released
-from tidegate_local.deployment.seed import seed_products
+from tidegate_local.deployment import seed
+from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.stacks import api_keys
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +99,7 @@ class AwsStage(DeployedStack):
         with self.aws("cloudformation") as stacks:
             found = stacks.describe_stacks(StackName=NAME)["Stacks"][0]["Outputs"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
-        seed_products(self.url, outputs["ProductsTable"])
+        seed.sow(self.url, outputs, ProjectFacts.read())
         address = f"{self.url}/restapis/{outputs['ApiId']}/{outputs['StageName']}/_user_request_"
         return {"api_url": address, "api_keys": api_keys.read(self.url, outputs), "outputs": outputs}
 

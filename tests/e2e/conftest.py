@@ -18,6 +18,7 @@ import httpx
 import pytest
 from localstack_client.session import Session
 
+from examples.shop.flows import PAST_THE_CACHE
 from tests.harness import engine_report
 from tests.harness.engine_choice import CHOICE
 from tests.harness.process_tree import below, still_alive
@@ -25,7 +26,6 @@ from tests.harness.redis_server import RedisServer
 from tidegate_local.engines import gaps
 from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
-from tidegate_local.scenarios.flows import PAST_THE_CACHE
 
 ROOT = Path(__file__).parents[2]
 # The state file of an API that is deployed already: then nothing is started, and what needs more than HTTP is skipped.

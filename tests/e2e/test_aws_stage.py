@@ -9,6 +9,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from examples.shop.changes import CHECKOUT, FAILING_ORDERS
 from tests.e2e.aws_stage import AwsStage
 from tests.harness.engine_choice import ENGINE
 from tests.harness.iam_cache import IamCache, Identity
@@ -20,7 +21,6 @@ from tidegate_local.engines.embedded import Embedded
 from tidegate_local.engines.engine import PROCESS
 from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
-from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS
 
 pytestmark = [
     pytest.mark.e2e,

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from examples.shop.changes import CHECKOUT, FAILING_ORDERS
 from tests.harness.release_traffic import traffic
-from tidegate_local.scenarios.clone import CHECKOUT, FAILING_ORDERS, Clone
+from tidegate_local.scenarios.clone import Clone
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate_local.scenarios import flows, redis_down
+from tidegate_local.scenarios import demo, redis_down
 from tidegate_local.scenarios.play import Play
 from tidegate_local.state import LocalState
 
@@ -32,18 +32,10 @@ def no_orders(cloud):
                 dynamodb.delete_item(TableName=table, Key=item)
 
 
-def clients(goods):
-    return [
-        flows.pages("internal", 6, flows.PAST_THE_CACHE, most=2),
-        flows.orders("internal", 4, goods, most=2),
-        flows.reports("pro", 4, most=2),
-    ]
-
-
 def test_what_is_promised_holds_while_redis_is_lost_in_three_ways(cloud, no_orders):
     play = Play(LocalState(**cloud.state))
-    extent = redis_down.Extent(quiet_s=1, fault_s=1, between_s=0.5, clients=clients, environments=8)
-    made = redis_down.play(play, Faults(cloud.redis), extent)
+    extent = redis_down.Extent(quiet_s=1, fault_s=1, between_s=0.5, brief=True, environments=8)
+    made = redis_down.play(play, demo.of_project(), Faults(cloud.redis), extent)
     assert [p for p in made.promises if not p.held and not p.what.startswith(TIMED)] == []
     assert [seen.phase.name for seen in made.phases] == [
         *("before", "refused", "back", "hung", "resumed", "restarted empty", "after"),

@@ -160,13 +160,15 @@ def test_aws_solutions_find_nothing_of_it_that_has_no_reason(tmp_path):
 
 def test_each_function_may_be_asked_its_own(tmp_path):
     def made(stack):
-        own = ReleasedFunction(stack.sums, smoke=["/health", Smoke({"sum": [1, 2]}, status=200)])
+        own = ReleasedFunction(
+            stack.sums, smoke=["/health", Smoke("/none", status=404), Smoke({"sum": [1, 2]}, status=200)]
+        )
         return {"functions": [stack.hello, own], "smoke": [{"ping": True}]}
 
     order = Outsider(tmp_path, made=made).order()
     python, node = (order.checks[target.name] for target in order.targets)
     assert python == (Check(None, {"ping": True}),)
-    assert node == (Check("/health", None, 200), Check(None, {"sum": [1, 2]}, 200))
+    assert node == (Check("/health", None, 200), Check("/none", None, 404), Check(None, {"sum": [1, 2]}, 200))
 
 
 def test_an_alias_and_a_table_that_exist_are_taken(tmp_path):
@@ -269,6 +271,7 @@ def test_a_release_whose_time_does_not_do_is_refused(tmp_path, options, said):
             "isn't named live: say alias_name",
         ),
         (lambda stack: {"functions": [stack.hello], "smoke": ["health"]}, "a path begins with a slash"),
+        (lambda stack: {"functions": [stack.hello], "smoke": [Smoke("none", 404)]}, "a path begins with a slash"),
         (lambda stack: {"functions": [stack.hello], "metrics": TidegateCounts()}, "give table, the library's own"),
     ],
 )

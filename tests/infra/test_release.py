@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.rollout.order import plan_of
+from functions.rollout.order import Check, plan_of
 from infra.assets import Workspace
 from infra.stages import AWS, LOCAL, select
 from tests.infra.conftest import ROOT, synthesize
@@ -13,6 +13,7 @@ from tidegate_cdk.release_time import longest_s
 from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.strategy import StrategyError, weights
 from tidegate_cdk.way import way
+from tidegate_local.project_facts import ProjectFacts
 
 
 @pytest.fixture
@@ -69,6 +70,15 @@ def test_it_is_told_of_the_published_versions(synthesized, resource):
     versions = [target["Version"]["Fn::GetAtt"] for target in resource["Properties"]["Targets"]]
     assert {name for name, _ in versions} == set(synthesized.resources("AWS::Lambda::Version"))
     assert [target["Serves"] for target in resource["Properties"]["Targets"]] == ["http", "queue"]
+
+
+def test_it_asks_what_the_project_s_facts_say(resource):
+    facts = ProjectFacts.read()
+    (api, worker) = resource["Properties"]["Targets"]
+    asked = [Check.of(one) for one in json.loads(api["Smoke"])]
+    assert asked == [Check(one.path, None, one.status) for one in facts.smoke]
+    assert (asked[0].path, asked[0].status) == (facts.readiness, 200)
+    assert "Smoke" not in worker
 
 
 def test_cloudformation_waits_longer_than_the_machine_runs(resource):

@@ -17,9 +17,9 @@ from tests.local.deployed_function import deploy_function
 from tidegate_local import cloud, dev, ports
 from tidegate_local.cli.commands import app
 from tidegate_local.cli.shown import show_access
-from tidegate_local.deployment import seed
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.lifecycle import status
+from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
 from tidegate_local.stacks import tables
 from tidegate_local.state import LocalState
@@ -92,35 +92,9 @@ def released(running_engine):
         )
 
 
-def test_seeding_twice_keeps_what_was_sold(product_table, running_engine):
-    added = seed.seed_products(running_engine.url, "products")
-    assert added == product_table.scan(TableName="products")["Count"] >= 20
-    product_table.update_item(
-        TableName="products",
-        Key={"id": {"S": "tea-assam"}},
-        UpdateExpression="SET stock = :left",
-        ExpressionAttributeValues={":left": {"N": "7"}},
-    )
-    assert seed.seed_products(running_engine.url, "products") == 0
-    assert product_table.get_item(TableName="products", Key={"id": {"S": "tea-assam"}})["Item"] == {
-        "id": {"S": "tea-assam"},
-        "name": {"S": "Assam breakfast tea, 250 g"},
-        "price": {"N": "890"},
-        "currency": {"S": "EUR"},
-        "stock": {"N": "7"},
-    }
-
-
 def test_a_table_that_is_not_there_is_found(product_table, running_engine):
     outputs = {"ProductsTable": "products", "OrdersTable": "never-made", "ApiId": "no table"}
     assert tables.missing(running_engine.url, outputs) == ["never-made"]
-
-
-def test_the_first_products_show_plenty_and_none():
-    products = seed._products()
-    assert len({product["id"] for product in products}) == len(products)
-    assert {0, 1, 1000} <= {product["stock"] for product in products}
-    assert all(isinstance(product["price"], int) and product["price"] > 0 for product in products)
 
 
 def test_status_of_a_cloud_that_is_not_up(tidegate):
@@ -269,11 +243,11 @@ def test_down_where_nothing_runs(tidegate):
     assert (result.exit_code, result.stdout) == (0, "Nothing was running.\n")
 
 
-def test_the_three_lines_to_try_are_shell_words(capsys):
+def test_the_lines_to_try_are_shell_words(capsys):
     state = LocalState(
         "http://127.0.0.1:4566/a/api", "", "", "", {"free": "f", "pro": "p", "internal": "i"}, {}, {}, "", "", ""
     )
-    show_access(Console(width=40), state)
+    show_access(Console(width=40), state, ProjectFacts.read().tries)
     tries = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  curl")]
     assert len(tries) == 3
     words = [shlex.split(line) for line in tries]

@@ -22,6 +22,7 @@ from tidegate_local.console.actions import Actions
 from tidegate_local.console.app import create_app
 from tidegate_local.console.instruments import Caller, Health, Traffic, Weights
 from tidegate_local.releases.item import ReleaseItem, Served
+from tidegate_local.scenarios import demo
 from tidegate_local.telemetry.figures import Figures, by_caller, by_second
 from tidegate_local.telemetry.lines import RequestLine, StoreChange
 from tidegate_local.telemetry.queue_depth import QueueDepth
@@ -125,7 +126,7 @@ def opened(browser, watched, folder):
     stopping, pages = asyncio.Event(), []
     with ports.listen_from(24600) as listener:
         host = f"{ports.LOOPBACK}:{listener.getsockname()[1]}"
-        watched.actions = Actions(breaking.actions(folder), lambda: watched.refusal)
+        watched.actions = Actions(breaking.actions(folder, demo.of_project()), lambda: watched.refusal)
         app = create_app(watched, watched.actions, stopping, token=TOKEN, hosts=frozenset({host}))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -139,7 +139,7 @@ def test_an_engine_that_stopped_answering_is_named(deployer):
 
 def test_a_stack_is_known_by_its_outputs_and_its_last_change(deployer, running_engine, monkeypatch):
     monkeypatch.setattr(deployment, "STACK", "Any")
-    monkeypatch.setattr(deployment, "_REQUIRED_OUTPUTS", ("ApiId",))
+    monkeypatch.setattr(deployment, "_PLATFORM_OUTPUTS", ("ApiId",))
     with contextlib.closing(cloud.client("cloudformation", running_engine.url)) as cloudformation:
 
         def template(value, output="ApiId"):

@@ -69,7 +69,7 @@ def test_its_lock_is_its_own(made):
 def test_the_routes_are_served_and_tested(made):
     assert "books.router)" in (made / "functions/api/app.py").read_text()
     assert '"/v1/books"' in (made / "functions/api/routes/books.py").read_text()
-    assert '"/v1/books"' in (made / "tests/shop/test_books.py").read_text()
+    assert '"/v1/books"' in (made / "tests/api/test_books.py").read_text()
 
 
 def test_the_settings_are_those_of_aws_alone(made):
@@ -127,7 +127,7 @@ def test_names_that_lambda_or_we_refuse(name):
         Project.of(name)
 
 
-@pytest.mark.parametrize("route", ["Books", "my-books", "1st", "orders", "b" * 31])
+@pytest.mark.parametrize("route", ["Books", "my-books", "1st", "requests", "b" * 31])
 def test_routes_that_python_or_the_sample_refuses(route):
     with pytest.raises(ProjectError):
         Project.of("shop", (route,))
@@ -155,9 +155,10 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
         ("fastapi", (), "a package that the project itself needs"),
         ("shop", ("class",), "a word of Python's"),
         ("shop", ("os",), "functions/api/app.py"),
+        ("shop", ("orders",), "functions/api/app.py"),
         ("shop", ("books", "protect"), "functions/api/app.py"),
         ("shop", ("shapes",), "would replace functions/api/routes/shapes.py"),
-        ("shop", ("schema",), "would replace tests/shop/test_schema.py"),
+        ("shop", ("schema",), "would replace tests/api/test_schema.py"),
     ],
 )
 def test_names_that_meet_others_are_refused_before_anything_is_written(tmp_path, name, routes, why):

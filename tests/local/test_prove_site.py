@@ -19,7 +19,7 @@ STACK = "Tidegate-aws-prove1"
 @pytest.fixture
 def account(monkeypatch):
     monkeypatch.setattr(aws_site, "doctor", lambda _environ, *words: f"doctor {' '.join(words)}")
-    monkeypatch.setattr(aws_site, "await_ready", lambda _state, _within_s: None)
+    monkeypatch.setattr(aws_site, "await_ready", lambda _state, _path, _within_s: None)
     with mock_aws():
         yield lambda service: boto3.client(service, region_name="us-east-1")
 

@@ -122,7 +122,7 @@ def test_down_does_not_stop_another_process_of_a_recorded_pid(folder):
         bystander.communicate("\n")
 
 
-OUTPUTS = dict.fromkeys(deployment._REQUIRED_OUTPUTS, "any")
+OUTPUTS = dict.fromkeys(deployment._PLATFORM_OUTPUTS, "any")
 
 
 @pytest.fixture
@@ -209,9 +209,9 @@ class InterruptedSteps(Steps):
 @pytest.fixture
 def pretended(deploys, monkeypatch):
     """What a deploy leaves is pretended, too; Redis and the engine are real."""
-    monkeypatch.setattr(bringing_up.seed, "seed_products", lambda *_: 0)
+    monkeypatch.setattr(bringing_up.seed, "sow", lambda *_: {})
     monkeypatch.setattr(bringing_up.api_keys, "read", lambda *_: {})
-    monkeypatch.setattr(bringing_up, "await_ready", lambda _: None)
+    monkeypatch.setattr(bringing_up, "await_ready", lambda *_: None)
     monkeypatch.setattr(bringing_up.left_undone, "look", lambda *_: None)
     return deploys
 
@@ -282,7 +282,7 @@ def test_an_api_that_is_not_ready_is_quoted(running_engine):
     )
     asked = httpx.get(f"{state.api_url}/health/ready")
     with pytest.raises(DeploymentError, match=rf"its last answer: {asked.status_code} "):
-        bringing_up.await_ready(state, within_s=0.3)
+        bringing_up.await_ready(state, "/health/ready", within_s=0.3)
 
 
 def test_steps_are_plain_lines_where_there_is_no_terminal(capsys):

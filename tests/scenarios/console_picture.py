@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 import time
 
+from examples.shop import flows
+from examples.shop.goods import Goods
 from tests.harness.browser import NAMED_BY, browser_binary, running_browser
 from tests.harness.console import running_console
 from tidegate_local.layout import StateFolder
-from tidegate_local.scenarios import flows
 from tidegate_local.scenarios.faults import RedisFaults
-from tidegate_local.scenarios.goods import Goods
 from tidegate_local.scenarios.traffic import Flow, Traffic
 from tidegate_local.state import LocalState
 
@@ -27,7 +27,7 @@ def traffic(goods: Goods) -> list[Flow]:
         flows.orders("internal", 3, goods, most=3),
         flows.pages("internal", 4, most=2),
         flows.pages("pro", 9, most=2),
-        flows.pages("free", 6, flows.SHEDDABLE, most=2),
+        flows.sheddable_pages("free", 6, most=2),
         flows.reports("pro", 3, most=2),
         flows.exports("pro", 1.5, goods, most=2),
     ]

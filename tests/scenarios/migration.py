@@ -30,10 +30,10 @@ from functions.api.domain.model import Basket, Order, PricedLine, Product
 from functions.migrate.clock import SystemClock
 from functions.migrate.journal import Journal
 from functions.migrate.ledger import LEASE_S, Ledger
+from tests.api.former import FormerOrderTable
+from tests.api.tables import ShopTables
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.server_process import ServerProcess
-from tests.shop.former import FormerOrderTable
-from tests.shop.tables import ShopTables
 
 _STALLED_S = 1200.0
 LAMP = Product("lamp", "Lamp", 2500, "EUR", 1_000_000)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate_local.scenarios.clone import CHECKOUT, Clone
+from examples.shop.changes import CHECKOUT
+from tidegate_local.scenarios.clone import Clone
 
 Change = Callable[[Clone], None]
 

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from examples.shop.changes import FAILING_ORDERS, SLOW_ORDERS
 from tests.scenarios import release_changes as changes
 from tests.scenarios import release_disturbances as disturbances
 from tests.scenarios import release_situations as situations
@@ -13,7 +14,6 @@ from tests.scenarios import release_weather as weather
 from tests.scenarios.release_changes import Change, edited, migration, stage, together
 from tests.scenarios.release_cloud import Cloud
 from tests.scenarios.release_situations import LONG
-from tidegate_local.scenarios.clone import FAILING_ORDERS, SLOW_ORDERS
 
 
 @dataclass(frozen=True)

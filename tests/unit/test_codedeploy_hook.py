@@ -12,12 +12,14 @@ from botocore.stub import Stubber
 
 from functions.rollout import codedeploy, smoke
 from functions.rollout.order import Order
+from functions.rollout.smoke import Smoke
 
+SMOKE = '[{"path": "/health/ready", "status": 200}, {"path": "/books/no-such-book", "status": 404}]'
 PROPERTIES = {
     "Namespace": "test",
     "Alias": "live",
     "Targets": [
-        {"Name": "shop-api", "Version": "7", "Serves": "http"},
+        {"Name": "shop-api", "Version": "7", "Serves": "http", "Smoke": SMOKE},
         {"Name": "shop-worker", "Version": "5", "Serves": "queue"},
     ],
     "Way": json.dumps({"steps": [[10, 60, 300, "advance"]], "look_s": 10, "warm": 2, "keep": 5, "hold_s": 600}),
@@ -75,7 +77,7 @@ def answered(document):
 
 
 def page(path):
-    return {"statusCode": 404 if path.endswith("no-such-product") else 200, "body": json.dumps({"schema_version": 1})}
+    return {"statusCode": 404 if path.endswith("no-such-book") else 200, "body": json.dumps({"schema_version": 1})}
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +87,9 @@ def _at_once(monkeypatch):
 
 
 def asked(functions, left_s=900.0):
-    hands = codedeploy.Hands(functions, functions, functions)
-    return codedeploy.asked(Order.of(PROPERTIES), hands, "d-ABCDEF123", lambda: left_s)
+    order = Order.of(PROPERTIES)
+    hands = codedeploy.Hands(functions, Smoke(functions, order.checks), functions)
+    return codedeploy.asked(order, hands, "d-ABCDEF123", lambda: left_s)
 
 
 def test_well_versions_get_traffic():

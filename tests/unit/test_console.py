@@ -17,6 +17,7 @@ from tidegate_local.console.gauge import Gauge
 from tidegate_local.console.watch import Watch
 from tidegate_local.errors import BusyError, LocalCloudError, ScenarioError
 from tidegate_local.layout import StateFolder
+from tidegate_local.scenarios import demo
 from tidegate_local.state import LocalState
 
 TOKEN = "a-token-of-the-test"
@@ -158,10 +159,18 @@ def test_only_a_cloud_of_ours_is_broken(tmp_path):
     folder.state_file.write_text("{}")
     assert "make down" in (breaking.refusal(folder) or "")
     with (
-        closing(Actions(breaking.actions(folder), lambda: breaking.refusal(folder))) as actions,
+        closing(Actions(breaking.actions(folder, None), lambda: breaking.refusal(folder))) as actions,
         pytest.raises(LocalCloudError, match="make down"),
     ):
         actions.start("kill")
+
+
+def test_scenarios_have_buttons_where_the_project_has_a_demo(tmp_path):
+    redis = ["kill", "hang", "resume", "restart"]
+    assert list(breaking.actions(StateFolder(tmp_path), None)) == redis
+    buttons = breaking.actions(StateFolder(tmp_path), demo.of_project())
+    assert list(buttons) == [*redis, "storm", "bad-release"]
+    assert buttons["bad-release"].about == "A version that fails 5% of its orders, released under traffic"
 
 
 def test_a_gauge_says_why_it_has_no_value_and_reads_again():

@@ -5,6 +5,7 @@ import pytest
 from functions.migrate import invocation
 from functions.migrate.files import MigrationFileError, load
 from functions.migrate.invocation import EventError, SettingError, request_of, writes_per_s
+from functions.migrate.tables import tables
 
 WELL = {
     "table": '"orders"',
@@ -29,7 +30,7 @@ def text(half="contract", mends="()", bake="60", **fields):
 def loaded(tmp_path):
     def load_text(written):
         (tmp_path / "0001_a.py").write_text(written)
-        return load(tmp_path)
+        return load(tmp_path, ("products", "orders"))
 
     return load_text
 
@@ -119,6 +120,21 @@ def test_what_dynamodb_takes_is_taken(loaded, fields, more):
     (migration,) = loaded(text(**fields, **more))
     assert migration.contract is not None
     assert len(migration.mends) == (0 if "mends" not in more else more["mends"].count('"') // 2)
+
+
+def test_a_migration_names_a_table_of_its_project(tmp_path):
+    (tmp_path / "0001_a.py").write_text(text("expand", table='"books"'))
+    environ = {"TIDEGATE_BOOKS_TABLE": "b-1", "TIDEGATE_OLD_LOANS_TABLE": "l-1", "TIDEGATE_MAPS_TABLE": ""}
+    named = tables(environ | {"TIDEGATE_TABLE": "t-1", "OTHER_TABLE": "o-1"})
+    assert named == {"books": "b-1", "old_loans": "l-1"}
+    (migration,) = load(tmp_path, named)
+    assert migration.expand.table == "books"
+    with pytest.raises(MigrationFileError, match=r"expand\.table is 'books': it must be one of loans, maps"):
+        load(tmp_path, ("maps", "loans"))
+    with pytest.raises(
+        MigrationFileError, match=r"expand\.table is 'books', and no TIDEGATE_<NAME>_TABLE names a table"
+    ):
+        load(tmp_path, tables({}))
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf", "-inf", "", "many", "5e-324", "1e400", "0x10"])

@@ -9,6 +9,7 @@ from functions.migrate.files import MigrationFileError, checksum, load
 from functions.migrate.invocation import VERSIONS, EventError, request_of
 from functions.migrate.journal import Entry, Journal, Progress
 from functions.migrate.migration import Backfill, Migration
+from tidegate_local.project_facts import ProjectFacts
 
 NOTHING = "expand = contract = down = None\nBAKE_S = 60\n"
 SOME = Backfill("orders", "attribute_exists(a)", "REMOVE a")
@@ -44,7 +45,7 @@ def folder(tmp_path):
 
 
 def test_files_are_taken_in_the_order_of_their_numbers(folder):
-    migrations = load(folder(n0010_c=NOTHING, n0002_b=NOTHING, n0001_a=NOTHING, __init__=""))
+    migrations = load(folder(n0010_c=NOTHING, n0002_b=NOTHING, n0001_a=NOTHING, __init__=""), ())
     assert [each.name for each in migrations] == ["0001_a", "0002_b", "0010_c"]
     assert {each.bake_s for each in migrations} == {60}
 
@@ -60,7 +61,7 @@ def test_files_are_taken_in_the_order_of_their_numbers(folder):
 )
 def test_what_is_no_migration_is_named(folder, files, said):
     with pytest.raises(MigrationFileError, match=said):
-        load(folder(**files))
+        load(folder(**files), ())
 
 
 def test_a_checksum_is_of_the_text_however_its_lines_end():
@@ -68,7 +69,7 @@ def test_a_checksum_is_of_the_text_however_its_lines_end():
 
 
 def test_the_code_s_schema_is_the_last_file_s():
-    assert load(VERSIONS)[-1].number == SCHEMA_VERSION
+    assert load(VERSIONS, ProjectFacts.read().tables)[-1].number == SCHEMA_VERSION
     assert OLDEST_SCHEMA <= SCHEMA_VERSION
 
 

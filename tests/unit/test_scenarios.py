@@ -20,8 +20,9 @@ from tidegate_local.scenarios.bound import against_bound
 from tidegate_local.scenarios.clone import Clone
 from tidegate_local.scenarios.live import LiveView, now
 from tidegate_local.scenarios.play import Deed, Phase, Play
-from tidegate_local.scenarios.redis_verdict import Orders
+from tidegate_local.scenarios.redis_verdict import Writes
 from tidegate_local.scenarios.release_verdict import Ending
+from tidegate_local.scenarios.traffic import Asking, Flow, RateLimit
 from tidegate_local.state import LocalState
 from tidegate_local.telemetry.figures import percentile
 from tidegate_local.telemetry.lines import RequestLine
@@ -88,8 +89,17 @@ def test_what_may_have_been_decided_earlier_is_not_held_against_a_limit():
     assert against_bound(slow, 0, rate_per_s=1, burst=5).most <= 1
 
 
+LEVELS = {"orders": "critical", "pages": "normal", "reports": "sheddable", "exports": "sheddable"}
+
+
+def flow(name):
+    level = "sheddable" if name == "pages of free" else LEVELS[name.split()[0]]
+    limit = RateLimit(per_s=1, burst=5) if name.startswith("reports") else None
+    return Flow(name, name.rpartition(" ")[2], 1, lambda _: Asking("GET", "/"), criticality=level, limit=limit)
+
+
 def played(answers, *phases):
-    play = Play(STATE, answers=list(answers))
+    play = Play(STATE, answers=list(answers), flows={one.flow: flow(one.flow) for one in answers})
     for number, (name, when) in enumerate(phases):
         play.phases.append(Phase(name, when, number * 10.0, number * 10.0 + 10))
     return play
@@ -102,12 +112,16 @@ def line(at, store):
     return RequestLine(at, "api", "GET", "/", "key:1", "admitted", 200, store=store, admission_ms=2.0)
 
 
-def outage(extra=(), orders=None, back_s=(1.0,), store="dynamodb"):
+def done(differing=(), **counts):
+    return Writes(5, counts, differing)
+
+
+def outage(extra=(), writes=None, back_s=(1.0,), store="dynamodb"):
     """Hold an outage of Redis against what is promised; returns what did not hold."""
     reports = [answer(t * 0.5, "handler" if t % 2 else "limits", "reports of pro") for t in range(80)]
     logged = [line(15.0, store), line(25.0, store)]
-    orders = orders or Orders(5, 5, 5, ())
-    told = redis_verdict.promises(played([*reports, *extra], *OUTAGE), logged, orders, back_s, 1000)
+    writes = writes or done(orders=5, sold=5)
+    told = redis_verdict.promises(played([*reports, *extra], *OUTAGE), logged, writes, back_s, 1000)
     return [promise.what for promise in told if not promise.held]
 
 
@@ -121,11 +135,11 @@ def test_an_outage_without_a_fault_holds_all_promises():
         ({"extra": [answer(12.0, "failed", status=500)]}, "No client gets a 5xx"),
         ({"extra": [answer(12.0, "nobody", status=None)]}, "each gets an answer"),
         ({"extra": [answer(12.0, took_ms=1200.0)] * 3}, "p99 with Redis broken"),
-        ({"extra": [answer(12.0, flow="reports of pro")] * 20}, "Reports of the pro key"),
+        ({"extra": [answer(12.0, flow="reports of pro")] * 20}, "Reports of pro: never more than"),
         ({"store": "redis"}, "another store decides"),
-        ({"orders": Orders(5, 6, 6, ())}, "one order, one answer"),
-        ({"orders": Orders(5, 5, 4, ())}, "one order, one answer"),
-        ({"orders": Orders(5, 5, 5, ("internal 1",))}, "one order, one answer"),
+        ({"writes": done(orders=6, sold=6)}, "done once, one answer"),
+        ({"writes": done(orders=5, sold=4)}, "done once, one answer"),
+        ({"writes": done(("internal 1",), orders=5, sold=5)}, "done once, one answer"),
         ({"back_s": (1.0, float("inf"))}, "Redis decides again"),
     ],
 )
@@ -155,7 +169,7 @@ def test_a_storm_that_everything_took_part_in_holds_all_promises():
 @pytest.mark.parametrize(
     ("fault", "broken"),
     [
-        ({"extra": [answer(22.0, "limits", "orders of internal", 429)]}, "critical orders"),
+        ({"extra": [answer(22.0, "limits", "orders of internal", 429)]}, "critical requests"),
         ({"extra": [answer(22.0, "failed", status=502)]}, "No 5xx"),
         ({"extra": [answer(22.0, took_ms=2500.0)]}, "p99 of what is admitted"),
         ({"left_out": "edge"}, "take their part"),
@@ -199,7 +213,7 @@ HURT = answer(32.0, "failed", "orders of pro", 500)
     ],
 )
 def test_each_promise_of_releases_can_be_broken(extra, good, bad, broken):
-    told = release_verdict.promises(played([answer(11.0), *extra], *RELEASES), good, bad)
+    told = release_verdict.promises(played([answer(11.0), *extra], *RELEASES), good, bad, "orders")
     held = [promise.what for promise in told if not promise.held]
     assert len(held) == len(broken)
     assert all(what.startswith(begins) for what, begins in zip(held, broken, strict=True))

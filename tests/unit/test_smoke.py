@@ -16,6 +16,8 @@ from functions.rollout.smoke import Fault, Smoke
 
 API, WORKER = Target("shop-api", "7", "http"), Target("shop-worker", "5", "queue")
 STABLE = {"shop-api": "6", "shop-worker": "4"}
+PATHS = (("/health/ready", 200), ("/health/live", 200), ("/v1/books", 200), ("/v1/books/no-such-book", 404))
+CHECKS = {"shop-api": tuple(Check(path, None, status) for path, status in PATHS)}
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +59,7 @@ def hung():
 
 
 def said(functions, targets=(API, WORKER), seconds=30.0):
-    return [str(fault) for fault in Smoke(functions).faults(targets, Patience.of(seconds))]
+    return [str(fault) for fault in Smoke(functions, CHECKS).faults(targets, Patience.of(seconds))]
 
 
 def test_well_versions_have_no_fault():
@@ -67,7 +69,7 @@ def test_well_versions_have_no_fault():
 
 
 def test_a_busy_moment_is_asked_again():
-    functions = Functions(**{"/v1/products": [503, 503, 200]})
+    functions = Functions(**{"/v1/books": [503, 503, 200]})
     assert said(functions) == []
     assert functions.asked.count(("shop-api", "7", "/health/live")) == 1, "what was answered isn't asked again"
 
@@ -100,10 +102,10 @@ def test_an_order_s_checks_are_read():
 
 def test_a_version_that_hangs_is_named_and_asked_no_more():
     functions = Functions(v5=hung(), **{"/health/live": hung()})
-    live, products, unknown, batch = said(functions)
+    live, books, unknown, batch = said(functions)
     assert live == "shop-api version 7, GET /health/live: no answer within 29 s."
-    assert products == "shop-api version 7, GET /v1/products: it wasn't asked any more."
-    assert "no-such-product" in unknown
+    assert books == "shop-api version 7, GET /v1/books: it wasn't asked any more."
+    assert "no-such-book" in unknown
     assert batch == "shop-worker version 5, an empty batch: no answer within 29 s."
     assert [path for *_, path in functions.asked].count("/health/live") == 1
 
@@ -147,7 +149,7 @@ def test_what_keeps_the_controller_from_asking_is_no_fault_of_a_version():
 
 
 def test_environments_that_hang_while_they_are_warmed_are_named_once():
-    (fault,) = Smoke(Functions(v7=hung())).warm((API, WORKER), 5, Patience.of(30))
+    (fault,) = Smoke(Functions(v7=hung()), CHECKS).warm((API, WORKER), 5, Patience.of(30))
     assert str(fault).startswith("shop-api version 7, GET /health/ready: no answer within 29 s, while")
 
 
@@ -175,8 +177,8 @@ ORDER = Order.of(
 
 def found(before, after):
     """Ask the versions in force, change something, and ask again."""
-    ill = readiness.ailments(ORDER, STABLE, Smoke(Functions(**before)), Patience.of(30))
-    return readiness.found(ORDER, STABLE, None, ill, (Smoke(Functions(**after)), Patience.of(30)))
+    ill = readiness.ailments(ORDER, STABLE, Smoke(Functions(**before), CHECKS), Patience.of(30))
+    return readiness.found(ORDER, STABLE, None, ill, (Smoke(Functions(**after), CHECKS), Patience.of(30)))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_what_is_excused_is_said():
 
 
 def test_a_first_release_is_excused_nothing():
-    new = Smoke(Functions(v7=503))
+    new = Smoke(Functions(v7=503), CHECKS)
     faults = readiness.found(ORDER, {}, None, readiness.ailments(ORDER, {}, new, Patience.of(9)), (new, Patience.of(9)))
     assert faults.faults == ("shop-api version 7, GET /health/ready: answers 503: no database.",)
 

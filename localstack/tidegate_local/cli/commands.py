@@ -32,6 +32,7 @@ from tidegate_local.lifecycle import status as inspection
 from tidegate_local.lifecycle.up import bring_up
 from tidegate_local.new import command as new_command
 from tidegate_local.progress import Steps
+from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.prove import command as prove_command
 from tidegate_local.redis import server as redis_server
 from tidegate_local.releases import command as release_command
@@ -93,7 +94,7 @@ def up(
     steps = Steps(console)
     state = bring_up(StateFolder.from_environ(), engine=engine, endpoint=endpoint or None, steps=steps)
     console.print(f"Up after {sum(steps.seconds.values()):.1f} s.\n", highlight=False)
-    shown.show_access(console, state)
+    shown.show_access(console, state, ProjectFacts.read().tries)
 
 
 @app.command(rich_help_panel=_CLOUD)
@@ -272,7 +273,7 @@ def scenario(
 
 
 app.command(rich_help_panel=_CLOUD, epilog="Example: tidegate doctor --stage aws --json")(doctor_command.doctor)
-app.command(rich_help_panel=_PROJECT, epilog="Example: tidegate new bookshop --route books --git")(new_command.new)
+app.command(rich_help_panel=_PROJECT, epilog="Example: tidegate new bookstore --route books --git")(new_command.new)
 app.command(rich_help_panel=_RELEASES, epilog="Example: tidegate prove-aws --dry-run")(prove_command.prove_aws)
 app.add_typer(layer_command.app, name="layer", rich_help_panel=_PROJECT)
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from string import Template
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,8 +26,8 @@ def show_parts(parts: Sequence[Part], outputs: Mapping[str, str]) -> None:
     console.print(told)
 
 
-def show_access(console: Console, state: LocalState) -> None:
-    """Print the API's address, its keys, and requests to try."""
+def show_access(console: Console, state: LocalState, tries: Sequence[str]) -> None:
+    """Print the API's address, its keys, and the project's lines to try."""
     url, keys = state.api_url, state.api_keys
     console.print(f"[bold]{url}[/bold]", soft_wrap=True, highlight=False)
     width = max(map(len, keys), default=0)
@@ -34,12 +35,8 @@ def show_access(console: Console, state: LocalState) -> None:
         console.print(f"  {tier:<{width}}  {key}", soft_wrap=True, highlight=False)
     # Any will do for a first try; a stage without tiers shows what the edge answers then.
     key = keys.get("pro") or next(iter(keys.values()), "KEY")
-    order = '{"items": [{"product_id": "tea-assam", "quantity": 1}]}'
-    console.print("\nTry:", highlight=False)
-    listing = f"curl -i -H 'x-api-key: {key}' {url}/v1/products"
-    ordering = (
-        f"curl -i -H 'x-api-key: {key}' -H 'Idempotency-Key: order-1' "
-        f"-H 'Content-Type: application/json' -d '{order}' {url}/v1/orders"
-    )
-    for line in (listing, ordering, f"curl -i {url}/health"):
-        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
+    if tries:
+        console.print("\nTry:", highlight=False)
+    for line in tries:
+        tried = Template(line).substitute(url=url, key=key)
+        console.print(f"  {tried}", soft_wrap=True, highlight=False, markup=False)

@@ -8,6 +8,7 @@ from tidegate_local.errors import StateError
 from tidegate_local.layout import StateFolder
 from tidegate_local.scenarios import release, storm
 from tidegate_local.scenarios.answers import Answer, tally
+from tidegate_local.scenarios.demo import Demo
 from tidegate_local.scenarios.faults import RedisFaults
 from tidegate_local.scenarios.play import Deed, Play
 from tidegate_local.state import LocalState
@@ -27,8 +28,8 @@ def refusal(folder: StateFolder) -> str | None:
     return _EXTERNAL if state.engine == "external" else None
 
 
-def actions(folder: StateFolder) -> Mapping[str, Action]:
-    """Return the buttons for the cloud of a state folder."""
+def actions(folder: StateFolder, demo: Demo | None) -> Mapping[str, Action]:
+    """Return the buttons for the cloud of a state folder; a project without a demo has none for scenarios."""
     faults = RedisFaults(folder)
 
     def kill(_: Progress) -> str:
@@ -52,12 +53,16 @@ def actions(folder: StateFolder) -> Mapping[str, Action]:
         "hang": Action("Hang Redis", "SIGSTOP: it accepts connections and never answers", "redis", hang),
         "resume": Action("Resume Redis", "SIGCONT: one that hangs goes on with all it knew", "redis", resume),
         "restart": Action("Restart Redis", "Started again on its port, empty", "redis", restart),
-        "storm": Action(
-            "Storm", "Ten times the usual traffic of three tiers, for half a minute", "scenario", _storm(folder)
-        ),
-        "bad-release": Action(
-            "Bad release", "A version that fails 5 % of its orders, released under traffic", "scenario", _bad(folder)
-        ),
+        **(_scenarios(folder, demo) if demo else {}),
+    }
+
+
+def _scenarios(folder: StateFolder, demo: Demo) -> Mapping[str, Action]:
+    storming = "Ten times the usual traffic of three tiers, for half a minute"
+    failing = f"A version that {demo.failing(release.FAILING_SHARE).about}, released under traffic"
+    return {
+        "storm": Action("Storm", storming, "scenario", _storm(folder, demo)),
+        "bad-release": Action("Bad release", failing, "scenario", _bad(folder, demo)),
     }
 
 
@@ -87,20 +92,20 @@ def _play(folder: StateFolder, progress: Progress) -> Play:
     return Play(LocalState.require(folder.state_file), view=_Told(progress), stop=progress.stop)
 
 
-def _storm(folder: StateFolder) -> Callable[[Progress], str]:
+def _storm(folder: StateFolder, demo: Demo) -> Callable[[Progress], str]:
     def run(progress: Progress) -> str:
         play = _play(folder, progress)
-        storm.rage(play)
+        storm.rage(play, demo)
         return f"The storm is over. What clients saw: {_summed(play.answers)}."
 
     return run
 
 
-def _bad(folder: StateFolder) -> Callable[[Progress], str]:
+def _bad(folder: StateFolder, demo: Demo) -> Callable[[Progress], str]:
     def run(progress: Progress) -> str:
         play = _play(folder, progress)
         progress.tell("A changed copy of the repository is built and deployed as a release; that takes a minute or two")
-        ending = release.bad_release(folder, play)
+        ending = release.bad_release(folder, play, demo)
         state = ending.release.state.replace("-", " ")
         failed = sum(answer.by == "failed" for answer in play.answers)
         return (

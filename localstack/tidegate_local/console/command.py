@@ -14,6 +14,8 @@ from tidegate_local.console.actions import Actions
 from tidegate_local.console.app import create_app
 from tidegate_local.console.watch import Watch
 from tidegate_local.layout import StateFolder
+from tidegate_local.project_facts import ProjectFacts
+from tidegate_local.scenarios import demo
 
 PORT = 4600
 
@@ -35,12 +37,15 @@ def run(folder: StateFolder, port: int | None, console: Console) -> None:
 
     Raises:
         StartError: the port is taken.
+        LocalCloudError: the project's facts or its demo can't be read.
     """
+    facts = ProjectFacts.read()
+    own = demo.of_project(facts) if facts.demo else None
     token = secrets.token_urlsafe(24)
     with ports.listen_from(port or PORT, tries=1 if port else 50) as listener:
         number = listener.getsockname()[1]
         hosts = frozenset(f"{name}:{number}" for name in (ports.LOOPBACK, "localhost"))
-        actions = Actions(breaking.actions(folder), lambda: breaking.refusal(folder))
+        actions = Actions(breaking.actions(folder, own), lambda: breaking.refusal(folder))
         stopping = asyncio.Event()
         with closing(actions), closing(Watch(folder, actions)) as watch:
             app = create_app(watch, actions, stopping, token=token, hosts=hosts)

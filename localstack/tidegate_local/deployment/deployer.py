@@ -26,14 +26,12 @@ from tidegate_local.toolchain import Toolchain
 
 STACK = "Tidegate-local"
 _BOOTSTRAP_STACK = "CDKToolkit"
-_REQUIRED_OUTPUTS = (
+_PLATFORM_OUTPUTS = (
     "ApiId",
     "StageName",
     "FunctionName",
     "AliasName",
     "TidegateTable",
-    "ProductsTable",
-    "OrdersTable",
 )
 
 
@@ -49,13 +47,14 @@ class Stack:
 class Deployer:
     """Runs CDK commands for one cloud; their output goes to `cdk-*.log` in its logs.
 
-    `say` is told of what takes long.
+    `say` is told of what takes long; `needed` are outputs that the project needs, beside what the platform does.
     """
 
     tools: Toolchain
     folder: StateFolder
     endpoint_url: str
     say: Callable[[str], None] = lambda _: None
+    needed: Sequence[str] = ()
 
     def bootstrapped(self) -> bool:
         """Tell whether the engine has CDK's bootstrap stack, and it is whole."""
@@ -118,11 +117,11 @@ class Deployer:
         if found is None or standing(status_of(found)) is not Standing.WHOLE:
             return None
         outputs = outputs_of(found)
-        missing = [name for name in _REQUIRED_OUTPUTS if name not in outputs]
-        if missing:
+        if missing := [name for name in (*_PLATFORM_OUTPUTS, *self.needed) if name not in outputs]:
+            own = ", or pyproject.toml not to name it in [tool.tidegate]" if set(missing) & set(self.needed) else ""
             raise DeploymentError(
                 f"The stack {STACK} has no output {', '.join(missing)}. "
-                "It is read here: infra/stack.py has to write it."
+                f"It is read here: infra/stack.py has to write it{own}."
             )
         changed = found.get("LastUpdatedTime") or found["CreationTime"]
         return Stack(outputs, f"{found['StackId']}@{changed.isoformat()}")

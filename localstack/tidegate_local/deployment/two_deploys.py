@@ -102,7 +102,7 @@ class TwoDeploys:
 
     def _close(self, opened: OpenRelease, ending: Ending) -> None:
         if not ending.settled and opened.order:
-            # The machine died. Whoever orders the former versions gets them at once, and its lock is free.
+            # The machine died. Whoever deploys the former versions gets them at once, and its lock is free.
             self.machine.begin("Update", opened.order, f"{opened.id}-back")
         if not ending.well:
             self._put_back(opened)

@@ -8,6 +8,7 @@ import httpx
 from tidegate_local.engines import health
 from tidegate_local.hot import swap as hot
 from tidegate_local.layout import StateFolder
+from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.registry import ProcessRegistry
 from tidegate_local.releases.place import Place, local_place
 from tidegate_local.releases.place_status import Part, parts_of
@@ -25,7 +26,7 @@ def inspect(folder: StateFolder, state: LocalState) -> tuple[Part, ...]:
             _engine(registry, state),
             *parts_of(place),
             *_swapped(folder, state, place),
-            _api(state),
+            _api(state, ProjectFacts.read().readiness),
         )
 
 
@@ -59,9 +60,9 @@ def _process(registry: ProcessRegistry, name: str, url: str) -> Part:
     return Part(name, well=True, state="not ours", where=url)
 
 
-def _api(state: LocalState) -> Part:
+def _api(state: LocalState, path: str) -> Part:
     try:
-        answer = httpx.get(f"{state.api_url}/health/ready", timeout=10, trust_env=False)
+        answer = httpx.get(f"{state.api_url}{path}", timeout=10, trust_env=False)
         told = answer.json().get("status", "") if answer.status_code in {200, 503} else ""
     except (httpx.HTTPError, ValueError, AttributeError) as error:
         return Part("api", well=False, state=f"no answer ({type(error).__name__})", where=state.api_url)

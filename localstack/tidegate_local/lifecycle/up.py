@@ -20,6 +20,7 @@ from tidegate_local.layout import StateFolder, exclusive
 from tidegate_local.lifecycle import left_undone
 from tidegate_local.lifecycle.down import clear
 from tidegate_local.progress import Steps
+from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.redis import server as redis_server
 from tidegate_local.redis.server import RedisServer
 from tidegate_local.registry import ProcessRegistry
@@ -47,7 +48,7 @@ def bring_up(
     Raises:
         LocalCloudError: the message says what to do.
     """
-    steps = steps or Steps(quiet=True)
+    steps, facts = steps or Steps(quiet=True), ProjectFacts.read()
     registry = ProcessRegistry(folder.processes_file)
     with exclusive(folder.path / "lock", "at work on this cloud"), _nothing_half_started(folder, registry):
         with steps.step("Tools") as step:
@@ -57,17 +58,16 @@ def bring_up(
         serving, redis = _start(folder, registry, choice.choose(engine, endpoint, former), steps)
         if swapped := hot.put_back(folder, serving.url):
             steps.say(f"What was swapped into {' and '.join(swapped)} is taken back; what is saved is deployed.")
-        deployer = Deployer(tools, folder, serving.url, steps.say)
+        deployer = Deployer(tools, folder, serving.url, steps.say, facts.outputs)
         stack, sources = _deploy(deployer, _context(serving, redis), former, steps, way)
         with steps.step("Seed") as step:
-            added = seed.seed_products(serving.url, stack.outputs["ProductsTable"])
-            step.note = f"{added} products added" if added else "products are there"
+            step.note = seed.said(seed.sow(serving.url, stack.outputs, facts))
         state = _state(serving, redis, stack, sources)
         state.write(folder.state_file)
         with steps.step("Ready") as step:
             left_undone.look(state, steps.say)
-            await_ready(state)
-            step.note = f"GET {state.api_url}/health/ready"
+            await_ready(state, facts.readiness)
+            step.note = f"GET {state.api_url}{facts.readiness}"
     return state
 
 
@@ -113,8 +113,8 @@ def _context(serving: Engine, redis: RedisServer) -> dict[str, str]:
     return context
 
 
-def await_ready(state: LocalState, within_s: float = _READY_DEADLINE_S) -> None:
-    """Wait until the API says that it is ready.
+def await_ready(state: LocalState, path: str, within_s: float = _READY_DEADLINE_S) -> None:
+    """Wait until the API says at its readiness path that it is ready.
 
     Raises:
         DeploymentError: it didn't within the time (seconds); the message has its last answer.
@@ -123,7 +123,7 @@ def await_ready(state: LocalState, within_s: float = _READY_DEADLINE_S) -> None:
     with httpx.Client(timeout=within_s, trust_env=False) as client:
         while time.monotonic() < deadline:
             try:
-                answer = client.get(f"{state.api_url}/health/ready")
+                answer = client.get(f"{state.api_url}{path}")
             except httpx.HTTPError as error:
                 last = str(error) or type(error).__name__
             else:
@@ -132,7 +132,7 @@ def await_ready(state: LocalState, within_s: float = _READY_DEADLINE_S) -> None:
                 last = f"{answer.status_code} {answer.text[:2000]}"
             time.sleep(0.1)
     raise DeploymentError(
-        f"{state.api_url}/health/ready was not 200 within {within_s:.0f} s; its last answer: {last}\n"
+        f"{state.api_url}{path} was not 200 within {within_s:.0f} s; its last answer: {last}\n"
         "`make logs` shows what the function logs."
     )
 

@@ -11,7 +11,7 @@ from tidegate_local.new.project import AwsSettings, Project
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Lower-case words joined by hyphens, such as book-shop.")],
+    name: Annotated[str, typer.Argument(help="Lower-case words joined by hyphens, such as book-store.")],
     *,
     into: Annotated[Path | None, typer.Option(help="An empty folder, or one to be made; default: ./NAME.")] = None,
     route: Annotated[

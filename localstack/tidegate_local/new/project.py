@@ -10,14 +10,15 @@ from tidegate_local.errors import ProjectError
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 30
 _ROUTE = re.compile(r"[a-z][a-z0-9_]*")
-_SAMPLES = frozenset({"products", "orders", "reports", "exports", "requests", "health"})
+# Where the library answers for what was queued.
+_QUEUED = "requests"
 # What would stand in the way of what is there already.
 _TAKEN = frozenset({"tidegate", "tidegate-local", "functions", "infra", "layers", "tests", "localstack"})
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project's name, as in `book-shop`, and its first routes, as in `books`: each is `/v1/books`."""
+    """A project's name, as in `book-store`, and its first routes, as in `books`: each is `/v1/books`."""
 
     name: str
     routes: tuple[str, ...] = ()
@@ -32,7 +33,7 @@ class Project:
         if not _NAME.fullmatch(name) or len(name) > _LONGEST:
             raise ProjectError(
                 f"{name!r} can't name a project, its stack and its functions: write lower-case letters and digits, "
-                f"words joined by single hyphens, a letter first, at most {_LONGEST} characters, such as book-shop."
+                f"words joined by single hyphens, a letter first, at most {_LONGEST} characters, such as book-store."
             )
         if name in _TAKEN:
             raise ProjectError(f"{name!r} is the name of a part of the platform: choose another one.")
@@ -44,13 +45,13 @@ class Project:
                 )
             if len(route) > _LONGEST:
                 raise ProjectError(f"{route!r} is too long: write at most {_LONGEST} characters.")
-            if route in _SAMPLES:
-                raise ProjectError(f"The sample has the route /v1/{route} already: choose another name.")
+            if route == _QUEUED:
+                raise ProjectError(f"/v1/{route} answers for queued requests already: choose another name.")
         return cls(name, tuple(dict.fromkeys(routes)))
 
     @property
     def stack(self) -> str:
-        """How its stacks' names begin: BookShop-local, BookShop-aws."""
+        """How its stacks' names begin: BookStore-local, BookStore-aws."""
         return "".join(word.capitalize() for word in self.name.split("-"))
 
     @property

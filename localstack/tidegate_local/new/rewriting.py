@@ -88,8 +88,10 @@ def _stages(text: str, _project: Project, settings: AwsSettings) -> str:
 
 
 def _app(text: str, project: Project, _settings: AwsSettings) -> str:
-    text = _once(text, "Tidegate's shop", project.title)
-    text = _once(text, "A small shop behind every protection of Tidegate.", f"{project.title}, behind Tidegate.")
+    for argument, value in (("title", project.title), ("summary", f"{project.title}, behind Tidegate.")):
+        text, found = re.subn(rf'^( +{argument}=)".*",$', rf'\g<1>"{value}",', text, flags=re.MULTILINE)
+        if found != 1:
+            raise ProjectError(f"functions/api/app.py has {argument}= {found} times, not once: is it changed?")
     return registered(text, project.routes)
 
 

@@ -21,7 +21,7 @@ _ROOT = {
     "uv.lock",
 }
 # Tests of what a project changes: its functions, its infrastructure, what it ships, the deployed API.
-_TESTS = ("tests/harness/", "tests/shop/", "tests/infra/", "tests/artefact/", "tests/e2e/")
+_TESTS = ("tests/harness/", "tests/api/", "tests/infra/", "tests/artefact/", "tests/e2e/")
 _TEST_FILES = {"tests/conftest.py"}
 # What a project runs, and doesn't change.
 _UNTAKEN = "localstack/process_executor/tests/"

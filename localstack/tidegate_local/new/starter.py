@@ -46,7 +46,7 @@ async def test_it_answers_and_says_what_is_left(http):
 def readme(project: Project) -> str:
     """Return its README."""
     listed = "".join(
-        f"- `GET /v1/{route}`: `functions/api/routes/{route}.py`, tested in `tests/shop/test_{route}.py`.\n"
+        f"- `GET /v1/{route}`: `functions/api/routes/{route}.py`, tested in `tests/api/test_{route}.py`.\n"
         for route in project.routes
     )
     return _README.read_text(encoding="utf-8").format(
@@ -59,7 +59,7 @@ def module(route: str) -> dict[str, str]:
     camel = "".join(word.capitalize() for word in route.split("_"))
     return {
         f"functions/api/routes/{route}.py": _MODULE.replace("CAMEL", camel).replace("ROUTE", route),
-        f"tests/shop/test_{route}.py": _TEST.replace("CAMEL", camel).replace("ROUTE", route),
+        f"tests/api/test_{route}.py": _TEST.replace("CAMEL", camel).replace("ROUTE", route),
     }
 
 

@@ -19,6 +19,7 @@ from tidegate_local.deployment import seed
 from tidegate_local.errors import ProofError
 from tidegate_local.layout import REPOSITORY
 from tidegate_local.lifecycle.up import await_ready
+from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.prove.engine_site import doctor
 from tidegate_local.prove.fault_injection import Scope, Where, cut, subnets_by_zone
 from tidegate_local.prove.outcome import NotRunError
@@ -92,15 +93,16 @@ class AwsSite:
         return f"{said}; {self.stack} is nobody's yet"
 
     def deploy(self) -> str:
-        """Deploy, put products on sale, and wait until the API is ready."""
+        """Deploy, seed the tables, and wait until the API is ready."""
+        facts = ProjectFacts.read()
         self._owned = True
         with tempfile.TemporaryDirectory() as scratch:
             outputs = Path(scratch, "outputs.json")
             self._cdk("deploy", *self._context, "--require-approval", "never", "--outputs-file", str(outputs))
             told: Mapping[str, Mapping[str, str]] = json.loads(outputs.read_text(encoding="utf-8"))
         self._deployed = deployed_state(told[self.stack])
-        seed.seed_products(cloud.AWS, self.state.outputs["ProductsTable"])
-        await_ready(self.state, _READY_WITHIN_S)
+        seed.sow(cloud.AWS, self.state.outputs, facts)
+        await_ready(self.state, facts.readiness, _READY_WITHIN_S)
         return f"stack {self.stack} at {self.state.api_url}"
 
     def place(self) -> AbstractContextManager[Place]:

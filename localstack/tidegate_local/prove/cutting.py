@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from tidegate_local.errors import ProofError
 from tidegate_local.prove.outcome import Seen
 from tidegate_local.prove.site import Site
+from tidegate_local.scenarios import demo
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.redis_down import Extent, play_breaking, until_back
 from tidegate_local.scenarios.redis_verdict import TIMED
@@ -30,7 +31,7 @@ def under_cut(site: Site, cut: AbstractContextManager[None]) -> Seen:
         play.did("The network is whole again")
         return [until_back(play, "after", extent)]
 
-    return promised(play_breaking(play, extent, breaking), timed=site.timed)
+    return promised(play_breaking(play, demo.of_project(), extent, breaking), timed=site.timed)
 
 
 def promised(report: Report, *, timed: bool) -> Seen:

@@ -12,6 +12,7 @@ from tidegate_local import cloud
 from tidegate_local.deployment import seed
 from tidegate_local.errors import LocalCloudError, ProofError
 from tidegate_local.lifecycle.up import await_ready
+from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.prove.aws_site import deployed_state
 from tidegate_local.prove.steps.suite import tested
 
@@ -32,8 +33,9 @@ def main(arguments: list[str]) -> str:
             f"{arguments[0]} isn't the outputs of one stack ({error}); see cdk deploy --outputs-file"
         ) from error
     state = deployed_state(outputs)
-    seed.seed_products(cloud.AWS, outputs["ProductsTable"])
-    await_ready(state)
+    facts = ProjectFacts.read()
+    seed.sow(cloud.AWS, outputs, facts)
+    await_ready(state, facts.readiness)
     with tempfile.TemporaryDirectory() as folder:
         return tested(state, Path(folder), {}).what
 

@@ -22,25 +22,14 @@ from tidegate_local.prove.outcome import NotRunError
 from tidegate_local.prove.stack_end import destroy
 from tidegate_local.registry import ProcessRegistry
 from tidegate_local.releases.place import Place, local_place
-from tidegate_local.scenarios import flows, redis_down
+from tidegate_local.scenarios import demo, redis_down
 from tidegate_local.scenarios.faults import RedisFaults
-from tidegate_local.scenarios.goods import Goods
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Report
-from tidegate_local.scenarios.traffic import Flow
 from tidegate_local.state import LocalState
 
-
-def _clients(goods: Goods) -> list[Flow]:
-    return [
-        flows.pages("internal", 4, flows.PAST_THE_CACHE, most=2),
-        flows.orders("internal", 3, goods, most=2),
-        flows.reports("pro", 4, most=2),
-    ]
-
-
 # A rehearsal shows that the steps work; how long clients of AWS wait is not to be learnt here.
-_DEMO = redis_down.Extent(quiet_s=1, fault_s=1, between_s=0.5, clients=_clients, environments=8)
+_EXTENT = redis_down.Extent(quiet_s=1, fault_s=1, between_s=0.5, brief=True, environments=8)
 _PAUSE_S = 0.1
 
 
@@ -99,7 +88,7 @@ class EngineSite:
 
     def demo(self) -> Report:
         """Play the demo, in short."""
-        return redis_down.play(Play(self.state), RedisFaults(self._cloud), _DEMO)
+        return redis_down.play(Play(self.state), demo.of_project(), RedisFaults(self._cloud), _EXTENT)
 
     def destroy(self) -> str:
         """Delete the stack as on AWS, then stop the engine."""

@@ -13,13 +13,12 @@ from tidegate_local.prove.site import Site
 from tidegate_local.releases import place as releases
 from tidegate_local.releases.item import ReleaseItem
 from tidegate_local.releases.place import Place
-from tidegate_local.scenarios import flows
+from tidegate_local.scenarios import demo
 from tidegate_local.scenarios.answers import Answer
-from tidegate_local.scenarios.clone import CHECKOUT, Clone
-from tidegate_local.scenarios.goods import Goods
+from tidegate_local.scenarios.clone import Clone
+from tidegate_local.scenarios.demo import Change
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.release import in_force
-from tidegate_local.scenarios.traffic import Flow
 from tidegate_local.scenarios.warming import warm
 
 _ENVIRONMENTS = 6
@@ -49,27 +48,27 @@ class Released:
 
 
 def release(
-    site: Site, change: str, way: Sequence[str], meanwhile: Callable[[ReleaseItem, Place], bool] | None = None
+    site: Site, change: Change, way: Sequence[str], meanwhile: Callable[[ReleaseItem, Place], bool] | None = None
 ) -> Released:
     """Release it and wait for the end.
 
     Args:
         site: where.
-        change: lines at the end of the sample's checkout.
+        change: what is changed.
         way: options of `tidegate release`.
         meanwhile: is shown the release as it goes, until it returns True.
 
     Raises:
         ProofError: nothing was released, or it doesn't end.
     """
-    play = Play(site.state)
-    warm(site.state, _ENVIRONMENTS)
-    with tempfile.TemporaryDirectory() as scratch, site.place() as place, Goods.stocked(site.state) as goods:
+    play, own = Play(site.state), demo.of_project()
+    warm(site.state, own.warming, _ENVIRONMENTS)
+    with tempfile.TemporaryDirectory() as scratch, site.place() as place, own.clients(site.state) as clients:
         clone = Clone.at(Path(scratch, "copy"), dict(site.environ))
-        clone.append(CHECKOUT, f"{change}\n# {time.time_ns()}")
+        clone.append(change.file, f"{change.lines}\n# {time.time_ns()}")
         before, last = in_force(place), releases.latest(place)
         with (
-            play.traffic(_traffic(goods, site.requests_per_s)),
+            play.traffic(clients.release(site.requests_per_s)),
             clone.start("release", "--stage", site.stage, *way) as cli,
         ):
             try:
@@ -83,15 +82,6 @@ def release(
         if found is None or (last is not None and found.token == last.token):
             raise ProofError(f"Nothing was released. `tidegate release` said:\n{printed[-2000:]}")
         return Released(found, before, in_force(place), tuple(play.answers), site.timed)
-
-
-def _traffic(goods: Goods, per_s: float) -> list[Flow]:
-    """Clients of whom two thirds order, once each: a failure hurts one request, and a retry would get it replayed."""
-    return [
-        flows.orders("internal", per_s / 3, goods, retried=False, most=3),
-        flows.orders("pro", per_s / 3, goods, retried=False, most=3),
-        flows.pages("internal", per_s / 3, most=3),
-    ]
 
 
 def _follow(

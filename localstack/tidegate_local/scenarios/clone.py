@@ -12,7 +12,7 @@ from pathlib import Path
 from tidegate_local.errors import ScenarioError
 from tidegate_local.layout import REPOSITORY
 
-_SOURCES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "functions", "infra", "layers", "localstack")
+_SOURCES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "functions", "infra", "layers", "localstack", "examples")
 # What the environment has installed from the repository, and shall take from the copy.
 _PACKAGES = ("localstack", "infra/cdk")
 _UNREAD = shutil.ignore_patterns("__pycache__", "node_modules")
@@ -82,36 +82,3 @@ class Clone:
                 process.kill()
                 raise
             return process.returncode, printed
-
-
-# Orders that fail in the new version; its health, and whatever is read, are as well as ever.
-FAILING_ORDERS = """
-import random as _random
-
-_good_place = Checkout.place
-
-
-def _bad_place(self, wish):
-    if _random.random() < {share}:
-        raise RuntimeError("a release that is bad on purpose")
-    return _good_place(self, wish)
-
-
-Checkout.place = _bad_place
-"""
-CHECKOUT = "functions/api/checkout.py"
-
-# Orders that take long: a quarter of the traffic, which is its p95.
-SLOW_ORDERS = """
-import time as _time
-
-_quick_place = Checkout.place
-
-
-def _slow_place(self, wish):
-    _time.sleep({seconds})
-    return _quick_place(self, wish)
-
-
-Checkout.place = _slow_place
-"""

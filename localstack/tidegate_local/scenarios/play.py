@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from tidegate_local.errors import ScenarioError
 from tidegate_local.scenarios.answers import Answer
-from tidegate_local.scenarios.traffic import Flow, Traffic
+from tidegate_local.scenarios.traffic import Asking, Flow, Traffic
 from tidegate_local.state import LocalState
 
 When = Literal["before", "during", "after"]
@@ -68,7 +68,10 @@ class Unseen:
 
 @dataclass
 class Play:
-    """One scenario on a cloud that is up; `stop` ends it early, by a ScenarioError out of its next wait."""
+    """One scenario on a cloud that is up; `stop` ends it early, by a ScenarioError out of its next wait.
+
+    `flows` are all that asked, by their names; `writes` all that was asked for with retries, by what it is about.
+    """
 
     state: LocalState
     view: View = field(default_factory=Unseen)
@@ -77,6 +80,8 @@ class Play:
     deeds: list[Deed] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     not_sent: int = 0
+    flows: dict[str, Flow] = field(default_factory=dict)
+    writes: dict[str, tuple[Flow, Asking]] = field(default_factory=dict)
     _traffic: Traffic | None = None
 
     def did(self, what: str) -> None:
@@ -88,6 +93,7 @@ class Play:
     def traffic(self, flows: Sequence[Flow]) -> Iterator[Traffic]:
         """Run flows during the block and keep all of their answers."""
         traffic = Traffic(self.state, flows)
+        self.flows.update({flow.name: flow for flow in flows})
         try:
             with traffic:
                 self._traffic = traffic
@@ -95,6 +101,7 @@ class Play:
         finally:
             self._traffic = None
             self.answers.extend(traffic.answers)
+            self.writes.update(traffic.writes)
             self.not_sent += sum(traffic.not_sent.values())
 
     @contextmanager

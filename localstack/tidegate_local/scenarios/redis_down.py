@@ -9,10 +9,10 @@ from typing import Protocol
 import httpx
 
 from tidegate_local import cloud
-from tidegate_local.scenarios import decisions, flows, report
-from tidegate_local.scenarios.goods import Goods, check_orders
+from tidegate_local.scenarios import decisions, report
+from tidegate_local.scenarios.demo import Clients, Demo
 from tidegate_local.scenarios.play import Play
-from tidegate_local.scenarios.redis_verdict import BACK_WITHIN_S, DEFAULT_BUDGET_MS, Orders, promises
+from tidegate_local.scenarios.redis_verdict import BACK_WITHIN_S, DEFAULT_BUDGET_MS, Writes, promises
 from tidegate_local.scenarios.report import Report
 from tidegate_local.scenarios.traffic import Asking, Flow
 from tidegate_local.scenarios.warming import warm
@@ -45,28 +45,18 @@ class Faults(Protocol):
         """Undo whatever was done."""
 
 
-def traffic(goods: Goods) -> list[Flow]:
-    """Return clients that read, order (each key twice), and ask for reports more often than they may."""
-    return [
-        flows.pages("pro", 5, flows.PAST_THE_CACHE, most=3),
-        flows.pages("internal", 5, most=2),
-        flows.orders("internal", 4, goods, most=3),
-        *(flows.reports(tier, 1.6, most=2) for tier in ("free", "pro", "internal")),
-    ]
-
-
 @dataclass(frozen=True)
 class Extent:
-    """How long each part lasts, in seconds; who asks for what, and how many environments that takes."""
+    """How long each part lasts, in seconds; how many environments it takes, and whether its clients have to be few."""
 
     quiet_s: float = 8.0
     fault_s: float = 8.0
     between_s: float = 4.0
-    clients: Callable[[Goods], list[Flow]] = traffic
+    brief: bool = False
     environments: int = 18
 
 
-def play(play: Play, faults: Faults, extent: Extent | None = None) -> Report:
+def play(play: Play, demo: Demo, faults: Faults, extent: Extent | None = None) -> Report:
     """Break Redis in turn, and hold what clients saw against what is promised; Redis is well afterwards.
 
     Raises:
@@ -74,12 +64,12 @@ def play(play: Play, faults: Faults, extent: Extent | None = None) -> Report:
     """
     extent = extent or Extent()
     try:
-        return play_breaking(play, extent, lambda: _break(play, faults, extent))
+        return play_breaking(play, demo, extent, lambda: _break(play, faults, extent))
     finally:
         faults.heal()
 
 
-def play_breaking(play: Play, extent: Extent, breaking: Callable[[], list[float]]) -> Report:
+def play_breaking(play: Play, demo: Demo, extent: Extent, breaking: Callable[[], list[float]]) -> Report:
     """Break a cloud in another way, and hold what clients saw against the same promises.
 
     `breaking` returns after how many seconds each time Redis decided again (`until_back`).
@@ -87,15 +77,15 @@ def play_breaking(play: Play, extent: Extent, breaking: Callable[[], list[float]
     Raises:
         LocalCloudError: the cloud can't be broken, or the scenario was stopped.
     """
-    check_orders(play.state)
-    warm(play.state, extent.environments)
-    with Goods.stocked(play.state) as goods:
-        with play.traffic(extent.clients(goods)):
+    demo.check(play.state)
+    warm(play.state, demo.warming, extent.environments)
+    with demo.clients(play.state) as clients:
+        with play.traffic(clients.outage(brief=extent.brief)):
             back_s = breaking()
-        orders = _count(play, goods)
+        writes = _count(play, clients)
     logged = decisions.read(play.state, play.since())
     budget_ms = decision_budget_ms(play)
-    held = promises(play, logged, orders, back_s, budget_ms)
+    held = promises(play, logged, writes, back_s, budget_ms)
     return report.of_play(play, logged, held, name=NAME, question=QUESTION)
 
 
@@ -138,29 +128,28 @@ def until_back(play: Play, name: str, extent: Extent) -> float:
     return took_s if back else float("inf")
 
 
-def _count(play: Play, goods: Goods) -> Orders:
-    """Ask for every key once more, until it is answered, and count what the tables have of it."""
-    asked = [answer for answer in play.answers if answer.about]
-    numbers = sorted({int(answer.about.split()[1]) for answer in asked})
-    said: dict[str, set[str]] = {}
-    for answer in asked:
-        said.setdefault(answer.about, set()).update({answer.said} - {""})
+def _count(play: Play, clients: Clients) -> Writes:
+    """Ask for every write once more, until it is answered, and count what they have done."""
+    said: dict[str, set[str]] = {about: set() for about in play.writes}
+    for answer in play.answers:
+        if answer.about:
+            said[answer.about].update({answer.said} - {""})
     with httpx.Client(timeout=30, trust_env=False) as http:
-        for number in numbers:
-            asking = flows.order(goods, "internal", number)
-            said[asking.about].add(_answer(play, http, asking))
+        for about, (flow, asking) in play.writes.items():
+            said[about].add(_answer(play, http, flow, asking))
     differing = tuple(about for about, answers in said.items() if len(answers) != 1)
-    return Orders(len(said), len(goods.orders()), goods.sold(), differing)
+    return Writes(len(said), clients.done(), differing)
 
 
-def _answer(play: Play, http: httpx.Client, asking: Asking) -> str:
+def _answer(play: Play, http: httpx.Client, flow: Flow, asking: Asking) -> str:
     """Ask as a well-behaved client does, again after a refusal."""
-    url, key = f"{play.state.api_url}/v1/orders", {"x-api-key": play.state.key("internal")}
+    key = {"x-api-key": play.state.key(flow.tier)} if flow.tier else {}
+    url, headers = f"{play.state.api_url}{asking.path}", {**key, **asking.headers}
     deadline = time.monotonic() + _ANSWERED_WITHIN_S
     while True:
-        answer = http.post(url, headers={**key, **asking.headers}, json=asking.json)
+        answer = http.request(asking.method, url, headers=headers, json=asking.json)
         if answer.status_code not in {409, 429} or time.monotonic() > deadline:
-            return flows.order_said(answer) or f"status {answer.status_code}"
+            return flow.reads(answer) or f"status {answer.status_code}"
         time.sleep(float(answer.headers.get("retry-after", "0.2")))
 
 

@@ -1,6 +1,6 @@
-"""Whether what is promised for a Redis that is down held, by what clients saw and the tables have."""
+"""Whether what is promised for a Redis that is down held, by what clients saw and what their writes have done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tidegate_local.scenarios import decisions, text
@@ -8,10 +8,9 @@ from tidegate_local.scenarios.answers import Answer, failures, tally
 from tidegate_local.scenarios.bound import Admissions, against_bound
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise
+from tidegate_local.scenarios.traffic import Flow, RateLimit
 from tidegate_local.telemetry.lines import RequestLine
 
-# The limit of GET /v1/reports/sales, for each key: functions/api/routes/reports.py.
-RATE_PER_S, BURST = 1, 5
 DEFAULT_BUDGET_MS = 60
 BACK_WITHIN_S = 30.0
 # How the one promise begins that is about time.
@@ -19,25 +18,24 @@ TIMED = "p99 with Redis broken"
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What became of the orders' keys: how many were asked for, ordered and sold, and which had several answers."""
+class Writes:
+    """What became of writes: how many were asked for, what they have done, and which had several answers."""
 
-    keys: int
-    orders: int
-    sold: int
+    asked: int
+    done: Mapping[str, int]
     differing: tuple[str, ...]
 
 
 def promises(
-    play: Play, logged: Sequence[RequestLine], orders: Orders, back_s: Sequence[float], budget_ms: int
+    play: Play, logged: Sequence[RequestLine], writes: Writes, back_s: Sequence[float], budget_ms: int
 ) -> tuple[Promise, ...]:
     """Hold what was seen against what is promised."""
     return (
         _no_failures(play.answers),
         _quick(play, budget_ms),
         _decided_elsewhere(play, logged),
-        *(_bounded(tier, play.answers) for tier in _reported(play.answers)),
-        _single(orders),
+        *(_bounded(flow, flow.limit, play.answers) for flow in play.flows.values() if flow.limit),
+        _single(writes),
         Promise(
             f"Redis decides again by itself within {BACK_WITHIN_S:.0f} s of its return",
             max(back_s) < float("inf"),
@@ -67,28 +65,25 @@ def _decided_elsewhere(play: Play, logged: Sequence[RequestLine]) -> Promise:
     return Promise("While Redis is away another store decides", others, seen)
 
 
-def _bounded(tier: str, answers: Sequence[Answer]) -> Promise:
-    found = admissions(tier, answers)
-    what = f"Reports of the {tier} key: never more than burst + 1 + rate x time ({BURST} + 1 + {RATE_PER_S}/s)"
+def _bounded(flow: Flow, limit: RateLimit, answers: Sequence[Answer]) -> Promise:
+    found = admissions(flow.name, limit, answers)
+    bound = f"burst + 1 + rate x time ({limit.burst} + 1 + {limit.per_s:g}/s)"
     seen = f"{found.admitted} admitted, {found.refused} refused; at most {found.most:.0%} of the bound in any stretch"
-    return Promise(what, found.most <= 1 and found.refused > 0, seen)
+    held = found.most <= 1 and found.refused > 0
+    return Promise(f"{flow.name.capitalize()}: never more than {bound}", held, seen)
 
 
-def _reported(answers: Sequence[Answer]) -> list[str]:
-    return sorted({answer.tier for answer in answers if answer.flow.startswith("reports of ")})
-
-
-def admissions(tier: str, answers: Sequence[Answer]) -> Admissions:
-    """Hold a key's reports against the limit's bound; refusals of the edge aren't the limit's."""
-    asked = [answer for answer in answers if answer.flow == f"reports of {tier}"]
+def admissions(flow: str, limit: RateLimit, answers: Sequence[Answer]) -> Admissions:
+    """Hold a flow's requests against the limit's bound; refusals of the edge aren't the limit's."""
+    asked = [answer for answer in answers if answer.flow == flow]
     admitted = [(answer.asked_at, answer.ended_at) for answer in asked if answer.by in {"handler", "failed", "nobody"}]
     refused = sum(answer.by == "limits" for answer in asked)
-    return against_bound(admitted, refused, rate_per_s=RATE_PER_S, burst=BURST)
+    return against_bound(admitted, refused, rate_per_s=limit.per_s, burst=limit.burst)
 
 
-def _single(orders: Orders) -> Promise:
-    seen = f"{orders.keys} keys, {orders.orders} orders, {orders.sold} pieces sold"
-    if orders.differing:
-        seen += f"; of {len(orders.differing)} keys the answers differ"
-    held = orders.keys == orders.orders == orders.sold and not orders.differing and orders.keys > 0
-    return Promise("Each order's key, asked for two times and more: one order, one answer", held, seen)
+def _single(writes: Writes) -> Promise:
+    seen = f"{writes.asked} asked for, " + ", ".join(f"{count} {what}" for what, count in writes.done.items())
+    if writes.differing:
+        seen += f"; of {len(writes.differing)} the answers differ"
+    held = set(writes.done.values()) == {writes.asked} and not writes.differing and writes.asked > 0
+    return Promise("Each write, asked for two times and more: done once, one answer", held, seen)

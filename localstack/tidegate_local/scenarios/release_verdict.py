@@ -1,9 +1,10 @@
 """Whether what is promised for releases held, by what clients saw and which version is in force."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate_local.releases.item import ReleaseItem
-from tidegate_local.scenarios.answers import failed, failures
+from tidegate_local.scenarios.answers import Answer, failed, failures
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise
 
@@ -18,8 +19,8 @@ class Ending:
     printed: str
 
 
-def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
-    """Hold what was seen against what is promised."""
+def promises(play: Play, good: Ending, bad: Ending, hurts: str) -> tuple[Promise, ...]:
+    """Hold what was seen against what is promised; `hurts` begins the names of the flows that the bad version fails."""
     during = set(play.within("bad release"))
     hurt, others = failed(during), [answer for answer in play.answers if answer not in during]
     return (
@@ -38,11 +39,15 @@ def promises(play: Play, good: Ending, bad: Ending) -> tuple[Promise, ...]:
             f"version {bad.after} is in force, {_new(bad)} was tried; {bad.release.reason}",
         ),
         Promise(
-            "Nobody but clients of the bad version's orders is hurt",
-            bool(hurt) and all(answer.flow.startswith("orders") for answer in hurt),
-            f"{len(hurt)} of {len(during):,} requests failed while it ran, all of them orders",
+            f"Nobody but clients of the bad version's {hurts} is hurt",
+            bool(hurt) and all(answer.flow.startswith(hurts) for answer in hurt),
+            f"{len(hurt)} of {len(during):,} requests failed while it ran: {_flows(hurt)}",
         ),
     )
+
+
+def _flows(answers: Sequence[Answer]) -> str:
+    return ", ".join(sorted({answer.flow for answer in answers})) or "none"
 
 
 def _new(ending: Ending) -> str:

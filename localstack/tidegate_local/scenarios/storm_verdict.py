@@ -1,35 +1,37 @@
 """Whether what is promised for a storm held, by what clients saw."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tidegate_local.engines import gaps
 from tidegate_local.scenarios.answers import Answer, failures, tally
 from tidegate_local.scenarios.play import Play
 from tidegate_local.scenarios.report import Promise
+from tidegate_local.scenarios.traffic import Criticality
 
 _SERVED_WITHIN_MS = 2000.0
 _PARTS = ("edge", "limits", "shedding", "cache", "queue")
 _STORM = ("burst", "surge")
+_LEVELS: tuple[Criticality, ...] = ("sheddable", "normal", "critical")
 
 
 def promises(play: Play, undone: Sequence[str]) -> tuple[Promise, ...]:
     """Hold what was seen against what is promised."""
     raging = [answer for name in _STORM for answer in play.within(name)]
     return (
-        _critical(raging),
+        _critical(play, raging),
         _no_failures(play.answers),
         _quick(raging),
         _each_took_part(raging, parts(play)),
-        _dearest_last(play.within("surge")),
+        _dearest_last(play, play.within("surge")),
         _queued(play.answers, undone),
     )
 
 
-def _critical(raging: Sequence[Answer]) -> Promise:
-    asked = [answer for answer in raging if criticality(answer.flow) == "critical"]
+def _critical(play: Play, raging: Sequence[Answer]) -> Promise:
+    asked = [answer for answer in raging if play.flows[answer.flow].criticality == "critical"]
     served = sum(answer.by in {"handler", "replay"} for answer in asked)
-    what = "Of the critical orders at least 99 % are served"
+    what = "Of the critical requests at least 99 % are served"
     return Promise(what, bool(asked) and served >= 0.99 * len(asked), f"{served} of {len(asked)}")
 
 
@@ -58,29 +60,19 @@ def _each_took_part(raging: Sequence[Answer], expected: Sequence[str]) -> Promis
     return Promise(what, all(map(counts.get, expected)), seen)
 
 
-def _dearest_last(surging: Sequence[Answer]) -> Promise:
-    shares = {level: _shed_share(surging, level) for level in ("sheddable", "normal", "critical")}
+def _dearest_last(play: Play, surging: Sequence[Answer]) -> Promise:
+    shares = {level: _shed_share(play, surging, level) for level in _LEVELS}
     held = shares["sheddable"] >= shares["normal"] >= shares["critical"] == 0
     seen = ", ".join(f"{level} {share:.0%}" for level, share in shares.items())
     return Promise("What is least critical is shed first, and nothing critical", held, f"shed in the surge: {seen}")
 
 
-def _shed_share(answers: Sequence[Answer], level: str) -> float:
-    inside = [answer for answer in answers if criticality(answer.flow) == level and answer.by != "edge"]
+def _shed_share(play: Play, answers: Sequence[Answer], level: Criticality) -> float:
+    asked = [answer for answer in answers if play.flows[answer.flow].criticality == level]
+    inside = [answer for answer in asked if answer.by != "edge"]
     return sum(answer.by == "shedding" for answer in inside) / len(inside) if inside else 0.0
 
 
 def _queued(answers: Sequence[Answer], undone: Sequence[str]) -> Promise:
     queued = sum(answer.by == "queue" for answer in answers)
     return Promise("What was queued is done in the end", not undone, f"{queued - len(undone)} of {queued}")
-
-
-def criticality(flow: str) -> str:
-    """Tell how critical a flow's requests are: by their routes, and what their headers say."""
-    levels: Mapping[str, str] = {
-        "orders": "critical",
-        "pages": "normal",
-        "reports": "sheddable",
-        "exports": "sheddable",
-    }
-    return "sheddable" if flow == "pages of free" else levels[flow.split(maxsplit=1)[0]]

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 
@@ -16,11 +16,12 @@ from tidegate_local.scenarios.answers import Answer, who_answered
 from tidegate_local.state import LocalState
 
 _PATIENCE_S = 30.0
+Criticality = Literal["critical", "normal", "sheddable"]
 
 
 @dataclass(frozen=True)
 class Asking:
-    """One request: `about` is what it has in common with its retries, such as an idempotency key."""
+    """One request; `about` is what it has in common with its retries, such as an idempotency key."""
 
     method: str
     path: str
@@ -34,11 +35,20 @@ def _nothing(_: httpx.Response) -> str:
 
 
 @dataclass(frozen=True)
+class RateLimit:
+    """A limit of the application's on each key: requests per second, and how many at once."""
+
+    per_s: float
+    burst: int
+
+
+@dataclass(frozen=True)
 class Flow:
     """Requests of one sort: so many a second under the key of a tier (None: without a key).
 
     `asking` makes the request of a turn (0, 1, …); `reads` takes out of an answer what is noted of it; at most `most`
-    wait for an answer at once, and what would be beyond is not sent.
+    wait for an answer at once, and what would be beyond is not sent. `criticality` is what its requests have by their
+    routes and headers, `limit` the one that it is held against.
     """
 
     name: str
@@ -47,17 +57,21 @@ class Flow:
     asking: Callable[[int], Asking]
     reads: Callable[[httpx.Response], str] = _nothing
     most: int = 6
+    criticality: Criticality = "normal"
+    limit: RateLimit | None = None
 
 
 class Traffic:
     """Runs flows in a thread of their own, from `with` to its end; what waits then is still answered.
 
-    `answers` may be read at any time; `not_sent` counts by flow what found all of its connections waiting.
+    `answers` may be read at any time; `not_sent` counts by flow what found all of its connections waiting; `writes` are
+    the requests that have retries, with their flows, by what they are about.
     """
 
     def __init__(self, state: LocalState, flows: Sequence[Flow]) -> None:
         self.answers: list[Answer] = []
         self.not_sent: Counter[str] = Counter()
+        self.writes: dict[str, tuple[Flow, Asking]] = {}
         self._state = state
         self._flows = flows
         self._stop = asyncio.Event()
@@ -112,6 +126,8 @@ class Traffic:
 
     async def _ask(self, http: httpx.AsyncClient, flow: Flow, turn: int) -> None:
         asking = flow.asking(turn)
+        if asking.about:
+            self.writes[asking.about] = flow, asking
         headers = {**asking.headers, **({"x-api-key": self._state.key(flow.tier)} if flow.tier else {})}
         at, began = time.time(), time.perf_counter()
         try:

@@ -1,6 +1,7 @@
 """Environments that are there before the traffic is: a cold start takes longer than any answer that is measured."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -10,12 +11,10 @@ from tidegate_local.state import LocalState
 _PATIENCE_S = 120.0
 _WARM_WITHIN_S = 1.0
 _ROUNDS = 12
-# The second one loads what talks to the tables, which an environment does only when it is first asked.
-_PATHS = ("/health/ready", "/v1/orders/none")
 
 
-def warm(state: LocalState, environments: int) -> None:
-    """Call the API from so many clients at once, until twice in a row none of them had to wait."""
+def warm(state: LocalState, paths: Sequence[str], environments: int) -> None:
+    """Ask for paths in turn from so many clients at once, until each was answered without a wait, one after another."""
     with (
         httpx.Client(timeout=_PATIENCE_S, trust_env=False, headers={"x-api-key": state.key("internal")}) as http,
         ThreadPoolExecutor(environments) as clients,
@@ -28,6 +27,6 @@ def warm(state: LocalState, environments: int) -> None:
 
         quick = 0
         for number in range(_ROUNDS):
-            quick = quick + 1 if slowest_s(_PATHS[number % 2]) < _WARM_WITHIN_S else 0
-            if quick == 2:
+            quick = quick + 1 if slowest_s(paths[number % len(paths)]) < _WARM_WITHIN_S else 0
+            if quick == max(2, len(paths)):
                 return

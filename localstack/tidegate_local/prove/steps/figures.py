@@ -11,8 +11,8 @@ from tidegate_local.errors import ProofError
 from tidegate_local.prove.outcome import Seen
 from tidegate_local.prove.plan import Step
 from tidegate_local.prove.site import Site
-from tidegate_local.scenarios import decisions
-from tidegate_local.scenarios.flows import PAST_THE_CACHE
+from tidegate_local.scenarios import decisions, demo
+from tidegate_local.scenarios.demo import Demo
 from tidegate_local.scenarios.warming import warm
 from tidegate_local.state import LocalState
 from tidegate_local.telemetry import logs
@@ -33,10 +33,10 @@ def run(site: Site) -> Seen:
     Raises:
         ProofError: no decision was logged.
     """
-    state = site.state
-    warm(state, _ENVIRONMENTS)
+    state, own = site.state, demo.of_project()
+    warm(state, own.warming, _ENVIRONMENTS)
     began = time.time()
-    _ask(state)
+    _ask(state, own)
     lines = _lines(state, began)
     found = Figures.of(lines)
     if found.admission.p99_ms is None or found.admission.p50_ms is None:
@@ -62,11 +62,12 @@ def cold_starts(messages: Sequence[str]) -> list[float]:
     return [float(found[1]) for message in messages if (found := _INIT.search(message))]
 
 
-def _ask(state: LocalState) -> None:
+def _ask(state: LocalState, own: Demo) -> None:
     with httpx.Client(timeout=30, trust_env=False, headers={"x-api-key": state.key("internal")}) as http:
         for number in range(_REQUESTS):
             due = time.monotonic() + 1 / _PER_S
-            http.get(f"{state.api_url}/v1/products?limit={1 + number % 9}", headers=PAST_THE_CACHE)
+            reading = own.reading(number)
+            http.request(reading.method, f"{state.api_url}{reading.path}", headers=reading.headers)
             time.sleep(max(0.0, due - time.monotonic()))
 
 

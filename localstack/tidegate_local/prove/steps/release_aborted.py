@@ -6,6 +6,7 @@ from tidegate_local.prove.releasing import none_failed, release, require
 from tidegate_local.prove.site import Site
 from tidegate_local.releases.item import ReleaseItem
 from tidegate_local.releases.place import Place
+from tidegate_local.scenarios import demo
 
 _WAY = ("--strategy", "50", "--step-s", "300")
 
@@ -19,7 +20,7 @@ def run(site: Site) -> Seen:
             seen_at.append(item.percent)
         return bool(seen_at) or item.state != "running"
 
-    done = release(site, "# a release that is aborted", _WAY, abort)
+    done = release(site, demo.same(demo.of_project(), "a release that is aborted"), _WAY, abort)
     require(bool(seen_at), f"it ended before it could be aborted: {done.item.reason}")
     require(not done.item.ended_well, "the release went through, though it was told to abort")
     require(done.after == done.before, f"version {done.after} is in force, not {done.before} as before")

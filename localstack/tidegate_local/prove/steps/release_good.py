@@ -4,11 +4,12 @@ from tidegate_local.prove.outcome import Seen
 from tidegate_local.prove.plan import Step
 from tidegate_local.prove.releasing import none_failed, release, require
 from tidegate_local.prove.site import Site
+from tidegate_local.scenarios import demo
 
 
 def run(site: Site) -> Seen:
     """Release a copy that does the same."""
-    done = release(site, "# a good release", ())
+    done = release(site, demo.same(demo.of_project(), "a good release"), ())
     require(done.item.ended_well, f"a good release was rolled back: {done.item.reason}")
     require(done.after != done.before, f"version {done.before} is in force still")
     none_failed(done)

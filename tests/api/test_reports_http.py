@@ -4,7 +4,7 @@ import io
 import pytest
 
 from functions.api.routes import exports
-from tests.shop.conftest import order
+from tests.api.conftest import order
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ from functions.api.data.errors import DataUnavailableError
 from functions.api.data.products import ProductTable
 from functions.api.data.settings import ShopSettings
 from functions.api.domain.model import Product
+from tests.api.conftest import KITE, LAMP, MUG, order
 from tests.harness.http_faults import INTERNAL, THROTTLED
 from tests.harness.ports import free_port
-from tests.shop.conftest import KITE, LAMP, MUG, order
 from tidegate import ConfigurationError
 
 

@@ -9,8 +9,8 @@ import pytest
 from functions.api.data import driver as driver_module
 from functions.api.data.driver import POOL, RETRIES
 from functions.api.data.errors import DataUnavailableError
+from tests.api.conftest import connect, order
 from tests.harness.http_faults import INTERNAL
-from tests.shop.conftest import connect, order
 from tidegate.dependency import dependencies
 
 pytestmark = pytest.mark.anyio

@@ -6,8 +6,8 @@ import pytest
 from functions.api.data.errors import DataUnavailableError
 from functions.api.data.products import ProductTable
 from functions.api.routes.products import PRODUCT
+from tests.api.conftest import connect
 from tests.harness.cache_status import told
-from tests.shop.conftest import connect
 
 pytestmark = pytest.mark.anyio
 

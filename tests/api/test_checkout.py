@@ -19,8 +19,8 @@ from functions.api.checkout import (
 from functions.api.data.commit import Commit, refusal_of
 from functions.api.domain.model import Fence, Line
 from functions.api.domain.refusals import OutOfStock, UnknownProduct
+from tests.api.conftest import order
 from tests.harness.http_faults import AwsError, HttpFaults
-from tests.shop.conftest import order
 
 CONFLICT = AwsError(400, "TransactionConflictException", "Transaction is ongoing for the item")
 FAILED = "ConditionalCheckFailed"

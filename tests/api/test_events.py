@@ -12,7 +12,7 @@ import pytest
 from functions.api.app import create_app
 from functions.api.data.driver import Driver
 from functions.rollout.smoke import request as release_request
-from tests.shop.gateway import Gateway, event
+from tests.api.gateway import Gateway, event
 from tidegate import ConfigurationError
 
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ from functions.api.data.driver import Driver
 from functions.api.data.orders import OrderTable
 from functions.api.data.products import ProductTable
 from functions.api.domain.model import Basket, Order, PricedLine, Product
+from tests.api.tables import ShopTables
 from tests.harness.dynamodb import DynamoServer
 from tests.harness.patience import be_patient
-from tests.shop.tables import ShopTables
 
 LAMP = Product("lamp", "Lamp", 2500, "EUR", 10)
 MUG = Product("mug", "Mug", 900, "EUR", 5)

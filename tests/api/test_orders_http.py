@@ -4,7 +4,7 @@ import pytest
 
 from functions.api.data.commit import Commit
 from functions.api.data.orders import OrderTable
-from tests.shop.conftest import connect
+from tests.api.conftest import connect
 
 pytestmark = pytest.mark.anyio
 

@@ -4,17 +4,20 @@ import json
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 
-from tidegate_local.scenarios.goods import Goods
-from tidegate_local.scenarios.traffic import Asking, Flow
+from examples.shop.goods import Goods
+from tidegate_local.scenarios.traffic import Asking, Flow, RateLimit
 
 # A retry comes so many keys after its first attempt: in another state of the stores.
 _RETRIED_AFTER = 4
 # The handler is asked for a part of its answer itself, past every copy.
 PAST_THE_CACHE = {"Range": "bytes=0-"}
-SHEDDABLE = {"Tidegate-Criticality": "sheddable"}
+_SHEDDABLE = {"Tidegate-Criticality": "sheddable"}
+# Of GET /v1/reports/sales, for each key: functions/api/routes/reports.py.
+_REPORTS = RateLimit(per_s=1, burst=5)
 
 
 def pages(tier: str, per_s: float, headers: Mapping[str, str] | None = None, most: int = 6) -> Flow:
@@ -26,6 +29,11 @@ def pages(tier: str, per_s: float, headers: Mapping[str, str] | None = None, mos
     return Flow(f"pages of {tier}", tier, per_s, asking, most=most)
 
 
+def sheddable_pages(tier: str, per_s: float, most: int = 6) -> Flow:
+    """Pages that their clients can do without."""
+    return replace(pages(tier, per_s, _SHEDDABLE, most), criticality="sheddable")
+
+
 def orders(tier: str, per_s: float, goods: Goods, *, retried: bool = True, most: int = 6) -> Flow:
     """Orders, each under a key of its own; `retried`: every other turn asks again for an earlier one."""
 
@@ -33,7 +41,7 @@ def orders(tier: str, per_s: float, goods: Goods, *, retried: bool = True, most:
         again = retried and turn % 2 == 1 and turn // 2 >= _RETRIED_AFTER
         return order(goods, tier, turn - 2 * _RETRIED_AFTER - 1 if again else turn)
 
-    return Flow(f"orders of {tier}", tier, per_s, asking, order_said, most)
+    return Flow(f"orders of {tier}", tier, per_s, asking, order_said, most, "critical")
 
 
 def order(goods: Goods, tier: str, number: int) -> Asking:
@@ -50,7 +58,8 @@ def order_said(answer: httpx.Response) -> str:
 
 def reports(tier: str, per_s: float, most: int = 6) -> Flow:
     """The sales report: the slow route, whose limit is the tightest."""
-    return Flow(f"reports of {tier}", tier, per_s, lambda _: Asking("GET", "/v1/reports/sales"), most=most)
+    name, asking = f"reports of {tier}", Asking("GET", "/v1/reports/sales")
+    return Flow(name, tier, per_s, lambda _: asking, most=most, criticality="sheddable", limit=_REPORTS)
 
 
 def exports(tier: str, per_s: float, goods: Goods, most: int = 6) -> Flow:
@@ -60,7 +69,7 @@ def exports(tier: str, per_s: float, goods: Goods, most: int = 6) -> Flow:
         body = {"kind": "products", "format": "json"}
         return Asking("POST", "/v1/exports", {"Idempotency-Key": f'"{goods.name}-export-{time.time_ns()}"'}, body)
 
-    return Flow(f"exports of {tier}", tier, per_s, asking, _led, most)
+    return Flow(f"exports of {tier}", tier, per_s, asking, _led, most, "sheddable")
 
 
 def _led(answer: httpx.Response) -> str:

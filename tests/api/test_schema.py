@@ -15,8 +15,8 @@ from functions.migrate.files import load
 from functions.migrate.ledger import Ledger
 from functions.migrate.runner import Request, Runner
 from functions.migrate.work import Bounds, Parts
-from tests.shop.conftest import connect, order
-from tests.shop.former import FormerOrderTable
+from tests.api.conftest import connect, order
+from tests.api.former import FormerOrderTable
 
 A_YEAR_S = 365 * 86_400
 
@@ -41,7 +41,7 @@ def migrate(tables):
         def run(action):
             clock = YearsLater() if action == "contract" else SystemClock()
             names = {"orders": tables.orders, "products": tables.products}
-            parts = Parts(load(invocation.VERSIONS), clock, lambda name: Table(client, names[name]))
+            parts = Parts(load(invocation.VERSIONS, names), clock, lambda name: Table(client, names[name]))
             ledger = Ledger(client, tables.library, "default", clock)
             runner = Runner(parts, ledger, Bounds(3600, 100_000), oldest=SCHEMA_VERSION)
             release = None if action == "down" else f"to-{action}"

@@ -6,9 +6,9 @@ from datetime import datetime
 import httpx
 import pytest
 
+from tests.api.conftest import connect
 from tests.harness.http_faults import THROTTLED
 from tests.harness.ports import free_port
-from tests.shop.conftest import connect
 from tidegate import ConfigurationError
 
 pytestmark = pytest.mark.anyio
