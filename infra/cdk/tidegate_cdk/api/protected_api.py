@@ -98,7 +98,7 @@ class ProtectedApi(Construct):
         cors: Cors | None = None,
         binary_media_types: Sequence[str] = ("*/*",),
         release: Rollout | str | None = "canary",
-        smoke: Sequence[Question] | None = (),
+        smoke: Sequence[Question] = (),
         migrations: Migrations | None = None,
         controller: lambda_.Code | None = None,
         observability: Thresholds | None = Thresholds(),  # noqa: B008 - it is frozen
@@ -136,7 +136,7 @@ class ProtectedApi(Construct):
             binary_media_types: what the edge hands on as bytes; () has text alone.
             release: a strategy, such as "linear" or "5,25", or weights and times; None: a deploy moves the aliases at
                 once, and a JudgedRelease of your own may have them.
-            smoke: what a new version is asked before any client reaches it; None leaves that to `controller`.
+            smoke: what a new version is asked before any client reaches it; by default nothing.
             migrations: the function that changes a schema around a release.
             controller: the code that leads releases, in place of the package's.
             observability: from what on alarms ring; None: neither alarms nor a dashboard.
@@ -286,7 +286,7 @@ class ProtectedApi(Construct):
         rollout: Rollout,
         code: lambda_.Code | None,
         place: Place | None,
-        smoke: Sequence[Question] | None,
+        smoke: Sequence[Question],
         *,
         watched: bool,
     ) -> None:

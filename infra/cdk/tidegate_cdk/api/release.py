@@ -22,14 +22,14 @@ from tidegate_cdk.way import way
 class Ordered:
     """What is released, and how: functions by what serves them, "http" or "queue", and who migrates for them.
 
-    `smoke` is what a new version of the former is asked; None leaves that to the controller.
+    `smoke` is what a new version of the former is asked.
     """
 
     namespace: str
     release: Rollout
     functions: Mapping[str, LiveFunction]
     migrate: lambda_.Function | None
-    smoke: Sequence[Question] | None
+    smoke: Sequence[Question]
 
     def properties(self) -> dict[str, Any]:
         """Write down which versions are to be released, as functions/rollout/order.py reads it."""
@@ -43,7 +43,7 @@ class Ordered:
         }
 
     def _target(self, serves: str, function: LiveFunction) -> dict[str, str]:
-        asked = {"Smoke": written(self.smoke)} if serves == "http" and self.smoke is not None else {}
+        asked = {"Smoke": written(self.smoke)} if serves == "http" else {}
         return {
             "Name": function.function.function_name,
             "Version": function.function.current_version.version,
