@@ -53,6 +53,11 @@ def test_each_unknown_variable_has_a_line_of_its_own(lines):
     assert [line["variable"] for line in lines()] == ["TIDEGATE_CAPACTY", "TIDEGATE_SHED_MODE"]
 
 
+def test_beside_the_librarys_table_another_is_the_applications(lines):
+    Settings.from_environ({**REDIS, "TIDEGATE_TABLE": "t", "TIDEGATE_BOOKS_TABLE": "books"})
+    assert lines() == []
+
+
 def test_what_tests_and_other_software_read_is_known_or_not_ours(lines):
     Settings.from_environ({**REDIS, "TIDEGATE_TEST_ENGINE": "x", "_TIDEGATE_COMPLETE": "bash", "TIDE_GATE": "1"})
     assert lines() == []
@@ -71,5 +76,5 @@ def test_all_that_the_platform_reads_is_known(lines):
     read_there = {name for path in sources for name in re.findall(r"TIDEGATE_[A-Z_]+[A-Z]", path.read_text("utf-8"))}
     assert len(read_there) > 20
     right = {name: text for name, text in REDIS.items() if name not in read_there}
-    Settings.from_environ({**dict.fromkeys(read_there - VARIABLES, "x"), **right, **REDIS})
+    Settings.from_environ({**dict.fromkeys(read_there - VARIABLES, "x"), **right, **REDIS, "TIDEGATE_TABLE": "t"})
     assert lines() == []

@@ -276,11 +276,10 @@ class Settings:
             settings = cls(**arguments)
         except _WrongSettingError as wrong:
             raise ConfigurationError(wrong.variable, wrong.problem) from wrong
-        strange = [name for name in environ if name.startswith(_PREFIX) and name not in VARIABLES]
-        if strange:
+        if any(name.startswith(_PREFIX) and name not in VARIABLES for name in environ):
             from tidegate.startup.unknown_variables import warn  # noqa: PLC0415  rarely
 
-            warn(strange, VARIABLES)
+            warn(environ, VARIABLES)
         return settings
 
     def named_after(self, title: str) -> Settings:

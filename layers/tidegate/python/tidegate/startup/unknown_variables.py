@@ -19,14 +19,14 @@ _PLATFORM = frozenset(
         "TIDEGATE_MIGRATE_WRITES_PER_S",
         "TIDEGATE_NETWORK",
         "TIDEGATE_ORDER",
-        "TIDEGATE_ORDERS_TABLE",
-        "TIDEGATE_PRODUCTS_TABLE",
         "TIDEGATE_REDIS_PORT",
         "TIDEGATE_STATE_DIR",
     }
 )
 _TESTS = "TIDEGATE_TEST_"
 _PREFIX = "TIDEGATE_"
+# Beside the library's own table, any other TIDEGATE_..._TABLE is one of the application's; alone it may be misspelt.
+_TABLE = "TIDEGATE_TABLE"
 # The least similarity (difflib's ratio, without the prefix) at which a setting is suggested.
 _LIKE = 0.6
 
@@ -45,11 +45,16 @@ def warn(names: Iterable[str], settings: Collection[str]) -> None:
 
 
 def unknown(names: Iterable[str], settings: Collection[str]) -> list[str]:
-    """Return the names that neither the library nor the platform reads."""
+    """Return the names that neither the library reads, nor the platform, nor a migration of a project's tables."""
+    given = [name for name in names if name.startswith(_PREFIX)]
+    tables = ("_TABLE",) if _TABLE in given else ()
     return [
         name
-        for name in names
-        if name.startswith(_PREFIX) and name not in settings and name not in _PLATFORM and not name.startswith(_TESTS)
+        for name in given
+        if name not in settings
+        and name not in _PLATFORM
+        and not name.startswith(_TESTS)
+        and not name.endswith(tables)
     ]
 
 
