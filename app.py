@@ -5,8 +5,8 @@ from pathlib import Path
 
 from aws_cdk import App
 
-from infra.assets import Workspace
-from infra.toolchain import BuildError
+from tidegate_build.assets import Workspace
+from tidegate_build.toolchain import BuildError
 from tidegate_cdk.setting_error import SettingError
 
 
@@ -14,10 +14,10 @@ def main() -> None:
     """Compose the stack of the stage that the context names, and write the cloud assembly."""
     # Stages are made when they are imported: what one of them refuses is told as what the context is refused for.
     from infra.boundary import bind  # noqa: PLC0415 - see above
-    from infra.engines import on_engine  # noqa: PLC0415
-    from infra.options import with_options  # noqa: PLC0415
     from infra.stack import TidegateStack  # noqa: PLC0415
     from infra.stages import select  # noqa: PLC0415
+    from tidegate_cdk.project.engines import on_engine  # noqa: PLC0415
+    from tidegate_cdk.project.options import with_options  # noqa: PLC0415
 
     app = App()
     node = app.node

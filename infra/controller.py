@@ -3,10 +3,10 @@
 Nothing that a release changes is in it: neither the library, nor the layers, nor uv.lock.
 """
 
-from infra.assets import Asset, Workspace
-from infra.packages import Slimming
 from infra.pinned import UNREAD, whole
-from infra.targets import Target
+from tidegate_build.assets import Asset, Workspace
+from tidegate_build.packages import Slimming
+from tidegate_build.targets import Target
 
 NAME = "rollout"
 # What of its packages ships.

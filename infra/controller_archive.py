@@ -6,12 +6,12 @@ It is what the package of infra/cdk ships. Sources alone are in it, since the Py
 import sys
 from pathlib import Path
 
-from infra.artefacts import LAYER_PACKAGES
-from infra.assets import Asset, Workspace, build, digest_of, source_files
 from infra.controller import NAME, SLIMMING
-from infra.packages import install, slim
 from infra.pinned import requirements
-from infra.targets import LAMBDA_ARM64
+from tidegate_build.assets import Asset, Workspace, build, digest_of, source_files
+from tidegate_build.code import LAYER_PACKAGES
+from tidegate_build.packages import install, slim
+from tidegate_build.targets import LAMBDA_ARM64
 
 # Its packages are pure Python, so that a platform's wheels are all platforms'.
 _WHEELS_OF = LAMBDA_ARM64

@@ -4,11 +4,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from infra.artefacts import library_layer
-from infra.assets import Workspace
-from infra.dependencies import dependencies_layer
-from infra.targets import LAMBDA_ARM64, LAMBDA_X86_64, Target
-from infra.toolchain import BuildError
+from infra.artefacts import dependencies_layer, library_layer
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import LAMBDA_ARM64, LAMBDA_X86_64, Target
+from tidegate_build.toolchain import BuildError
 
 _TARGETS = {target.architecture: target for target in (LAMBDA_ARM64, LAMBDA_X86_64)}
 

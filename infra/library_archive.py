@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path, PurePosixPath
 
-from infra.assets import Asset, Workspace, build, digest_of, source_files
+from tidegate_build.assets import Asset, Workspace, build, digest_of, source_files
 
 
 def archive(workspace: Workspace) -> Asset:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from infra.artefacts import LAYER_PACKAGES, function_code, with_layers
-from infra.assets import Asset, Workspace, build, digest_of
-from infra.bytecode import TASK_ROOT, bytecode_fact, compiler_for
-from infra.packages import Slimming, compiled, install, slim
-from infra.targets import Target
+from infra.artefacts import function_code
+from tidegate_build.assets import Asset, Workspace, build, digest_of
+from tidegate_build.bytecode import TASK_ROOT, bytecode_fact, compiler_for
+from tidegate_build.code import LAYER_PACKAGES, with_layers
+from tidegate_build.packages import Slimming, compiled, install, slim
+from tidegate_build.targets import Target
 
 # What an installed package has for its users and for tools alone.
 UNREAD = (

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from infra.artefacts import LAYER_PACKAGES, function_files, library_files
-from infra.assets import Workspace, archive_tree
-from infra.bytecode import LAYER_ROOT, TASK_ROOT
+from infra.artefacts import function_files, library_files
+from tidegate_build.assets import Workspace, archive_tree
+from tidegate_build.bytecode import LAYER_ROOT, TASK_ROOT
+from tidegate_build.code import LAYER_PACKAGES
 
 LIBRARY = "library"
 

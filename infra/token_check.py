@@ -4,14 +4,14 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.assets import Asset, Workspace
-from infra.layers import architecture, archived
-from infra.packages import Slimming
 from infra.pinned import UNREAD, whole
 from infra.stages import Stage
-from infra.targets import Target
-from infra.tokens import Tokens
+from tidegate_build.assets import Asset, Workspace
+from tidegate_build.packages import Slimming
+from tidegate_build.targets import Target
 from tidegate_cdk.api.function import Platform, Program, plain_function
+from tidegate_cdk.project.layers import architecture, archived
+from tidegate_cdk.project.tokens import Tokens
 
 NAME = "authorizer"
 # Longer than it waits for an issuer that doesn't answer (functions/authorizer/keys.py): a death would cost it the keys

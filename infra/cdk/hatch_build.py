@@ -1,5 +1,6 @@
 """Puts the archives into the packages: the function that leads releases and the library's layer, ready for upload."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ _ARCHIVES = {
     "tidegate_cdk/controller.zip": "infra.controller_archive",
     "tidegate_cdk/layer.zip": "infra.library_archive",
 }
+# What is in the checkout as it stands.
+_FILES = {"tidegate_build/recipe.toml": "layers/dependencies/recipe.toml"}
 
 
 class Archives(BuildHookInterface):
@@ -24,10 +27,15 @@ class Archives(BuildHookInterface):
         for archive, builder in _ARCHIVES.items():
             packed = Path(self.root, archive)
             build_data["force_include"][str(packed if packed.exists() else self._built(builder))] = archive
+        for place, source in _FILES.items():
+            packed, checkout = Path(self.root, place), Path(self.root).parents[1]
+            build_data["force_include"][str(packed if packed.exists() else checkout / source)] = place
 
     def _built(self, builder: str) -> Path:
         checkout = Path(self.root).parents[1]
+        # tidegate_build is beside this file, and installed nowhere while its package is built.
+        environ = {**os.environ, "PYTHONPATH": self.root}
         built = subprocess.run(  # noqa: S603  our own modules
-            [sys.executable, "-m", builder], cwd=checkout, check=True, capture_output=True, text=True
+            [sys.executable, "-m", builder], cwd=checkout, env=environ, check=True, capture_output=True, text=True
         )
         return Path(built.stdout.strip())

@@ -10,7 +10,7 @@ LocalCloudError
 ├── ScenarioError         a scenario can't be played on this cloud as it is
 ├── ProofError            the proof on AWS can't be begun, or one of its steps found a fault
 ├── FactsError            [tool.tidegate] of pyproject.toml says something that can't be, or lacks something
-├── ProjectError          a new project can't be made: its name, its folder, or this checkout
+├── ProjectError          there is no project, or none can be made so
 ├── StateError            .tidegate/state.json is absent where one is needed, or is not ours
 └── BusyError             another `tidegate up` or `down` is at work on the same state folder
 """
@@ -55,7 +55,7 @@ class FactsError(LocalCloudError):
 
 
 class ProjectError(LocalCloudError):
-    """A project can't be made so."""
+    """There is no project here, or one can't be made so."""
 
 
 class ProofError(LocalCloudError):

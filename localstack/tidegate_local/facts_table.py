@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from tidegate_local.errors import FactsError
 
 _PATH = re.compile(r"/[^\s#]*")
+_STACK = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _OUTPUT = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _PLACE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -35,6 +36,13 @@ class FactsTable:
         value = self._table.get(key)
         if not isinstance(value, str) or not _PATH.fullmatch(value):
             self._refuse(key, value, 'a path that begins with a slash, such as "/health/ready"')
+        return value
+
+    def stack(self, key: str, default: str) -> str:
+        """Read how the names of stacks begin; the longest function's name, STACK-aws-migrate, has 64 characters."""
+        value = self._table.get(key, default)
+        if not isinstance(value, str) or not _STACK.fullmatch(value):
+            self._refuse(key, value, "how stacks' names begin: a letter, then letters, digits and hyphens, at most 32")
         return value
 
     def status(self, key: str) -> int:

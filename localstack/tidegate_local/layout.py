@@ -1,25 +1,71 @@
-"""Where things lie: the repository, the state folder (.tidegate/) and the toolchain's cache."""
+"""Where things lie: what the platform brings, the project, its state folder (.tidegate/) and the toolchain's cache."""
 
 import fcntl
 import os
 import shutil
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tidegate_local.errors import BusyError
+from tidegate_local.errors import BusyError, ProjectError
 
-# The package is always installed editable (a workspace member), so its own place tells the repository's.
-REPOSITORY = Path(__file__).resolve().parents[2]
-CDK_CLI_PROJECT = REPOSITORY / "localstack" / "cdk-cli"
-COMPOSE_FILE = REPOSITORY / "localstack" / "compose.yaml"
+_PACKAGE = Path(__file__).parent
+_SHIPPED = _PACKAGE / "platform"
+# What the platform brings beside its code: a wheel has it inside (localstack/pyproject.toml), a checkout beside it.
+PLATFORM = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent
+CDK_CLI_PROJECT = PLATFORM / "cdk-cli"
+COMPOSE_FILE = PLATFORM / "compose.yaml"
 # What LocalStack runs inside itself when it starts, in a container or not.
-INIT_SCRIPTS = REPOSITORY / "localstack" / "init"
-# Shared by every state folder: what is downloaded and built here depends on the locks alone.
-TOOLCHAIN = REPOSITORY / ".tidegate" / "toolchain"
+INIT_SCRIPTS = PLATFORM / "init"
+# The checkout that the package is installed from, editable; None: it was installed from a wheel.
+CHECKOUT = None if _SHIPPED.is_dir() else _PACKAGE.parents[1]
+# Names the project's folder, for whoever calls from elsewhere.
+_NAMED = "TIDEGATE_PROJECT"
+
+
+def project_folder() -> Path:
+    """Return the folder of the project that a command is about.
+
+    It is the one that TIDEGATE_PROJECT names, else the nearest, from the working directory upwards, whose
+    pyproject.toml has [tool.tidegate], else the checkout that this package is installed from.
+
+    Raises:
+        ProjectError: there is none.
+    """
+    if named := os.environ.get(_NAMED):
+        folder = Path(named).resolve()
+        if not _is_project(folder):
+            raise ProjectError(
+                f"{_NAMED} is {named}, which has no pyproject.toml with [tool.tidegate]: write a project's folder."
+            )
+        return folder
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if _is_project(folder):
+            return folder
+    if CHECKOUT is None:
+        raise ProjectError(
+            f"Neither {here} nor a folder above it has a pyproject.toml with [tool.tidegate]: go to a project, name it "
+            f"in {_NAMED}, or make one by `tidegate new NAME`."
+        )
+    return CHECKOUT
+
+
+def _is_project(folder: Path) -> bool:
+    try:
+        told = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return "tidegate" in told.get("tool", {})
+
+
+def toolchain_folder() -> Path:
+    """Return the folder of tools, shared by a project's state folders: what is in it depends on the locks alone."""
+    return project_folder() / ".tidegate" / "toolchain"
 
 
 @dataclass(frozen=True)
@@ -30,9 +76,9 @@ class StateFolder:
 
     @classmethod
     def from_environ(cls) -> "StateFolder":
-        """Return the folder that TIDEGATE_STATE_DIR names, else .tidegate/ in the repository."""
+        """Return the folder that TIDEGATE_STATE_DIR names, else .tidegate/ in the project."""
         named = os.environ.get("TIDEGATE_STATE_DIR")
-        return cls(Path(named).resolve() if named else REPOSITORY / ".tidegate")
+        return cls(Path(named).resolve() if named else project_folder() / ".tidegate")
 
     @property
     def state_file(self) -> Path:

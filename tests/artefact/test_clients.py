@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from infra.assets import Workspace
 from infra.controller import controller
-from infra.targets import HOST
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST
 
 from .conftest import ROOT
 from .named_clients import named_clients

@@ -9,10 +9,10 @@ import zipfile
 
 import pytest
 
-from infra.bytecode import LAYER_ROOT, TASK_ROOT
-from infra.dependencies import RECIPE, Recipe
-from infra.targets import ARM64
-from infra.toolchain import find_interpreter
+from tidegate_build.bytecode import LAYER_ROOT, TASK_ROOT
+from tidegate_build.dependencies import RECIPE, Recipe
+from tidegate_build.targets import ARM64
+from tidegate_build.toolchain import find_interpreter
 
 from .conftest import ROOT
 
@@ -22,7 +22,7 @@ ZIPPED_AT_MOST = 50 * MB
 UNPACKED_AT_MOST = 250 * MB
 UNCHECKED = 0b01
 MACHINES = {ARM64: 183, "x86_64": 62}  # EM_AARCH64, EM_X86_64 of the ELF header
-RECIPE_READ = Recipe.read(ROOT / RECIPE)
+RECIPE_READ = Recipe.read(RECIPE)
 
 
 def size(folder):

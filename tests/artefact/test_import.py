@@ -2,11 +2,9 @@
 
 import pytest
 
-from infra.dependencies import RECIPE, Recipe
+from tidegate_build.dependencies import RECIPE, Recipe
 
-from .conftest import ROOT
-
-SERVICES = Recipe.read(ROOT / RECIPE).slimming.services
+SERVICES = Recipe.read(RECIPE).slimming.services
 
 # The application's start-up, which the handlers run, looks for its tables' names.
 TABLES = {"TIDEGATE_PRODUCTS_TABLE": "products", "TIDEGATE_ORDERS_TABLE": "orders"}

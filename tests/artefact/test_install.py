@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.toolchain import find_uv
+from tidegate_build.toolchain import find_uv
 
 pytestmark = pytest.mark.xdist_group("install")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.toolchain import find_uv
+from tidegate_build.toolchain import find_uv
 
 ROOT = Path(__file__).resolve().parents[2]
 SYNTHESIZED = """

@@ -16,8 +16,8 @@ from aws_cdk import App, Stack
 from cfnlint.decode import cfn_yaml
 
 from infra.layer_archives import file_name
-from infra.targets import LAMBDA_ARM64
 from tests.infra.linted import findings
+from tidegate_build.targets import LAMBDA_ARM64
 from tidegate_cdk import TidegateTable
 from tidegate_cdk.api.library_items import ACTIONS
 
@@ -159,7 +159,7 @@ def test_the_function_may_do_what_the_library_does_and_no_more(recipe):
 
 
 def test_the_layers_are_those_that_the_command_builds(recipe):
-    # Lambda unpacks them in this order, as infra/layers.py has it.
+    # Lambda unpacks them in this order, as infra/cdk/tidegate_cdk/project/layers.py has it.
     assert recipe.layers == [f"dist/{file_name(name, LAMBDA_ARM64)}" for name in ("dependencies", "tidegate")]
     assert recipe.runtime == f"python{LAMBDA_ARM64.python}"
     assert recipe.architectures == [LAMBDA_ARM64.architecture]

@@ -12,12 +12,12 @@ from typing import Any
 
 from aws_cdk import App
 
-from infra.assets import Workspace
 from infra.stack import TidegateStack
 from infra.stages import AWS, LOCAL
-from infra.targets import HOST
 from tests.e2e.deployed_stack import ASSETS, DeployedStack
 from tests.harness.fitted_template import REFUSED, Template, fitted, released
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST
 from tidegate_local.deployment import seed
 from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.stacks import api_keys

@@ -16,12 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.assets import Workspace
-from infra.dependencies import dependencies_layer
-from infra.targets import HOST
+from infra.artefacts import dependencies_layer
 from tests.e2e.deployed_stack import DeployedStack
 from tests.harness.engine_choice import ENGINE
 from tests.harness.fitted_template import fitted
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST
 from tidegate_local import cloud
 from tidegate_local.engines.embedded import Embedded
 from tidegate_local.engines.engine import PROCESS

@@ -13,18 +13,18 @@ from aws_cdk import App, CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from infra.assets import Workspace
 from infra.token_check import token_check
-from infra.tokens import Tokens
 from tests.e2e.aws_stage import ROOT, STAGE
 from tests.harness.engine_choice import ENGINE
 from tests.harness.oidc_issuer import KEYS, jwk, oidc_issuer
 from tests.harness.waiting import eventually
 from tidegate import Settings
 from tidegate.identity.caller import Identifier
+from tidegate_build.assets import Workspace
 from tidegate_cdk.api.edge import Edge
 from tidegate_cdk.api.gateway import STAGE_NAME, Front, Gateway
 from tidegate_cdk.api.paths import Paths
+from tidegate_cdk.project.tokens import Tokens
 from tidegate_local import cloud
 from tidegate_local.engines.embedded import Embedded
 from tidegate_local.engines.engine import PROCESS

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from infra.toolchain import find_uv
 from tests.http.uvicorn_server import UvicornServer
+from tidegate_build.toolchain import find_uv
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

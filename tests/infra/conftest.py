@@ -9,10 +9,10 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from infra.assets import Workspace
-from infra.options import with_options
 from infra.stack import TidegateStack
 from infra.stages import AWS, STAGES, Stage, select
+from tidegate_build.assets import Workspace
+from tidegate_cdk.project.options import with_options
 from tidegate_cdk.rollout import Rollout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,7 +120,7 @@ def clone(tmp_path):
         for file in ("pyproject.toml", "uv.lock", "localstack/pyproject.toml", "infra/cdk/pyproject.toml"):
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             (root / file).write_bytes((ROOT / file).read_bytes())
-        for folder in ("functions", "layers"):
+        for folder in ("examples", "functions", "layers"):
             shutil.copytree(
                 ROOT / folder,
                 root / folder,

@@ -4,12 +4,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from infra import bytecode, toolchain
 from infra.artefacts import function_code, library_layer
-from infra.assets import Workspace
 from infra.swapped_code import LIBRARY, swapped
-from infra.targets import HOST, LAMBDA_ARM64, Target
-from infra.toolchain import BuildError, Interpreter, find_interpreter, find_uv, run
+from tidegate_build import bytecode, toolchain
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST, LAMBDA_ARM64, Target
+from tidegate_build.toolchain import BuildError, Interpreter, find_interpreter, find_uv, run
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_what_is_swapped_follows_the_sources(workspace, tmp_path):
 
 def test_a_second_build_is_taken_from_the_cache(workspace, monkeypatch):
     built = library_layer(workspace, HOST)
-    monkeypatch.setattr("infra.artefacts.compile_tree", pytest.fail)
+    monkeypatch.setattr("tidegate_build.code.compile_tree", pytest.fail)
     assert library_layer(workspace, HOST) == built
 
 
@@ -138,7 +138,7 @@ def test_a_build_that_fails_leaves_nothing_behind(workspace, monkeypatch):
     def fail(*args):
         raise BuildError("no")
 
-    monkeypatch.setattr("infra.artefacts.compile_tree", fail)
+    monkeypatch.setattr("tidegate_build.code.compile_tree", fail)
     with pytest.raises(BuildError):
         library_layer(workspace, HOST)
     assert list((workspace.state / "assets").iterdir()) == []

@@ -6,8 +6,8 @@ import pytest
 
 import app
 from functions.rollout.order import Order
-from infra.assets import Workspace
 from infra.stages import AWS, select
+from tidegate_build.assets import Workspace
 from tidegate_cdk.api.codedeploy import interval_minutes
 from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.strategy import Shift, shift

@@ -7,9 +7,9 @@ import zipfile
 import pytest
 
 from infra.artefacts import library_layer
-from infra.assets import Workspace
 from infra.controller import controller
-from infra.targets import HOST, LAMBDA_ARM64
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST, LAMBDA_ARM64
 
 from .conftest import ROOT
 

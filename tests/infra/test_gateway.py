@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from infra.assets import Workspace
 from infra.stages import AWS, LOCAL
 from tests.infra.conftest import ROOT, synthesize
+from tidegate_build.assets import Workspace
 from tidegate_cdk import Plan, Throttle
 from tidegate_cdk.api.cors import Cors
 from tidegate_cdk.setting_error import SettingError

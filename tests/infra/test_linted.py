@@ -12,12 +12,12 @@ import pytest
 from aws_cdk import App, Aspects
 from cdk_nag import AwsSolutionsChecks
 
-from infra.assets import Workspace
-from infra.options import with_options
 from infra.stack import TidegateStack
 from infra.stages import AWS
 from tests.infra import linted
 from tests.infra.conftest import CONTEXT, EVERYTHING, OF_AN_ISSUER, ROOT, VARIANTS
+from tidegate_build.assets import Workspace
+from tidegate_cdk.project.options import with_options
 
 pytestmark = pytest.mark.xdist_group("templates")
 

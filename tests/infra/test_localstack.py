@@ -6,13 +6,13 @@ import zipfile
 
 import pytest
 
-from infra.artefacts import function_code, library_layer, with_layers
-from infra.assets import Workspace
-from infra.dependencies import dependencies_layer
-from infra.engines import on_engine
+from infra.artefacts import dependencies_layer, function_code, library_layer
 from infra.stages import AWS, LOCAL
 from tests.infra.conftest import ROOT, synthesize
+from tidegate_build.assets import Workspace
+from tidegate_build.code import with_layers
 from tidegate_cdk.api.two_deploys import FOLLOWED, ORDER
+from tidegate_cdk.project.engines import on_engine
 from tidegate_cdk.setting_error import SettingError
 from tidegate_local.stacks import template
 from tidegate_local.stacks.template import followed, live_versions

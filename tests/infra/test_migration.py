@@ -4,8 +4,8 @@ import zipfile
 
 from functions.migrate import invocation
 from infra.artefacts import function_code
-from infra.assets import Workspace
-from infra.targets import HOST
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST
 
 from .conftest import ROOT
 from .test_grants import as_list, statements

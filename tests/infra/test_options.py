@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.options import NAMES, with_options
 from infra.stages import AWS, LOCAL
+from tidegate_cdk.project.options import NAMES, with_options
 from tidegate_cdk.setting_error import SettingError
 
 from .conftest import ROOT

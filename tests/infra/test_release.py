@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from functions.rollout.order import Check, plan_of
-from infra.assets import Workspace
 from infra.stages import AWS, LOCAL, select
 from tests.infra.conftest import ROOT, synthesize
 from tests.infra.test_grants import as_list, statements
+from tidegate_build.assets import Workspace
 from tidegate_cdk.release_machine import definition
 from tidegate_cdk.release_time import longest_s
 from tidegate_cdk.setting_error import SettingError

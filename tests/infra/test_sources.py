@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from infra.sources import sources
+from tidegate_build.sources import sources
 
 LEAVINGS = [
     ".handler.py.swp",

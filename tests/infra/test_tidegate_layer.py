@@ -7,9 +7,9 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_lambda as lambda_
 
 from infra.artefacts import library_layer
-from infra.assets import Workspace
-from infra.targets import HOST
 from tests.infra.conftest import ROOT
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST
 from tidegate_cdk import TidegateLayer
 
 

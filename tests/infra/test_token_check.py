@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from functions.authorizer import settings as token_settings
-from infra.assets import Workspace
 from infra.costs.idle import idle
 from infra.costs.prices import read
 from infra.stages import AWS
-from infra.targets import HOST
 from infra.token_check import token_check_code
-from infra.tokens import Tokens
+from tidegate_build.assets import Workspace
+from tidegate_build.targets import HOST
 from tidegate_cdk.api.authorizer import KEPT_S
 from tidegate_cdk.api.edge import Edge
+from tidegate_cdk.project.tokens import Tokens
 from tidegate_cdk.setting_error import SettingError
 
 from .conftest import ROOT

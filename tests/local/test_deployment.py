@@ -10,7 +10,7 @@ from tidegate_local.deployment import deployer as deployment
 from tidegate_local.deployment import fingerprint, room
 from tidegate_local.deployment.deployer import Deployer
 from tidegate_local.errors import DeploymentError, ToolMissingError
-from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY
+from tidegate_local.layout import CDK_CLI_PROJECT, project_folder
 from tidegate_local.toolchain import Toolchain
 
 CONTEXT = {"stage": "local", "redis_url": "redis://127.0.0.1:6379/0"}
@@ -27,7 +27,7 @@ def sources(tmp_path, monkeypatch):
         (root / name).write_text(name)
     project = root / "localstack" / "cdk-cli"
     shutil.copytree(CDK_CLI_PROJECT, project)
-    monkeypatch.setattr(fingerprint, "REPOSITORY", root)
+    monkeypatch.setattr(fingerprint, "project_folder", lambda: root)
     monkeypatch.setattr(fingerprint, "CDK_CLI_PROJECT", project)
     return root
 
@@ -87,7 +87,7 @@ def test_bootstrap_names_the_account_and_does_not_run_the_app(deployer, tmp_path
     deployer.bootstrap()
     words, cwd, environ = told(tmp_path)
     assert words[:2] == ["bootstrap", "aws://000000000000/us-east-1"]
-    assert cwd != str(REPOSITORY)
+    assert cwd != str(project_folder())
     assert environ["AWS_ENDPOINT_URL"] == deployer.endpoint_url
 
 
@@ -126,7 +126,7 @@ def test_success_without_a_stack_is_none(deployer):
 
 
 def test_without_an_app_there_is_nothing_to_deploy(deployer, tmp_path, monkeypatch):
-    monkeypatch.setattr(deployment, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(deployment, "project_folder", lambda: tmp_path)
     with pytest.raises(DeploymentError, match=r"no app\.py"):
         deployer.deploy(CONTEXT)
 
@@ -138,7 +138,7 @@ def test_an_engine_that_stopped_answering_is_named(deployer):
 
 
 def test_a_stack_is_known_by_its_outputs_and_its_last_change(deployer, running_engine, monkeypatch):
-    monkeypatch.setattr(deployment, "STACK", "Any")
+    monkeypatch.setattr(deployment, "local_stack", lambda: "Any")
     monkeypatch.setattr(deployment, "_PLATFORM_OUTPUTS", ("ApiId",))
     with contextlib.closing(cloud.client("cloudformation", running_engine.url)) as cloudformation:
 
@@ -179,6 +179,7 @@ def test_the_tools_are_installed_once(monkeypatch):
 def test_without_uv_it_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.delenv("UV", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(toolchain, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(toolchain, "project_folder", lambda: tmp_path)
+    monkeypatch.setattr(toolchain.sys, "executable", str(tmp_path / "python"))
     with pytest.raises(ToolMissingError, match="make setup"):
         toolchain.find_uv()

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
-from infra.engines import on_engine
 from infra.stages import LOCAL
-from infra.targets import CONTAINER
 from tests.local.test_state import STATE
+from tidegate_build.targets import CONTAINER
+from tidegate_cdk.project.engines import on_engine
 from tidegate_local.engines import choice, containers, gaps, health, host_environment
 from tidegate_local.engines.containers import Containers
 from tidegate_local.engines.external import External
@@ -154,7 +154,7 @@ def test_a_failed_install_is_quoted_and_names_another_engine(monkeypatch, tmp_pa
     uv.write_text("#!/bin/sh\necho 'no such index' >&2\nexit 2\n")
     uv.chmod(0o755)
     monkeypatch.setenv("UV", str(uv))
-    monkeypatch.setattr(host_environment, "TOOLCHAIN", tmp_path)
+    monkeypatch.setattr(host_environment, "toolchain_folder", lambda: tmp_path)
     with pytest.raises(ToolMissingError, match=r"no such index(.|\n)*ENGINE=embedded"):
         host_environment.make(tmp_path / "localstack-x")
     assert not (tmp_path / "localstack-x").exists()

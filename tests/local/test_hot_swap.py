@@ -17,7 +17,7 @@ import pytest
 
 from tidegate_local.errors import StateError, SwapError
 from tidegate_local.hot import swap
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 from tidegate_local.lifecycle import status
 from tidegate_local.state import LocalState
 
@@ -321,7 +321,7 @@ def following(folder, sources):
     script = textwrap.dedent(FOLLOWING.format(folder=str(folder.path), root=str(sources.root)))
     environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        [sys.executable, "-c", script], cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script], cwd=project_folder(), env=environ, stdout=subprocess.PIPE, text=True
     ) as process:
 
         def until(word):

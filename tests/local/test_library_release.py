@@ -10,7 +10,7 @@ import pytest
 
 from tidegate_local import toolchain
 from tidegate_local.errors import ReleaseError
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 from tidegate_local.library_release.release import release
 from tidegate_local.library_release.version import changelog, parsed, raised, version_in
 
@@ -23,7 +23,7 @@ def clone(tmp_path, monkeypatch):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Somebody")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "somebody@example.com")
     root = tmp_path / "clone"
-    subprocess.run(["git", "clone", "--quiet", "--no-tags", str(REPOSITORY), str(root)], check=True)
+    subprocess.run(["git", "clone", "--quiet", "--no-tags", str(project_folder()), str(root)], check=True)
     return root
 
 

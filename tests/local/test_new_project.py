@@ -1,191 +1,175 @@
-"""What `tidegate new` makes; that it passes its own tests is shown by `python -m tests.scenarios.new_project`."""
+"""What `tidegate new` writes and `tidegate upgrade` rewrites; a project's whole life is in tests/e2e."""
 
-import ast
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+import json
+import tomllib
+import zipfile
 
 import pytest
 from typer.testing import CliRunner
 
-from tidegate_local import toolchain
 from tidegate_local.cli.commands import app
-from tidegate_local.errors import ProjectError
-from tidegate_local.layout import REPOSITORY
-from tidegate_local.new.making import make
-from tidegate_local.new.project import AwsSettings, Project
-from tidegate_local.new.selection import of_repository, selected
-from tidegate_local.new.starter import registered
+from tidegate_local.layout import CHECKOUT, project_folder
+from tidegate_local.new.making import Project, make
+from tidegate_local.new.wheels import PACKAGES
+from tidegate_local.project_facts import ProjectFacts
+
+CHANGELOG = """# Changelog
+
+## [Unreleased]
+
+- what comes
+
+## [0.3.0] - 2026-03-01
+
+- a third thing
+
+## [0.2.0] - 2026-02-01
+
+- a second thing
+
+## [0.1.0] - 2026-01-01
+
+- a first thing
+"""
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("projects") / "book-shop"
-    done = CliRunner().invoke(
-        app, ["new", "book-shop", "--into", str(folder), "--route", "books", "--memory-mb", "1024", "--timeout-s", "9"]
-    )
-    assert done.exit_code == 0, done.output
+def tidegate(*words):
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    return done.exit_code, f"{done.stdout}{done.stderr}"
+
+
+def wheels(folder, version, word=""):
+    """Wheels with nothing in them but what is read of them."""
+    folder.mkdir(exist_ok=True)
+    for name in PACKAGES:
+        with zipfile.ZipFile(folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("tidegate/CHANGELOG.md", f"{CHANGELOG}{word}")
     return folder
 
 
-def texts(folder: Path, *suffixes: str):
-    for file in folder.rglob("*"):
-        if file.suffix in suffixes:
-            yield file.relative_to(folder).as_posix(), file.read_text()
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A new project of version 0.1.0, in which commands are run."""
+    monkeypatch.chdir(tmp_path)
+    status, said = tidegate("new", "book-store", "--bare", "--wheels", wheels(tmp_path / "first", "0.1.0"))
+    assert status == 0, said
+    monkeypatch.chdir(tmp_path / "book-store")
+    return tmp_path / "book-store"
 
 
-def test_the_top_level_is_that_of_this_repository(made):
-    ours = {path.split("/")[0] for path in of_repository(REPOSITORY)}
-    assert {path.name for path in made.iterdir()} == ours
+def contents(folder):
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_every_module_compiles(made):
-    for name, text in texts(made, ".py"):
-        ast.parse(text, name)
+def test_it_has_few_files_and_bears_its_own_name(project):
+    made = contents(project)
+    assert len(made) <= 20
+    assert not [name for name, text in made.items() if b"MyProject" in text or b"my-project" in text]
+    told = tomllib.loads((project / "pyproject.toml").read_text())
+    assert told["project"]["name"] == "book-store"
+    assert told["project"]["dependencies"] == ["tidegate[aws,lambda]==0.1.0"]
+    assert {name for name in made if name.startswith("wheels/")} == {
+        f"wheels/{name.replace('-', '_')}-0.1.0-py3-none-any.whl" for name in PACKAGES
+    }
 
 
-def test_no_stack_and_no_api_bears_our_name(made):
-    told = [
-        name
-        for name, text in texts(made, ".py", ".toml", ".json")
-        if "Tidegate-local" in text or "Tidegate-aws" in text
-    ]
-    assert told == []
-    assert '"BookShop-local"' in (made / "localstack/tidegate_local/deployment/deployer.py").read_text()
-    assert 'f"BookShop-{stage.name}"' in (made / "app.py").read_text()
-    assert 'f"book-shop-{stage.name}"' in (made / "infra/stack.py").read_text()
+def test_the_sample_has_few_files_too_and_reads_its_facts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, said = tidegate("new", "tea-store", "--shop", "--wheels", wheels(tmp_path / "first", "0.1.0"))
+    assert status == 0, said
+    assert len(contents(tmp_path / "tea-store")) <= 20
+    facts = ProjectFacts.read(tmp_path / "tea-store")
+    assert set(facts.tables) == {"orders", "products"}
+    assert facts.seed
 
 
-def test_its_lock_is_its_own(made):
-    environ = {**os.environ, "UV_OFFLINE": "1"}
-    uv = [str(toolchain.find_uv()), "lock", "--check", "--quiet"]
-    subprocess.run(uv, cwd=made, env=environ, check=True, capture_output=True)
-    assert 'name = "book-shop"' in (made / "pyproject.toml").read_text()
+def test_its_facts_are_read_by_the_commands(project):
+    assert project_folder() == project
+    facts = ProjectFacts.read()
+    assert (facts.stack, facts.app, facts.readiness) == ("BookStore", "api.app:app", "/health/ready")
 
 
-def test_the_routes_are_served_and_tested(made):
-    assert "books.router)" in (made / "functions/api/app.py").read_text()
-    assert '"/v1/books"' in (made / "functions/api/routes/books.py").read_text()
-    assert '"/v1/books"' in (made / "tests/api/test_books.py").read_text()
+def test_cdk_behaves_in_it_as_here(project):
+    assert json.loads((project / "cdk.json").read_text()) == json.loads((CHECKOUT / "cdk.json").read_text())
 
 
-def test_the_settings_are_those_of_aws_alone(made):
-    local, _, aws = (made / "infra/stages.py").read_text().partition("\nAWS = ")
-    assert "memory_mb=1024," in aws
-    assert "timeout_s=9," in aws
-    assert "memory_mb=512," in local
+def test_packages_of_an_index_need_no_wheels(tmp_path):
+    make(Project("book-store"), "bare", tmp_path / "made", None, dict.fromkeys(PACKAGES, "1.2.0"))
+    told = tomllib.loads((tmp_path / "made/pyproject.toml").read_text())
+    assert "uv" not in told["tool"]
+    assert "tidegate-local==1.2.0" in told["dependency-groups"]["dev"]
 
 
-def test_the_librarys_own_tests_and_their_targets_stay_here(made):
-    assert not (made / "tests/unit").exists()
-    assert not (made / "localstack/process_executor/tests").exists()
-    assert 'testpaths = ["tests"]\n' in (made / "pyproject.toml").read_text()
-    makefile = (made / "Makefile").read_text()
-    for target in ("bench", "storm", "release-demo", "test-lowest"):
-        assert f"\n{target}:" not in makefile
-        assert f" {target}" not in next(line for line in makefile.splitlines() if line.startswith(".PHONY"))
-    assert "LOWEST" not in makefile
-    assert "lowest" not in (made / ".ci/run").read_text()
-    for name, text in texts(made / "tests", ".py"):
-        for module in ("unit", "http", "contract", "local", "scenarios"):
-            assert f"from tests.{module}" not in text, name
+@pytest.mark.parametrize("name", ["Book-Shop", "book_shop", "1book", "b" * 33, "tidegate-shop"])
+def test_a_name_that_cannot_be_is_refused(name, tmp_path):
+    status, said = tidegate("new", name, "--into", tmp_path / "new")
+    assert status == 1
+    assert name in said
+    assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "routes"),
-    [("a", ()), ("an-uncommonly-long-project-nam", ("b10", "b2", "b_3", "authors", "publishers", "x" * 30))],
-)
-def test_ruff_has_nothing_to_say_whatever_the_names(tmp_path, name, routes):
-    ruff = Path(sys.executable).with_name("ruff")
-    if not ruff.is_file():
-        pytest.skip("ruff is in the lint group, which isn't installed")
-    make(Project.of(name, routes), AwsSettings(), tmp_path)
-    for words in (["check"], ["format", "--check"]):
-        done = subprocess.run([ruff, *words, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout
-    listed = (tmp_path / "functions/api/app.py").read_text()
-    assert all(f"{route}.router" in listed for route in routes)
+def test_a_folder_with_files_is_left_alone(tmp_path):
+    (tmp_path / "mine").touch()
+    status, said = tidegate("new", "book-store", "--into", tmp_path, "--wheels", wheels(tmp_path / "w", "0.1.0"))
+    assert (status, "has files already" in said) == (1, True)
 
 
-def test_a_project_made_from_a_project_has_the_routes_of_both():
-    source = (REPOSITORY / "functions/api/app.py").read_text()
-    wrapped = re.sub(
-        r"(?m)^(from functions.api.routes import )(.*)$", r"\1(\n    \2,\n)", registered(source, ("books",))
-    )
-    assert "import (\n    books," in wrapped
-    imported, routers = (line for line in registered(wrapped, ("zoo",)).splitlines() if "zoo" in line)
-    assert imported == "from functions.api.routes import books, exports, health, orders, products, reports, zoo"
-    assert routers.endswith("books.router, zoo.router)")
+def test_a_folder_without_all_wheels_is_named(tmp_path):
+    folder = wheels(tmp_path / "w", "0.1.0")
+    (folder / "tidegate_cdk-0.1.0-py3-none-any.whl").unlink()
+    status, said = tidegate("new", "book-store", "--into", tmp_path / "new", "--wheels", folder)
+    assert status == 1
+    assert "no wheel of tidegate-cdk" in said
 
 
-@pytest.mark.parametrize("name", ["Book", "9books", "book--shop", "-book", "book_shop", "a" * 31, "", "tidegate"])
-def test_names_that_lambda_or_we_refuse(name):
-    with pytest.raises(ProjectError):
-        Project.of(name)
+def test_an_upgrade_changes_version_lines_and_wheels_alone(project, tmp_path):
+    before = contents(project)
+    status, said = tidegate("upgrade", wheels(tmp_path / "later", "0.3.0"))
+    assert status == 0, said
+    after = contents(project)
+    changed = {name for name, _ in before.items() ^ after.items() if not name.startswith("wheels/")}
+    assert changed == {"pyproject.toml"}
+    assert after["pyproject.toml"].decode() == before["pyproject.toml"].decode().replace("==0.1.0", "==0.3.0")
+    assert len([name for name in after if name.startswith("wheels/")]) == len(PACKAGES)
 
 
-@pytest.mark.parametrize("route", ["Books", "my-books", "1st", "requests", "b" * 31])
-def test_routes_that_python_or_the_sample_refuses(route):
-    with pytest.raises(ProjectError):
-        Project.of("shop", (route,))
+def test_an_upgrade_says_what_changed_between_the_versions(project, tmp_path):
+    _, said = tidegate("upgrade", wheels(tmp_path / "later", "0.3.0"))
+    assert "tidegate-cdk: 0.1.0 → 0.3.0" in said
+    assert "a second thing" in said
+    assert "a third thing" in said
+    assert "a first thing" not in said
+    assert "what comes" not in said
 
 
-@pytest.mark.parametrize(
-    "settings", [AwsSettings(memory_mb=64), AwsSettings(timeout_s=30), AwsSettings(reserved_concurrency=1)]
-)
-def test_settings_that_lambda_refuses(settings):
-    with pytest.raises(ProjectError):
-        settings.changes()
+def test_an_upgrade_to_a_build_says_what_is_unreleased(project, tmp_path):
+    _, said = tidegate("upgrade", wheels(tmp_path / "later", "0.3.1.dev1"))
+    assert "what comes" in said
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    done = CliRunner().invoke(app, ["new", "shop", "--into", str(tmp_path)])
-    assert done.exit_code == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+def test_an_upgrade_to_an_index_leaves_the_wheels_away(project):
+    status, said = tidegate("upgrade", "0.3.0")
+    assert status == 0, said
+    assert not (project / "wheels").exists()
+    assert "find-links" not in (project / "pyproject.toml").read_text()
 
 
-@pytest.mark.parametrize(
-    ("name", "routes", "why"),
-    [
-        ("redis", (), "a package that the project itself needs"),
-        ("fastapi", (), "a package that the project itself needs"),
-        ("shop", ("class",), "a word of Python's"),
-        ("shop", ("os",), "functions/api/app.py"),
-        ("shop", ("orders",), "functions/api/app.py"),
-        ("shop", ("books", "protect"), "functions/api/app.py"),
-        ("shop", ("shapes",), "would replace functions/api/routes/shapes.py"),
-        ("shop", ("schema",), "would replace tests/api/test_schema.py"),
-    ],
-)
-def test_names_that_meet_others_are_refused_before_anything_is_written(tmp_path, name, routes, why):
-    with pytest.raises(ProjectError, match=f"{why}.*choose another"):
-        make(Project.of(name, routes), AwsSettings(), tmp_path / "made")
-    assert not (tmp_path / "made").exists()
+@pytest.mark.parametrize(("version", "word", "said"), [("0.0.9", "", "older"), ("0.1.0", "other", "another build")])
+def test_an_upgrade_that_is_none_is_refused(project, tmp_path, version, word, said):
+    before = contents(project)
+    status, told = tidegate("upgrade", wheels(tmp_path / "given", version, word))
+    assert status == 1
+    assert said in told
+    assert contents(project) == before
 
 
-def test_a_message_shows_a_folder_as_it_is_called(tmp_path):
-    folder = tmp_path / "full[bold]"
-    folder.mkdir()
-    (folder / "mine.txt").write_text("mine")
-    done = CliRunner().invoke(app, ["new", "shop", "--into", str(folder)])
-    assert f"{folder} is there" in done.output
+def test_the_same_wheels_change_nothing(project, tmp_path):
+    before = contents(project)
+    status, said = tidegate("upgrade", tmp_path / "first")
+    assert (status, "already" in said) == (0, True)
+    assert contents(project) == before
 
 
-def test_a_folder_in_the_repository_is_refused():
-    with pytest.raises(ProjectError, match="--into"):
-        make(Project.of("shop"), AwsSettings(), REPOSITORY / "shop")
-
-
-def test_without_git_the_same_files_are_found_by_walking(made, tmp_path):
-    """But for those that only a project has; a project isn't a git repository yet."""
-    found = set(of_repository(made))
-    assert ".gitignore" in found
-    assert found >= set(selected(found))
-    shutil.copytree(made / "infra", tmp_path / "infra")
-    (tmp_path / "infra" / "__pycache__").mkdir(exist_ok=True)
-    (tmp_path / "infra" / "__pycache__" / "x.pyc").write_bytes(b"")
-    assert all(name.startswith("infra/") and not name.endswith(".pyc") for name in of_repository(tmp_path))
+def test_what_is_no_source_of_packages_is_refused(project):
+    status, said = tidegate("upgrade", "newest")
+    assert (status, "neither a folder of wheels nor a version" in said) == (1, True)

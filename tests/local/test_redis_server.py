@@ -128,8 +128,8 @@ def test_a_redis_that_is_given_must_answer(folder, registry, monkeypatch, url):
 def bare_machine(monkeypatch, tmp_path):
     """No Redis on PATH, none fetched or built yet, and no wheel that fits."""
     monkeypatch.setattr(redis_server, "_ON_PATH", ("redis-server-that-is-not-there",))
-    monkeypatch.setattr(redis_build, "TOOLCHAIN", tmp_path / "toolchain")
-    monkeypatch.setattr(valkey_wheel, "TOOLCHAIN", tmp_path / "toolchain")
+    monkeypatch.setattr(redis_build, "toolchain_folder", lambda: tmp_path / "toolchain")
+    monkeypatch.setattr(valkey_wheel, "toolchain_folder", lambda: tmp_path / "toolchain")
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     return tmp_path
 
@@ -224,4 +224,4 @@ def test_where_the_wheel_does_not_come_one_is_built(machine_that_fits, monkeypat
 
 
 def test_what_is_built_is_kept_out_of_the_state_folder():
-    assert redis_build.TOOLCHAIN == layout.TOOLCHAIN == layout.REPOSITORY / ".tidegate" / "toolchain"
+    assert layout.toolchain_folder() == layout.CHECKOUT / ".tidegate" / "toolchain"

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from tidegate_local.errors import BusyError, StateError
+from tidegate_local import layout
+from tidegate_local.errors import BusyError, ProjectError, StateError
 from tidegate_local.files import write_atomically
-from tidegate_local.layout import REPOSITORY, StateFolder, exclusive
+from tidegate_local.layout import StateFolder, exclusive, project_folder
 from tidegate_local.processes import ProcessIdentity
 from tidegate_local.registry import ManagedProcess, ProcessRegistry
 from tidegate_local.state import LocalState
@@ -71,7 +72,7 @@ def test_a_file_of_another_form_is_not_guessed_at(folder, content):
 
 def test_the_folder_is_in_the_repository_or_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.delenv("TIDEGATE_STATE_DIR", raising=False)
-    assert StateFolder.from_environ() == StateFolder(REPOSITORY / ".tidegate")
+    assert StateFolder.from_environ() == StateFolder(project_folder() / ".tidegate")
     monkeypatch.setenv("TIDEGATE_STATE_DIR", str(tmp_path))
     assert StateFolder.from_environ() == StateFolder(tmp_path)
 
@@ -119,3 +120,28 @@ def test_a_tier_that_the_stage_does_not_have_is_named(folder):
         STATE.key("gold")
     with pytest.raises(StateError, match="the stage has none"):
         dataclasses.replace(STATE, api_keys={}).key("pro")
+
+
+def test_the_project_is_the_nearest_folder_that_says_so(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("[tool.tidegate]\n")
+    (tmp_path / "api" / "deep").mkdir(parents=True)
+    (tmp_path / "api" / "pyproject.toml").write_text("[tool.other]\n")
+    monkeypatch.chdir(tmp_path / "api" / "deep")
+    assert project_folder() == tmp_path
+    assert StateFolder.from_environ() == StateFolder(tmp_path / ".tidegate")
+
+
+def test_a_named_project_wins_and_has_to_be_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDEGATE_PROJECT", str(tmp_path))
+    with pytest.raises(ProjectError, match=r"TIDEGATE_PROJECT is .* write a project's folder"):
+        project_folder()
+    (tmp_path / "pyproject.toml").write_text("[tool.tidegate]\n")
+    assert project_folder() == tmp_path
+
+
+def test_outside_of_a_project_there_is_the_checkout_or_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert project_folder() == layout.CHECKOUT
+    monkeypatch.setattr(layout, "CHECKOUT", None)
+    with pytest.raises(ProjectError, match="make one by `tidegate new NAME`"):
+        project_folder()

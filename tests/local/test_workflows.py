@@ -1,32 +1,43 @@
-"""GitHub's workflows, this repository's and a project's: pinned, with no right that they don't use, and runnable."""
+"""GitHub's workflows, ours and those that are copied: pinned, with no right that they don't use, and runnable."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from infra.pipeline import ENVIRONMENTS
-from tidegate_local.layout import REPOSITORY
-from tidegate_local.new.making import make
-from tidegate_local.new.project import AwsSettings, Project
+from tidegate_local.layout import project_folder
+from tidegate_local.new.making import Project, make
 
 PINNED = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+)*@[0-9a-f]{40}")
 RELEASE = re.compile(r"uses: \S+ # v\d+\.\d+\.\d+$", re.MULTILINE)
 TARGET = re.compile(r"\bmake ([a-z-]+)")
-MADE = "book-shop"
+DEPLOYMENTS = "examples/github"
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory):
+    """A copy of this repository that has the deployments' workflows, too."""
+    folder = tmp_path_factory.mktemp("deployed")
+    shutil.copytree(project_folder() / ".github", folder / ".github")
+    for workflow in (project_folder() / DEPLOYMENTS).glob("*.yml"):
+        shutil.copy(workflow, folder / ".github" / "workflows")
+    shutil.copy(project_folder() / "Makefile", folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("projects") / MADE
-    make(Project.of(MADE), AwsSettings(), folder)
+    folder = tmp_path_factory.mktemp("projects") / "book-shop"
+    make(Project("book-shop"), "bare", folder, None, {})
     return folder
 
 
-@pytest.fixture(params=["ours", "a project's"])
-def root(request, project):
-    return REPOSITORY if request.param == "ours" else project
+@pytest.fixture(params=["deployed", "project"])
+def root(request):
+    return request.getfixturevalue(request.param)
 
 
 def workflows(root: Path):
@@ -52,10 +63,10 @@ def test_every_action_is_pinned_by_the_commit_of_a_release(root):
         assert len(RELEASE.findall(text)) == len(used), f"{name}: say the release behind each commit"
 
 
-def test_one_action_has_one_commit_everywhere(project):
+def test_one_action_has_one_commit_everywhere(deployed, project):
     pins = {
         step["uses"].partition("@")[::2]
-        for root in (REPOSITORY, project)
+        for root in (deployed, project)
         for workflow in workflows(root).values()
         for step in steps(workflow)
         if "uses" in step
@@ -100,17 +111,17 @@ def test_nothing_that_a_person_types_becomes_part_of_a_command(root):
 
 
 def test_our_checks_are_those_of_the_ci_script():
-    script = (REPOSITORY / ".ci" / "run").read_text()
+    script = (project_folder() / ".ci" / "run").read_text()
     wanted = {line for line in script.splitlines() if line.startswith("make ")}
-    jobs = workflows(REPOSITORY)["ci.yml"]
+    jobs = workflows(project_folder())["ci.yml"]
     assert wanted <= {step.get("run", "") for step in steps(jobs)}
     contexts = jobs["jobs"]["synth"]["strategy"]["matrix"]["variant"]
     for word in ("stage=local", "strategy=linear", "strategy=all-at-once", "rollout=codedeploy", "infra.pipeline"):
         assert any(word in context for context in contexts), word
 
 
-def test_a_project_goes_to_production_by_way_of_staging(project):
-    deploy = workflows(project)["deploy.yml"]
+def test_a_commit_goes_to_production_by_way_of_staging(deployed):
+    deploy = workflows(deployed)["deploy.yml"]
     assert triggers(deploy)["push"] == {"branches": ["main"]}
     assert deploy["concurrency"]["cancel-in-progress"] is False
     jobs = deploy["jobs"]
@@ -119,13 +130,13 @@ def test_a_project_goes_to_production_by_way_of_staging(project):
         assert jobs[environment]["environment"] == environment
         runs = " ".join(step.get("run", "") for step in jobs[environment]["steps"])
         assert f"-c env={environment}" in runs
-        assert "permissions_boundary=BookShop-boundary" in runs
+        assert "permissions_boundary=Tidegate-boundary" in runs
     tested = [step.get("run", "") for step in jobs["staging"]["steps"]]
     assert tested.index("make test-deployed OUTPUTS=cdk-outputs.json") == len(tested) - 1
 
 
-def test_a_person_rolls_back_by_hand_alone(project):
-    rollback = workflows(project)["rollback.yml"]
+def test_a_person_rolls_back_by_hand_alone(deployed):
+    rollback = workflows(deployed)["rollback.yml"]
     assert list(triggers(rollback)) == ["workflow_dispatch"]
     assert triggers(rollback)["workflow_dispatch"]["inputs"]["environment"]["options"] == list(ENVIRONMENTS)
     (job,) = rollback["jobs"].values()

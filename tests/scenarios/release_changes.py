@@ -155,7 +155,7 @@ def _failing(self, *arguments, **settings):
     _made(self, *arguments, **settings)
     nobody = {"ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:nobody"}
     last = _CfnResource(self, "Failing", type="Custom::Failing", properties=nobody)
-    for function in (self.api, self.worker):
+    for function in (self.protected.api, self.protected.worker):
         last.node.add_dependency(function.alias)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 
-_DOCUMENT = REPOSITORY / "docs" / "releases.md"
+_DOCUMENT = project_folder() / "docs" / "releases.md"
 _BEGIN, _END = "<!-- release-demo: begin -->", "<!-- release-demo: end -->"
 _COLUMNS = (
     "release",

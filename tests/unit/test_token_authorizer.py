@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from functions.authorizer import keys as key_sets
 from functions.authorizer import settings as token_settings
 from functions.authorizer.keys import KeySet, KeysUnknownError
-from infra.tokens import Tokens
 from tests.harness.lambda_events import rest_event
 from tests.harness.oidc_issuer import DISCOVERY, KEYS, jwk, oidc_issuer
 from tests.harness.waiting import eventually
 from tidegate import Settings
 from tidegate.identity.caller import Identifier
+from tidegate_cdk.project.tokens import Tokens
 from tidegate_cdk.setting_error import SettingError
 
 RSA, OTHER = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))

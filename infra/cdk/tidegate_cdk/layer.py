@@ -1,9 +1,16 @@
 """The library as a Lambda layer."""
 
+from pathlib import Path
+
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from tidegate_cdk.archives import archive
+
+
+def library_archive() -> Path:
+    """Return the layer's archive, for any platform; raises ArchiveMissingError if there is none."""
+    return archive("layer.zip", "infra.library_archive")
 
 
 class TidegateLayer(lambda_.LayerVersion):
@@ -31,7 +38,7 @@ class TidegateLayer(lambda_.LayerVersion):
         super().__init__(
             scope,
             construct_id,
-            code=lambda_.Code.from_asset(str(archive("layer.zip", "infra.library_archive"))),
+            code=lambda_.Code.from_asset(str(library_archive())),
             description="Tidegate, the library",
             compatible_architectures=[architecture] if architecture else both,
             compatible_runtimes=[

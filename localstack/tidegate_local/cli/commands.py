@@ -25,7 +25,7 @@ from tidegate_local.doctor import account
 from tidegate_local.doctor import command as doctor_command
 from tidegate_local.engines.engine import OwnEngine
 from tidegate_local.errors import ReleaseError
-from tidegate_local.layout import REPOSITORY, StateFolder
+from tidegate_local.layout import StateFolder, project_folder
 from tidegate_local.library_release.release import release as make_release
 from tidegate_local.lifecycle import down as stopping
 from tidegate_local.lifecycle import status as inspection
@@ -273,7 +273,9 @@ def scenario(
 
 
 app.command(rich_help_panel=_CLOUD, epilog="Example: tidegate doctor --stage aws --json")(doctor_command.doctor)
-app.command(rich_help_panel=_PROJECT, epilog="Example: tidegate new bookstore --route books --git")(new_command.new)
+app.command(rich_help_panel=_PROJECT, epilog="Example: tidegate new bookstore")(new_command.new)
+app.command(rich_help_panel=_PROJECT, epilog="Example: tidegate upgrade ../dist")(new_command.upgrade)
+app.command(rich_help_panel=_PROJECT, epilog="Example: tidegate wheels --out dist")(new_command.wheels)
 app.command(rich_help_panel=_RELEASES, epilog="Example: tidegate prove-aws --dry-run")(prove_command.prove_aws)
 app.add_typer(layer_command.app, name="layer", rich_help_panel=_PROJECT)
 
@@ -302,7 +304,7 @@ def release_library(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Make and check all; commit and tag nothing.")] = False,  # noqa: FBT002  an option
 ) -> None:
     """Make a release of the library: changelog, packages, SBOM, checks, tag; nothing is uploaded."""
-    make_release(REPOSITORY, version, [str(toolchain.find_uv())], Console(soft_wrap=True).print, dry_run=dry_run)
+    make_release(project_folder(), version, [str(toolchain.find_uv())], Console(soft_wrap=True).print, dry_run=dry_run)
 
 
 def _way(strategy: str | None, step_s: int | None, into_incident: str | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tidegate_local import toolchain
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 
 app = typer.Typer(help="The Lambda layers as archives, for SAM, Serverless, Terraform or the console.")
 
@@ -36,6 +36,6 @@ def build(
     """Build the library's layer and that of its dependencies, and print where their archives are."""
     command = [sys.executable, "-m", "infra.layer_archives", arch.value, str(into.resolve())]
     environ = {**os.environ, "UV": str(toolchain.find_uv())}
-    status = subprocess.run(command, cwd=REPOSITORY, env=environ, check=False).returncode  # noqa: S603  our own words
+    status = subprocess.run(command, cwd=project_folder(), env=environ, check=False).returncode  # noqa: S603  our own words
     if status:
         raise typer.Exit(status)

@@ -142,6 +142,8 @@ class Instruments:
     def _queue(self, held: ExitStack) -> Read[QueueDepth]:
         sqs = held.enter_context(self._client("sqs"))
         outputs = self.state.outputs
+        if "QueueUrl" not in outputs:
+            return lambda: QueueDepth(0, 0, 0, 0)
         return lambda: queue_depth.ask(sqs, outputs["QueueUrl"], outputs["DeadLetterUrl"])
 
     def _weights(self, held: ExitStack) -> Read[Weights]:

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from tidegate_local.deployment.synth_error import synth_error
 from tidegate_local.doctor.template_facts import TemplateFacts
 from tidegate_local.errors import DeploymentError, log_tail
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 from tidegate_local.processes import CommandError, run_logged
-from tidegate_local.releases.stage_names import stage_of
+from tidegate_local.releases.stage_names import stack_name, stage_of
 from tidegate_local.toolchain import Toolchain
 
 
@@ -27,7 +27,7 @@ class Assembly:
 def stack_of(context: Mapping[str, str]) -> str:
     """Return the stack that a CDK context deploys."""
     stage = stage_of(context)
-    return f"Tidegate-{stage}"
+    return stack_name(stage)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def synthesized(tools: Toolchain, context: Mapping[str, str]) -> Iterator[Assemb
         command = [str(tools.node), str(tools.cdk), "synth", "--quiet", "--no-notices", "--output", str(folder)]
         environ = {**os.environ, "PATH": tools.python_path(), "CI": "true", "NO_COLOR": "1"}
         try:
-            run_logged([*command, *words_of(context)], env=environ, log=log, cwd=REPOSITORY)
+            run_logged([*command, *words_of(context)], env=environ, log=log, cwd=project_folder())
         except CommandError as error:
             said = synth_error(log) or f"The end of its log, {log_tail(log, 30)}"
             raise DeploymentError(f"`cdk synth` failed. {said}") from error

@@ -15,16 +15,16 @@ from tidegate_local import cloud
 from tidegate_local.deployment import room
 from tidegate_local.deployment.synth_error import synth_error
 from tidegate_local.errors import DeploymentError, log_tail
-from tidegate_local.layout import REPOSITORY, TOOLCHAIN, StateFolder
+from tidegate_local.layout import StateFolder, project_folder, toolchain_folder
 from tidegate_local.processes import CommandError, run_logged
 from tidegate_local.releases import advice
 from tidegate_local.releases.deployable import is_protected, require_deployable
+from tidegate_local.releases.stage_names import local_stack
 from tidegate_local.stacks import events
 from tidegate_local.stacks.description import Description, described, outputs_of, status_of
 from tidegate_local.stacks.status import Standing, standing
 from tidegate_local.toolchain import Toolchain
 
-STACK = "Tidegate-local"
 _BOOTSTRAP_STACK = "CDKToolkit"
 _PLATFORM_OUTPUTS = (
     "ApiId",
@@ -69,7 +69,7 @@ class Deployer:
         with closing(cloud.client("sts", self.endpoint_url)) as sts:
             account = sts.get_caller_identity()["Account"]
         # From a folder without a cdk.json, so that it doesn't synthesise the app first.
-        self._cdk("bootstrap", [f"aws://{account}/{cloud.REGION}"], cwd=TOOLCHAIN)
+        self._cdk("bootstrap", [f"aws://{account}/{cloud.REGION}"], cwd=toolchain_folder())
 
     def deploy(self, context: Mapping[str, str]) -> Stack:
         """Deploy the app's stacks and return the main one.
@@ -77,12 +77,10 @@ class Deployer:
         Raises:
             DeploymentError: the command failed, or the stack lacks one of the outputs that are read here.
         """
-        if not (REPOSITORY / "app.py").is_file():
-            raise DeploymentError(
-                f"There is no app.py in {REPOSITORY}: put it back, or run `make up` in a whole checkout."
-            )
+        if not (project_folder() / "app.py").is_file():
+            raise DeploymentError(f"There is no app.py in {project_folder()}: put it back.")
         with self._clients() as clients:
-            require_deployable(clients, STACK, "local", self.say)
+            require_deployable(clients, local_stack(), "local", self.say)
         self._cdk(
             "deploy",
             [
@@ -97,12 +95,12 @@ class Deployer:
                 "--progress",
                 "events",
             ],
-            cwd=REPOSITORY,
+            cwd=project_folder(),
         )
         stack = self.current()
         if stack is None:
             raise DeploymentError(
-                f"CDK reported success, but the engine has no complete stack {STACK}. "
+                f"CDK reported success, but the engine has no complete stack {local_stack()}. "
                 "`make down && make up` starts anew."
             )
         return stack
@@ -113,22 +111,22 @@ class Deployer:
         Raises:
             DeploymentError: it lacks outputs.
         """
-        found = self._describe(STACK)
+        found = self._describe(local_stack())
         if found is None or standing(status_of(found)) is not Standing.WHOLE:
             return None
         outputs = outputs_of(found)
         if missing := [name for name in (*_PLATFORM_OUTPUTS, *self.needed) if name not in outputs]:
             own = ", or pyproject.toml not to name it in [tool.tidegate]" if set(missing) & set(self.needed) else ""
             raise DeploymentError(
-                f"The stack {STACK} has no output {', '.join(missing)}. "
-                f"It is read here: infra/stack.py has to write it{own}."
+                f"The stack {local_stack()} has no output {', '.join(missing)}. "
+                f"It is read here: the stack has to write it{own}."
             )
         changed = found.get("LastUpdatedTime") or found["CreationTime"]
         return Stack(outputs, f"{found['StackId']}@{changed.isoformat()}")
 
     def outputs(self) -> Mapping[str, str]:
         """Return the outputs of the main stack as it is, none if it isn't there."""
-        return outputs_of(self._describe(STACK))
+        return outputs_of(self._describe(local_stack()))
 
     def _describe(self, stack: str) -> Description | None:
         with self._clients() as clients:
@@ -153,7 +151,7 @@ class Deployer:
 
     def _why(self, command: str, log: Path, began: datetime) -> str:
         """Say why a command failed: CloudFormation's own reason, else the app's, else the end of the log."""
-        stack = _BOOTSTRAP_STACK if command == "bootstrap" else STACK
+        stack = _BOOTSTRAP_STACK if command == "bootstrap" else local_stack()
         with self._clients() as clients:
             stacks = clients("cloudformation")
             cause = events.cause(events.read(stacks, stack, since=began.replace(microsecond=0)))

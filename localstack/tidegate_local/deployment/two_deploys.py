@@ -14,10 +14,11 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate_local import cloud
-from tidegate_local.deployment.deployer import STACK, Deployer, Stack
+from tidegate_local.deployment.deployer import Deployer, Stack
 from tidegate_local.deployment.open_release import OpenRelease
 from tidegate_local.deployment.release_machine import Ending, Machine, Order, order_of
 from tidegate_local.errors import DeploymentError, ReleaseError
+from tidegate_local.releases.stage_names import local_stack
 from tidegate_local.stacks.template import StackTemplate, followed, live_versions
 
 
@@ -148,7 +149,7 @@ def two_deploys(deployer: Deployer, say: Callable[[str], None]) -> Iterator[TwoD
         closing(cloud.client("stepfunctions", url)) as states,
     ):
         machine = Machine(functions, states)
-        yield TwoDeploys(deployer, StackTemplate(stacks, STACK), machine, deployer.folder.open_release, say)
+        yield TwoDeploys(deployer, StackTemplate(stacks, local_stack()), machine, deployer.folder.open_release, say)
 
 
 def _former(opened: OpenRelease) -> dict[str, str]:

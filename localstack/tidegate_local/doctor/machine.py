@@ -10,7 +10,7 @@ from tidegate_local.doctor.finding import Finding, failure, ok, warning
 from tidegate_local.doctor.programs import version_said
 from tidegate_local.engines.engine import PORT, PROCESS
 from tidegate_local.errors import StartError
-from tidegate_local.layout import REPOSITORY, StateFolder
+from tidegate_local.layout import StateFolder, project_folder
 from tidegate_local.redis import build as redis_build
 from tidegate_local.redis import server as redis_server
 from tidegate_local.redis import valkey_wheel
@@ -24,7 +24,7 @@ _REDIS = "Redis"
 
 def findings(folder: StateFolder) -> Iterator[Finding]:
     """Look at each."""
-    yield of_disk(shutil.disk_usage(REPOSITORY).free)
+    yield of_disk(shutil.disk_usage(project_folder()).free)
     yield _port(ProcessRegistry(folder.processes_file))
     yield _redis()
 

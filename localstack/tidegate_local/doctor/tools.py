@@ -10,7 +10,7 @@ from tidegate_local import toolchain
 from tidegate_local.doctor.finding import Finding, failure, ok, warning
 from tidegate_local.doctor.programs import version_said
 from tidegate_local.errors import ToolMissingError
-from tidegate_local.layout import CDK_CLI_PROJECT, REPOSITORY
+from tidegate_local.layout import CDK_CLI_PROJECT, project_folder
 
 OLDEST_PYTHON = (3, 11)
 LAMBDA_PYTHON = (3, 13)
@@ -24,7 +24,7 @@ def findings() -> Iterator[Finding]:
     yield of_cdk_pair(
         _locked_cli(),
         _installed_cli(),
-        _locked_library((REPOSITORY / "pyproject.toml").read_text()),
+        _locked_library((project_folder() / "pyproject.toml").read_text()),
         _installed_library(),
     )
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from tidegate_local import toolchain
 from tidegate_local.errors import ToolMissingError, log_tail
 from tidegate_local.files import made_whole
-from tidegate_local.layout import REPOSITORY, TOOLCHAIN, exclusive
+from tidegate_local.layout import PLATFORM, exclusive, toolchain_folder
 from tidegate_local.processes import CommandError, run_logged
 
-_EXECUTOR = REPOSITORY / "localstack" / "process_executor"
-_HOST_MODE = REPOSITORY / "localstack" / "host_mode"
+_EXECUTOR = PLATFORM / "process_executor"
+_HOST_MODE = PLATFORM / "host_mode"
 LOCK = _HOST_MODE / "requirements.txt"
 # What is not installed; nor is what is hidden, such as environments.
 _UNREAD = {"__pycache__", "dist", "tests"}
@@ -26,7 +26,7 @@ def ensure() -> Path:
     Raises:
         ToolMissingError: uv is missing or failed; the message has the end of its log.
     """
-    with exclusive(TOOLCHAIN / "localstack.lock", "installing LocalStack", wait_s=900):
+    with exclusive(toolchain_folder() / "localstack.lock", "installing LocalStack", wait_s=900):
         if not python().exists():
             make(home())
     return python()
@@ -40,7 +40,7 @@ def python() -> Path:
 @cache
 def home() -> Path:
     """Return its folder, which is named by everything that it is made of."""
-    return TOOLCHAIN / named((_EXECUTOR, _HOST_MODE))
+    return toolchain_folder() / named((_EXECUTOR, _HOST_MODE))
 
 
 def named(sources: Iterable[Path]) -> str:
@@ -61,11 +61,11 @@ def make(home: Path) -> None:
     Raises:
         ToolMissingError: uv is missing or failed; the message has the end of its log.
     """
-    log = TOOLCHAIN / "localstack.log"
+    log = toolchain_folder() / "localstack.log"
     try:
         with made_whole(home) as draft:
             for number, words in enumerate(_steps(draft)):
-                run_logged(words, env=_environment(), log=log, cwd=TOOLCHAIN, append=number > 0)
+                run_logged(words, env=_environment(), log=log, cwd=toolchain_folder(), append=number > 0)
     except CommandError as error:
         raise ToolMissingError(
             f"LocalStack could not be installed. The end of the log, {log_tail(log)}\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tidegate_local.errors import SwapError
 from tidegate_local.hot.record import Files
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 
 LIBRARY = "library"
 _SYNTAX = 2
@@ -29,8 +29,13 @@ def made(root: Path, folder: Path, functions: Sequence[str]) -> dict[str, Archiv
     Raises:
         SwapError: a file has an error of syntax, which is named with its line.
     """
+    if not (project_folder() / "infra" / "swapped_code.py").is_file():
+        raise SwapError(
+            "`tidegate watch` knows the functions of Tidegate's own checkout. In a project `tidegate dev` serves what "
+            "is saved, and `tidegate release` deploys it."
+        )
     command = [sys.executable, "-m", "infra.swapped_code", str(root), str(folder), *functions]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603  our own words
+    done = subprocess.run(command, cwd=project_folder(), capture_output=True, text=True, check=False)  # noqa: S603  our own words
     if done.returncode == _SYNTAX:
         raise SwapError(f"{done.stderr.strip()}. The code that ran goes on.")
     if done.returncode:

@@ -14,14 +14,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate_local import cloud, interruption
-from tidegate_local.deployment.deployer import STACK
 from tidegate_local.errors import SwapError
 from tidegate_local.hot import archives, deployed
 from tidegate_local.hot.archives import LIBRARY, Archive
 from tidegate_local.hot.record import HotFunction, HotRecord
 from tidegate_local.hot.trial import refusal
-from tidegate_local.layout import REPOSITORY, StateFolder
+from tidegate_local.layout import StateFolder, project_folder
 from tidegate_local.releases.alias_shares import shares
+from tidegate_local.releases.stage_names import local_stack
 from tidegate_local.state import LocalState
 
 _OUTPUTS = ("FunctionName", "WorkerName")
@@ -39,7 +39,7 @@ class Swapped:
     as_deployed: bool
 
 
-def swap(folder: StateFolder, state: LocalState, root: Path = REPOSITORY) -> Iterator[Swapped]:
+def swap(folder: StateFolder, state: LocalState, root: Path | None = None) -> Iterator[Swapped]:
     """Put the sources at a root as they are now in force, function by function; what hasn't changed stays as it is.
 
     Raises:
@@ -49,7 +49,7 @@ def swap(folder: StateFolder, state: LocalState, root: Path = REPOSITORY) -> Ite
     names = _names(state)
     with closing(cloud.client("lambda", state.endpoint_url)) as functions:
         record = _begun(folder, state, functions, names)
-        made = archives.made(root, folder.hot, [_part(name) for name in names])
+        made = archives.made(root or project_folder(), folder.hot, [_part(name) for name in names])
         library = deployed.changed(made[LIBRARY].files, record.library)
         if library:
             layer = _layer(functions, record, names[0], made[LIBRARY])
@@ -151,7 +151,7 @@ def _layer(functions: Any, record: HotRecord, name: str, library: Archive) -> st
     if library.files == record.deployed_library:
         return record.functions[name].layers[-1]
     content = {"ZipFile": library.path.read_bytes()}
-    arn: str = functions.publish_layer_version(LayerName=f"{STACK}-hot", Content=content)["LayerVersionArn"]
+    arn: str = functions.publish_layer_version(LayerName=f"{local_stack()}-hot", Content=content)["LayerVersionArn"]
     return arn
 
 
@@ -238,4 +238,4 @@ def _original(folder: StateFolder, name: str) -> Path:
 
 def _part(name: str) -> str:
     """The folder of a function's sources in functions/."""
-    return name.removeprefix(f"{STACK}-")
+    return name.removeprefix(f"{local_stack()}-")

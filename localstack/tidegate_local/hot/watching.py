@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from watchfiles import watch
 
 from tidegate_local.errors import BusyError
 from tidegate_local.hot import swap
-from tidegate_local.layout import REPOSITORY, StateFolder, exclusive
+from tidegate_local.layout import StateFolder, exclusive, project_folder
 from tidegate_local.state import LocalState
 
 _WATCHED = ("functions", "layers", "infra")
@@ -33,7 +33,7 @@ class Follower:
     folder: StateFolder
     console: Console
     sentence: Callable[[BaseException], str | None]
-    root: Path = REPOSITORY
+    root: Path = field(default_factory=project_folder)
 
     def follow(self) -> None:
         """Swap until an interrupt; begins with what differs from what is deployed.

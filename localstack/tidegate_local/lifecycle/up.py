@@ -10,7 +10,7 @@ import httpx
 
 from tidegate_local import interruption, ports, toolchain
 from tidegate_local.deployment import fingerprint, seed
-from tidegate_local.deployment.deployer import STACK, Deployer, Stack
+from tidegate_local.deployment.deployer import Deployer, Stack
 from tidegate_local.deployment.two_deploys import two_deploys
 from tidegate_local.engines import choice, containers
 from tidegate_local.engines.engine import PORT, PROCESS, Engine, EngineKind
@@ -24,6 +24,7 @@ from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.redis import server as redis_server
 from tidegate_local.redis.server import RedisServer
 from tidegate_local.registry import ProcessRegistry
+from tidegate_local.releases.stage_names import local_stack
 from tidegate_local.stacks import api_keys
 from tidegate_local.state import LocalState
 
@@ -185,7 +186,7 @@ def _deploy(
             step.note = "nothing changed"
         else:
             stack = _released(deployer, {**context, **(way or {})}, steps)
-            step.note = STACK
+            step.note = local_stack()
     return stack, sources
 
 

@@ -1,1 +1,1 @@
-"""`tidegate new`: a project of one's own, made from this one."""
+"""`tidegate new` and `tidegate upgrade`: a project that depends on the packages, and how it gets later ones."""

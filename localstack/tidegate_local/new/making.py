@@ -1,94 +1,80 @@
-"""Makes the project: copies, rewrites, and says what came of it."""
+"""Writes a new project: a template's files under the project's own name, and the packages that it depends on."""
 
+import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate_local.errors import ProjectError
-from tidegate_local.layout import REPOSITORY
-from tidegate_local.new.collisions import check_files, check_name, check_routes
-from tidegate_local.new.project import AwsSettings, Project
-from tidegate_local.new.rewriting import rewritten, written_anew
-from tidegate_local.new.selection import of_repository, selected
+from tidegate_local.new import pins
+from tidegate_local.new.wheels import Wheels
 
-_TEXT = frozenset(
-    {"", ".css", ".html", ".in", ".js", ".json", ".lock", ".lua", ".md", ".py", ".svg", ".toml", ".txt", ".yaml"}
-)
+_TEMPLATES = Path(__file__).with_name("template")
+# What every project has, beside what is its template's.
+_EVERY = _TEMPLATES / "every"
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 32
+# What nobody tracks under its own name in a package.
+_RENAMED = {"gitignore": ".gitignore"}
 
 
-def make(project: Project, settings: AwsSettings, into: Path, root: Path = REPOSITORY) -> None:
-    """Write a project into a folder that is empty or not there yet.
+@dataclass(frozen=True)
+class Project:
+    """A project's name, such as book-store."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse what can't begin the names of stacks and functions."""
+        if not _NAME.fullmatch(self.name) or len(self.name) > _LONGEST:
+            raise ProjectError(
+                f"{self.name!r} is no project's name: write lower-case words joined by hyphens, such as book-store, at "
+                f"most {_LONGEST} characters."
+            )
+        if self.name.startswith("tidegate"):
+            raise ProjectError(f"{self.name} would be taken for one of Tidegate's own packages: write another name.")
+
+    @property
+    def stack(self) -> str:
+        """How its stacks' names begin, such as BookStore."""
+        return "".join(word.capitalize() for word in self.name.split("-"))
+
+    def rewritten(self, text: str) -> str:
+        """Return a template's text under this name."""
+        return text.replace("MyProject", self.stack).replace("my-project", self.name)
+
+
+def make(project: Project, template: str, into: Path, wheels: Wheels | None, versions: Mapping[str, str]) -> list[Path]:
+    """Write the project, and return its files.
+
+    Args:
+        project: how it is called.
+        template: a folder of templates, "bare" or "shop".
+        into: an empty folder, or one to be made.
+        wheels: the packages that it gets to depend on; None: they are on an index.
+        versions: those of the packages.
 
     Raises:
-        ProjectError: the folder isn't empty, lies in the repository, or the repository isn't as it is expected; or a
-            name is that of something else in the project.
+        ProjectError: the folder has files.
     """
-    _check(into, root)
-    taken, anew = selected(of_repository(root)), written_anew(project)
-    check_name(project, (root / "uv.lock").read_text(encoding="utf-8"))
-    check_routes(project, (root / "functions/api/app.py").read_text(encoding="utf-8"))
-    check_files(taken, anew)
-    # All texts before the first file: a checkout that is changed too much leaves no half project behind.
-    texts = {
-        file: rewritten(file, (root / file).read_text(encoding="utf-8"), project, settings)
-        for file in taken
-        if Path(file).suffix in _TEXT
-    } | anew
-    try:
-        for file in taken:
-            _put(into / file, root / file)
-        for file, text in texts.items():
-            place = into / file
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ProjectError(f"{into} can't be written ({error}). Name another folder with --into.") from error
-    _format(into)
-
-
-def commit(into: Path) -> None:
-    """Make it a git repository with one commit.
-
-    Raises:
-        ProjectError: git isn't there, or failed.
-    """
-    git = shutil.which("git")
-    if git is None:
-        raise ProjectError("git is not on PATH: install it, or leave --git out.")
-    _run([git, "init", "--quiet"], into)
-    _run([git, "add", "--all"], into)
-    try:
-        _run([git, "commit", "--quiet", "-m", "A project on Tidegate"], into)
-    except ProjectError as error:
-        raise ProjectError(f"The project is whole in {into}; only its first commit is missing. {error}") from error
-
-
-def _check(into: Path, root: Path) -> None:
-    if 'name = "tidegate"\n' not in (root / "pyproject.toml").read_text(encoding="utf-8"):
-        raise ProjectError(f"{root} is a project already. `tidegate new` works in a checkout of Tidegate itself.")
-    if into.resolve().is_relative_to(root):
-        raise ProjectError(f"{into} lies in this repository. Name a folder outside of it with --into.")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise ProjectError(f"{into} is there and isn't empty. Name another folder with --into.")
+        raise ProjectError(f"{into} has files already: give an empty folder, or one that is to be made.")
+    made = [
+        _written(file, into / file.relative_to(source), project)
+        for source in (_EVERY, _TEMPLATES / template)
+        for file in sorted(source.rglob("*"))
+        if file.is_file() and "__pycache__" not in file.parts
+    ]
+    pins.write(into, versions, with_wheels=wheels is not None)
+    for wheel in wheels.files.values() if wheels else ():
+        (into / "wheels").mkdir(exist_ok=True)
+        made.append(Path(shutil.copy(wheel, into / "wheels")))
+    return made
 
 
-def _format(into: Path) -> None:
-    """Break lines anew, which are longer or shorter by the project's names; without the lint group they stay so."""
-    ruff = Path(sys.executable).with_name("ruff")
-    if ruff.is_file():
-        _run([str(ruff), "format", "--quiet", "--no-cache"], into)
-
-
-def _put(place: Path, source: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, place)
-
-
-def _run(command: Sequence[str], folder: Path) -> None:
-    done = subprocess.run(  # noqa: S603  our own words
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        raise ProjectError(f"`{' '.join(command)}` failed in {folder}: {done.stdout.strip()}")
+def _written(file: Path, place: Path, project: Project) -> Path:
+    copy = place.with_name(_RENAMED.get(place.name, place.name))
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(project.rewritten(file.read_text(encoding="utf-8")), encoding="utf-8")
+    return copy

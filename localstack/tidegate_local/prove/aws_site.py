@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidegate_local import cloud
 from tidegate_local.deployment import seed
 from tidegate_local.errors import ProofError
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 from tidegate_local.lifecycle.up import await_ready
 from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.prove.engine_site import doctor
@@ -25,6 +25,7 @@ from tidegate_local.prove.fault_injection import Scope, Where, cut, subnets_by_z
 from tidegate_local.prove.outcome import NotRunError
 from tidegate_local.prove.stack_end import destroy
 from tidegate_local.releases.place import Place, aws_place
+from tidegate_local.releases.stage_names import stack_name
 from tidegate_local.scenarios.report import Report
 from tidegate_local.stacks import api_keys
 from tidegate_local.stacks.description import described
@@ -60,7 +61,7 @@ class AwsSite:
             )
         self.folder, self.env, self._owned = folder, env, owned
         self.stage = f"aws-{env}"
-        self.stack = f"Tidegate-{self.stage}"
+        self.stack = stack_name(self.stage)
         self.environ: Mapping[str, str] = {}
         self._deployed: LocalState | None = None
 
@@ -151,7 +152,7 @@ class AwsSite:
         with log.open("w", encoding="utf-8") as said:
             done = subprocess.run(  # noqa: S603 - our own words
                 [sys.executable, "-m", "tidegate_local", "cdk", *words],
-                cwd=REPOSITORY,
+                cwd=project_folder(),
                 env={**os.environ, **self.environ},
                 stdout=subprocess.PIPE,
                 stderr=said,

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tidegate_local.errors import ProofError
-from tidegate_local.layout import REPOSITORY, StateFolder
+from tidegate_local.layout import StateFolder, project_folder
 from tidegate_local.prove import report as reports
 from tidegate_local.prove import signature
 from tidegate_local.prove.aws_site import AwsSite
@@ -81,7 +81,7 @@ def _commit() -> str:
     """Name the commit that was deployed; a word tells that the checkout had changes."""
     try:
         words = ["git", "describe", "--always", "--dirty=, with changes", "--abbrev=40", "--exclude=*"]
-        done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        done = subprocess.run(words, cwd=project_folder(), capture_output=True, text=True, check=False)  # noqa: S603 - ours
     except OSError:
         return "unknown: no git"
     return done.stdout.strip() if done.returncode == 0 else "unknown: no git repository"

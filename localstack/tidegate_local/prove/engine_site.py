@@ -12,9 +12,8 @@ from typing import Any
 from rich.console import Console
 
 from tidegate_local import cloud
-from tidegate_local.deployment.deployer import STACK
 from tidegate_local.errors import ProofError, StateError
-from tidegate_local.layout import REPOSITORY, StateFolder
+from tidegate_local.layout import StateFolder, project_folder
 from tidegate_local.lifecycle.down import take_down
 from tidegate_local.lifecycle.up import bring_up
 from tidegate_local.progress import Steps
@@ -22,6 +21,7 @@ from tidegate_local.prove.outcome import NotRunError
 from tidegate_local.prove.stack_end import destroy
 from tidegate_local.registry import ProcessRegistry
 from tidegate_local.releases.place import Place, local_place
+from tidegate_local.releases.stage_names import local_stack
 from tidegate_local.scenarios import demo, redis_down
 from tidegate_local.scenarios.faults import RedisFaults
 from tidegate_local.scenarios.play import Play
@@ -68,7 +68,7 @@ class EngineSite:
         """Start the engine and a Redis, and deploy."""
         state = bring_up(self._cloud, engine="embedded", steps=Steps(Console(stderr=True), quiet=True))
         self._engine = f"{state.software} {state.versions['engine']}, {state.versions['redis']}"
-        return f"stack {STACK} on {self._engine}"
+        return f"stack {local_stack()} on {self._engine}"
 
     def place(self) -> AbstractContextManager[Place]:
         """Open where its releases are."""
@@ -96,7 +96,7 @@ class EngineSite:
         try:
             with suppress(ProofError):
                 state = self.state
-                destroy(lambda service: cloud.client(service, state.endpoint_url), STACK, _briefly)
+                destroy(lambda service: cloud.client(service, state.endpoint_url), local_stack(), _briefly)
                 deleted = True
         finally:
             stopped = take_down(self._cloud)
@@ -104,7 +104,7 @@ class EngineSite:
             raise ProofError(f"These processes are left: {', '.join(left)}")
         if not stopped:
             return "nothing was deployed"
-        return f"stopped {', '.join(stopped)}" + (f"; stack {STACK} deleted before" if deleted else "")
+        return f"stopped {', '.join(stopped)}" + (f"; stack {local_stack()} deleted before" if deleted else "")
 
 
 def doctor(environ: Mapping[str, str], *words: str) -> str:
@@ -115,7 +115,7 @@ def doctor(environ: Mapping[str, str], *words: str) -> str:
     """
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-m", "tidegate_local", "doctor", *words],
-        cwd=REPOSITORY,
+        cwd=project_folder(),
         env={**os.environ, **environ, "COLUMNS": "160"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

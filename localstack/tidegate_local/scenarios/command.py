@@ -37,7 +37,7 @@ def run(names: list[str], docs: Path | None, console: Console) -> bool:
         raise ScenarioError(f"There is no scenario {', '.join(unknown) or 'of no name'}: take {' | '.join(NAMES)}.")
     own = demo.of_project()
     if not chart.can_draw():
-        console.print("No picture will be drawn: matplotlib is missing. `make demo` installs it.")
+        console.print("No picture will be drawn: matplotlib isn't installed.")
     folder = StateFolder.from_environ()
     held = [_play(name, folder, own, docs, console) for name in names]  # each of them, whatever the one before was like
     return all(held)

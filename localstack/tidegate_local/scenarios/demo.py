@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Protocol, runtime_checkable
 
 from tidegate_local.errors import ScenarioError
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 from tidegate_local.project_facts import ProjectFacts
 from tidegate_local.scenarios.traffic import Asking, Flow
 from tidegate_local.state import LocalState
@@ -55,7 +55,7 @@ class Clients(Protocol):
         """Ask so often in all, and mostly for what `failing` fails; nobody repeats a request."""
 
     def done(self) -> dict[str, int]:
-        """Count what the writes have done, by what is counted; each is as many as were asked for."""
+        """Count what the writes have done, by what is counted; each is as many as were asked for. {}: none is made."""
 
 
 @runtime_checkable
@@ -108,8 +108,9 @@ def of_project(facts: ProjectFacts | None = None) -> Demo:
             "is written."
         )
     module, _, name = facts.demo.partition(":")
-    if str(REPOSITORY) not in sys.path:
-        sys.path.insert(0, str(REPOSITORY))
+    project = str(project_folder())
+    if project not in sys.path:
+        sys.path.insert(0, project)
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:

@@ -35,7 +35,7 @@ def promises(
         _quick(play, budget_ms),
         _decided_elsewhere(play, logged),
         *(_bounded(flow, flow.limit, play.answers) for flow in play.flows.values() if flow.limit),
-        _single(writes),
+        *([_single(writes)] if writes.done else []),
         Promise(
             f"Redis decides again by itself within {BACK_WITHIN_S:.0f} s of its return",
             max(back_s) < float("inf"),

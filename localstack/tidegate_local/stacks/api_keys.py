@@ -10,7 +10,7 @@ from tidegate_local.errors import DeploymentError
 
 
 def output_of(tier: str) -> str:
-    """Name the stack's output that has the id of a tier's key, as infra/stack.py does."""
+    """Name the stack's output that has the id of a tier's key, as `StageStack` of tidegate-cdk does."""
     return "".join(word.title() for word in tier.split("-")) + "KeyId"
 
 

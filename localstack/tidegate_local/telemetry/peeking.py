@@ -1,8 +1,8 @@
 """A process that asks the application what is left of its limits, by its own `Gate.peek`: nothing is charged.
 
-Run as `python -m tidegate_local.telemetry.peeking` in the repository, with the function's environment. Each line on
-standard input is {"keys": {tier: API key}, "asked": [[principal, method, path], ...]}; each is answered by a line
-{"names": {principal: tier}, "left": [units, or null where no limit counts or no store answers]}. It ends with its
+Run as `python -m tidegate_local.telemetry.peeking MODULE:APP` in the project, with the function's environment. Each
+line on standard input is {"keys": {tier: API key}, "asked": [[principal, method, path], ...]}; each is answered by a
+line {"names": {principal: tier}, "left": [units, or null where no limit counts or no store answers]}. It ends with its
 input.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 
@@ -17,7 +18,8 @@ def main() -> None:
     """Answer until the input ends."""
     # What the application prints on its way is no answer of ours.
     answers, sys.stdout = sys.stdout, sys.stderr
-    from functions.api.app import app  # noqa: PLC0415 - it may print, and reads its environment
+    module, _, name = sys.argv[1].partition(":")
+    app = getattr(import_module(module), name)
 
     with asyncio.Runner() as runner:
         for line in sys.stdin:

@@ -12,7 +12,7 @@ from typing import IO
 
 from tidegate_local import dev
 from tidegate_local.errors import LocalCloudError
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 from tidegate_local.stacks import api_keys
 from tidegate_local.state import LocalState
 from tidegate_local.telemetry.figures import Asked
@@ -45,9 +45,9 @@ class LimitsReader:
             LocalCloudError: the engine doesn't know the function.
         """
         environ = {**dev.environment(state), "POWERTOOLS_METRICS_DISABLED": "true", "TIDEGATE_RELEASE": "console"}
-        with subprocess.Popen(
-            [sys.executable, "-m", "tidegate_local.telemetry.peeking"],
-            cwd=REPOSITORY,
+        with subprocess.Popen(  # noqa: S603 - our own module, and the project's
+            [sys.executable, "-m", "tidegate_local.telemetry.peeking", dev.application()],
+            cwd=project_folder(),
             env={**environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

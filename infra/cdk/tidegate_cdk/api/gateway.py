@@ -44,7 +44,7 @@ class Front:
     paths: Paths = field(default_factory=Paths)
     edge: Edge = field(default_factory=Edge)
     rates: Rates = field(default_factory=Rates)
-    plans: Mapping[str, Plan] | None = PLANS
+    plans: Mapping[str, Plan] | None = field(default_factory=lambda: PLANS)
     cors: Cors | None = None
     binary_media_types: tuple[str, ...] = ("*/*",)
 

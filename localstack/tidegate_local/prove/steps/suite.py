@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate_local.errors import ProofError
-from tidegate_local.layout import REPOSITORY
+from tidegate_local.layout import project_folder
 from tidegate_local.prove.outcome import Seen
 from tidegate_local.prove.plan import Step
 from tidegate_local.prove.site import Site
@@ -46,7 +46,7 @@ def tested(state: LocalState, folder: Path, environ: Mapping[str, str]) -> Seen:
     options = ["-q", "-m", "e2e", "-p", "no:cacheprovider", "-p", "no:randomly"]
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-m", "pytest", *options, *tests],
-        cwd=REPOSITORY,
+        cwd=project_folder(),
         env={**os.environ, **environ, DEPLOYED: str(file)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

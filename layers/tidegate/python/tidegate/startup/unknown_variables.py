@@ -19,6 +19,7 @@ _PLATFORM = frozenset(
         "TIDEGATE_MIGRATE_WRITES_PER_S",
         "TIDEGATE_NETWORK",
         "TIDEGATE_ORDER",
+        "TIDEGATE_PROJECT",
         "TIDEGATE_REDIS_PORT",
         "TIDEGATE_STATE_DIR",
     }
@@ -51,10 +52,7 @@ def unknown(names: Iterable[str], settings: Collection[str]) -> list[str]:
     return [
         name
         for name in given
-        if name not in settings
-        and name not in _PLATFORM
-        and not name.startswith(_TESTS)
-        and not name.endswith(tables)
+        if name not in settings and name not in _PLATFORM and not name.startswith(_TESTS) and not name.endswith(tables)
     ]
 
 
