@@ -19,6 +19,8 @@ _SHIPPED = _PACKAGE / "platform"
 PLATFORM = _SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent
 CDK_CLI_PROJECT = PLATFORM / "cdk-cli"
 COMPOSE_FILE = PLATFORM / "compose.yaml"
+OFFICIAL_COMPOSE_FILE = PLATFORM / "compose.official.yaml"
+DOCKERFILE = PLATFORM / "Dockerfile"
 # What LocalStack runs inside itself when it starts, in a container or not.
 INIT_SCRIPTS = PLATFORM / "init"
 # The checkout that the package is installed from, editable; None: it was installed from a wheel.

@@ -20,7 +20,7 @@ from localstack_client.session import Session
 
 from examples.shop.flows import PAST_THE_CACHE
 from tests.harness import engine_report
-from tests.harness.engine_choice import CHOICE
+from tests.harness.engine_choice import CHOICE, redis_for_functions
 from tests.harness.process_tree import below, still_alive
 from tests.harness.redis_server import RedisServer
 from tidegate_local.engines import gaps
@@ -111,7 +111,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             yield Cloud(state, Untouchable(), http, dict(os.environ))
         return
     folder = tmp_path_factory.mktemp("cloud")
-    with RedisServer() as redis:
+    with redis_for_functions() as redis:
         environ = {**os.environ, "TIDEGATE_STATE_DIR": str(folder), "REDIS_URL": redis.url}
         try:
             _tidegate("up", environ, *CHOICE)

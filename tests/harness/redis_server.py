@@ -21,10 +21,11 @@ _ALL_SLOTS = range(16384)
 
 
 class RedisServer(SignalledServer):
-    """One real Redis on a loopback port of its own; a context manager that starts it and always ends it.
+    """One real Redis on a port of its own, on loopback; a context manager that starts it and always ends it.
 
     `config` are lines of redis.conf ("maxmemory 3mb"). With `tls` the port speaks TLS only; with `cluster`
-    it is a cluster of one node that holds every slot. The port stays over restarts; nothing is persisted.
+    it is a cluster of one node that holds every slot. The port stays over restarts; nothing is persisted. `host` is
+    another address of this machine to listen on, for clients in containers.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class RedisServer(SignalledServer):
         tls: bool = False,
         cluster: bool = False,
         port: int | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        self.host = "127.0.0.1"
+        self.host = host
         self.port = port or free_port(with_bus=cluster)
         self.password = password
         self.cluster = cluster

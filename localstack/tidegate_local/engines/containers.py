@@ -2,22 +2,20 @@
 
 import json
 import os
-import shutil
-import subprocess
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from tidegate_local import ports
-from tidegate_local.errors import StartError, ToolMissingError, log_tail
+from tidegate_local.engines import docker, image
+from tidegate_local.errors import StartError, log_tail
 from tidegate_local.files import write_atomically
-from tidegate_local.layout import COMPOSE_FILE, StateFolder
+from tidegate_local.layout import COMPOSE_FILE, OFFICIAL_COMPOSE_FILE, StateFolder
 from tidegate_local.processes import CommandError, run_logged
 
-# The last one that runs without an account.
-_IMAGE = "localstack/localstack:4.14.0"
-_LATEST_IMAGE = "localstack/localstack:latest"
-_INSTEAD = "Without Docker the same LocalStack runs as a process: make up ENGINE=localstack-host"
+# What an account's token is for.
+_OFFICIAL_IMAGE = "localstack/localstack:latest"
+# LocalStack's image has no server.
+_REDIS_OF_ITS_OWN = "redis:7.4-alpine"
 
 
 @dataclass(frozen=True)
@@ -44,23 +42,27 @@ class Containers:
         return f"redis://{ports.LOOPBACK}:{self.redis_port}/0"
 
     def environment(self) -> dict[str, str]:
-        """What the compose file is filled in with."""
-        image = _LATEST_IMAGE if os.environ.get("LOCALSTACK_AUTH_TOKEN") else _IMAGE
+        """What the compose files are filled in with."""
+        official = official_image()
         return {
-            "LOCALSTACK_IMAGE": os.environ.get("LOCALSTACK_IMAGE") or image,
+            "LOCALSTACK_IMAGE": official or image.name(),
+            "TIDEGATE_REDIS_IMAGE": _REDIS_OF_ITS_OWN if official else image.name(),
             "TIDEGATE_ENGINE_PORT": str(self.engine_port),
             "TIDEGATE_REDIS_PORT": str(self.redis_port),
             "TIDEGATE_NETWORK": self.project,
         }
 
-    def up(self, folder: StateFolder) -> None:
-        """Start what doesn't run, and wait until all of it is healthy.
+    def up(self, folder: StateFolder, *, redis: bool) -> None:
+        """Start what doesn't run, and wait until all of it is healthy; `redis` says whether that is wanted, too.
 
         Raises:
-            StartError: something isn't; the message has the end of what Docker said.
+            ToolMissingError: the image could not be built.
+            StartError: something isn't healthy; the message has the end of what Docker said.
         """
+        if official_image() is None:
+            image.ensure(folder.logs / "image.log")
         write_atomically(folder.containers_file, asdict(self))
-        self._compose(folder, "up", "--detach", "--wait")
+        self._compose(folder, "up", "--detach", "--wait", "localstack", *(["redis"] if redis else []))
 
     def down(self, folder: StateFolder) -> None:
         """Remove the containers, their network and their volumes, and forget them.
@@ -69,19 +71,26 @@ class Containers:
             ToolMissingError: Docker has gone.
             StartError: Docker refused.
         """
-        require_docker()
+        docker.require()
         self._compose(folder, "down", "--volumes", "--remove-orphans")
         folder.containers_file.unlink(missing_ok=True)
 
     def _compose(self, folder: StateFolder, *words: str) -> None:
         log = folder.logs / "docker.log"
-        command = [_docker(), "compose", "--project-name", self.project, "--file", str(COMPOSE_FILE), *words]
+        files = [COMPOSE_FILE, *([OFFICIAL_COMPOSE_FILE] if official_image() else [])]
+        named = [word for file in files for word in ("--file", str(file))]
+        command = [docker.program(), "compose", "--project-name", self.project, *named, *words]
         try:
             run_logged(command, env={**os.environ, **self.environment()}, log=log, cwd=COMPOSE_FILE.parent)
         except CommandError as error:
             raise StartError(
-                f"`docker compose {words[0]}` failed. The end of its log, {log_tail(log)}\n{_INSTEAD}"
+                f"`docker compose {words[0]}` failed. The end of its log, {log_tail(log)}\n{docker.INSTEAD}"
             ) from error
+
+
+def official_image() -> str | None:
+    """Return the image of LocalStack's own that is asked for, by its name or by an account's token; None: none is."""
+    return os.environ.get("LOCALSTACK_IMAGE") or (_OFFICIAL_IMAGE if os.environ.get("LOCALSTACK_AUTH_TOKEN") else None)
 
 
 def recorded(folder: StateFolder) -> Containers | None:
@@ -98,26 +107,3 @@ def stop(folder: StateFolder) -> bool:
     if run:
         run.down(folder)
     return run is not None
-
-
-def require_docker() -> None:
-    """Make sure that there is a Docker that runs, with its compose plugin.
-
-    Raises:
-        ToolMissingError: there isn't; the message says what is missing.
-    """
-    for words, missing in (
-        (("version",), "Docker is installed, but no Docker engine answers."),
-        (("compose", "version"), "Docker is there, but its compose plugin is not."),
-    ):
-        said = subprocess.run([_docker(), *words], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
-        if said.returncode:
-            reason = (said.stderr.strip() or said.stdout.strip()).splitlines()[:1]
-            raise ToolMissingError(f"{missing} {''.join(reason)}\n{_INSTEAD}")
-
-
-def _docker() -> str:
-    found = shutil.which("docker")
-    if found is None:
-        raise ToolMissingError(f"ENGINE=localstack needs Docker, which is not on PATH.\n{_INSTEAD}")
-    return str(Path(found))

@@ -15,6 +15,7 @@ from tidegate_local.processes import CommandError, run_logged
 
 _EXECUTOR = PLATFORM / "process_executor"
 _HOST_MODE = PLATFORM / "host_mode"
+SOURCES = (_EXECUTOR, _HOST_MODE)
 LOCK = _HOST_MODE / "requirements.txt"
 # What is not installed; nor is what is hidden, such as environments.
 _UNREAD = {"__pycache__", "dist", "tests"}
@@ -40,19 +41,24 @@ def python() -> Path:
 @cache
 def home() -> Path:
     """Return its folder, which is named by everything that it is made of."""
-    return toolchain_folder() / named((_EXECUTOR, _HOST_MODE))
+    return toolchain_folder() / named(SOURCES)
 
 
 def named(sources: Iterable[Path]) -> str:
     """Return the name of an environment of this interpreter and these folders: the lock is in one of them."""
-    digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
+    return f"localstack-4.14.0-{digest(sources, f'{sys.version} {sys.base_prefix}')}"
+
+
+def digest(sources: Iterable[Path], beside: str) -> str:
+    """Return the digest of what is installed of these folders, and of `beside`."""
+    made_of = hashlib.sha256(beside.encode())
     for folder in sources:
         for file in sorted(folder.rglob("*")):
             name = file.relative_to(folder)
             unread = any(part in _UNREAD or part.startswith(".") for part in name.parts)
             if file.is_file() and not unread and file.suffix != ".pyc":
-                digest.update(f"{name}\0".encode() + file.read_bytes())
-    return f"localstack-4.14.0-{digest.hexdigest()[:16]}"
+                made_of.update(f"{name}\0".encode() + file.read_bytes())
+    return made_of.hexdigest()[:16]
 
 
 def make(home: Path) -> None:

@@ -1,7 +1,9 @@
 """LocalStack and Redis as containers, by localstack/compose.yaml."""
 
+import os
+
 from tidegate_local import ports
-from tidegate_local.engines import containers, health
+from tidegate_local.engines import containers, docker, health, image
 from tidegate_local.engines.containers import Containers
 from tidegate_local.engines.engine import PORT, PROCESS, Engine, EngineName
 from tidegate_local.errors import StartError
@@ -16,26 +18,34 @@ _INNER_REDIS = "redis://redis:6379/0"
 
 
 class LocalStack:
-    """LocalStack's image, 4.14.0 or what LOCALSTACK_IMAGE and LOCALSTACK_AUTH_TOKEN say."""
+    """LocalStack 4.14.0 in an image of ours, or the image that LOCALSTACK_IMAGE and LOCALSTACK_AUTH_TOKEN say."""
 
     name: EngineName = "localstack"
-    preparing: str | None = "Docker fetches LocalStack's image if it isn't there: a gigabyte, once."
+
+    @property
+    def preparing(self) -> str | None:
+        """Its image, the first time."""
+        if containers.official_image():
+            return "Docker fetches LocalStack's image if it isn't there: a gigabyte, once."
+        return None if image.is_built() else "Building LocalStack's image, 0.7 GB: some minutes, once."
 
     def ensure(self, folder: StateFolder, registry: ProcessRegistry) -> Engine:
-        """Return it running, with its Redis.
+        """Return it running, with its Redis unless REDIS_URL names one.
 
         Raises:
-            ToolMissingError: there is no Docker, or it doesn't run.
+            ToolMissingError: there is no Docker, or it doesn't run, or the image could not be built.
             StartError: the containers didn't come up, or the init scripts failed.
         """
-        containers.require_docker()
+        docker.require()
         registry.stop(PROCESS)
         run = containers.recorded(folder) or Containers.fresh(folder, ports.free_port(PORT), ports.free_port())
-        run.up(folder)
+        given = bool(os.environ.get("REDIS_URL"))
+        run.up(folder, redis=not given)
         found = health.ready(run.engine_url, _PATIENCE_S)
         if isinstance(found, str):
             raise StartError(f"LocalStack's container runs, but is not ready: {found}. Look at it: docker ps -a")
-        return Engine(self.name, found.software, run.engine_url, found.version, redis=_redis(run), contained=True)
+        redis = None if given else _redis(run)
+        return Engine(self.name, found.software, run.engine_url, found.version, redis=redis, contained=True)
 
 
 def _redis(run: Containers) -> RedisServer:

@@ -20,6 +20,7 @@ _PLATFORM = frozenset(
         "TIDEGATE_NETWORK",
         "TIDEGATE_ORDER",
         "TIDEGATE_PROJECT",
+        "TIDEGATE_REDIS_IMAGE",
         "TIDEGATE_REDIS_PORT",
         "TIDEGATE_STATE_DIR",
     }
