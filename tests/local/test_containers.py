@@ -14,7 +14,8 @@ from tidegate_local.layout import COMPOSE_FILE, DOCKERFILE, INIT_SCRIPTS, OFFICI
 from tidegate_local.lifecycle.down import take_down
 
 DOCKER = """#!/bin/sh
-echo "$@ image=$LOCALSTACK_IMAGE engine=$TIDEGATE_ENGINE_PORT redis=$TIDEGATE_REDIS_PORT kit=$DOCKER_BUILDKIT" >> {calls}
+said="image=$LOCALSTACK_IMAGE engine=$TIDEGATE_ENGINE_PORT redis=$TIDEGATE_REDIS_PORT kit=$DOCKER_BUILDKIT"
+echo "$@ $said" >> {calls}
 case "$*" in {fails}) echo "{says}" >&2; exit 1;; esac
 """
 ASKED_FOR = ("LOCALSTACK_AUTH_TOKEN", "LOCALSTACK_IMAGE", image.BASE, "PIP_INDEX_URL", "PIP_CERT", "REDIS_URL")

@@ -3,27 +3,22 @@
 import dataclasses
 import json
 import re
-import stat
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import yaml
 
 from infra.stages import LOCAL
 from tests.local.test_state import STATE
 from tidegate_build.targets import CONTAINER
 from tidegate_cdk.project.engines import on_engine
-from tidegate_local.engines import choice, containers, gaps, health, host_environment
-from tidegate_local.engines.containers import Containers
+from tidegate_local.engines import choice, gaps, health, host_environment
 from tidegate_local.engines.external import External
 from tidegate_local.engines.health import Health
-from tidegate_local.engines.localstack import LocalStack
 from tidegate_local.engines.localstack_host import LocalStackHost
 from tidegate_local.errors import EndpointError, StartError, ToolMissingError
-from tidegate_local.layout import COMPOSE_FILE, INIT_SCRIPTS
+from tidegate_local.layout import INIT_SCRIPTS
 from tidegate_local.lifecycle import up
-from tidegate_local.lifecycle.down import take_down
 from tidegate_local.redis.server import RedisServer
 
 

@@ -80,10 +80,10 @@ _LOCALSTACK = (
     ),
     _DEADLINES,
 )
-_HOST_MODE = (
+_OURS = (
     Gap(
         "Lambda",
-        "Lambda needs Docker.",
+        "Lambda starts containers by the host's Docker.",
         "A runtime executor of ours runs each environment as a process (localstack/process_executor).",
     ),
     Gap(
@@ -94,14 +94,9 @@ _HOST_MODE = (
 )
 _CONTAINERS = (
     Gap(
-        "Docker",
-        "It needs Docker, and it has not been run where this was written, which has none.",
-        "ENGINE=localstack-host runs the same LocalStack without Docker.",
-    ),
-    Gap(
         "Redis",
         "Redis is a container: a scenario can't kill or hang it as it does a process.",
-        "`docker compose kill` or `pause` does, or take another engine.",
+        "`docker compose kill` or `pause` does, or REDIS_URL names one that containers reach, too.",
     ),
 )
 
@@ -109,8 +104,8 @@ _CONTAINERS = (
 GAPS: Mapping[str, tuple[Gap, ...]] = MappingProxyType(
     {
         "embedded": _MINISTACK,
-        "localstack-host": (*_LOCALSTACK, *_HOST_MODE),
-        "localstack": (*_LOCALSTACK, *_CONTAINERS),
+        "localstack-host": (*_LOCALSTACK, *_OURS),
+        "localstack": (*_LOCALSTACK, *_OURS, *_CONTAINERS),
     }
 )
 
