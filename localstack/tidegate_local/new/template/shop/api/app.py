@@ -1,8 +1,8 @@
 """The application: for Lambda (`handler`), and for uvicorn (`app`)."""
 
-from api import orders, products
 from fastapi import FastAPI
 
+from api import orders, products
 from tidegate import HealthCheck, lambda_handler, policy, protect
 
 app = FastAPI(title="MyProject")

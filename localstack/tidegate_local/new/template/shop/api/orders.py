@@ -3,10 +3,10 @@
 import hashlib
 from typing import Annotated, Any
 
-from api import tables
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api import tables
 from tidegate import Admitted, ProblemError, TokenBucket, policy
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])

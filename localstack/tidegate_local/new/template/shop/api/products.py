@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from api import tables
 from fastapi import APIRouter
 
+from api import tables
 from tidegate import Cache, ProblemError, TokenBucket, policy
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
