@@ -79,7 +79,7 @@ test_versions = versions=.tidegate/$(1)-$(PYTHON_VERSION) && mkdir -p $$versions
 	&& uv pip install --quiet --python $$versions/venv/bin/python --override $$versions/library.txt \
 		--requirement $$versions/library.txt --requirement $$versions/tools.txt \
 	&& redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" \
-		TIDEGATE_TEST_MINISTACK_PYTHON="$(CURDIR)/$(BIN)/python" PYTHONPATH=layers/tidegate/python \
+		TIDEGATE_TEST_MINISTACK_PYTHON="$(CURDIR)/$(BIN)/python" PYTHONPATH=layers/tidegate/python:infra/cdk \
 		$$versions/venv/bin/python -m pytest -n 2 --dist loadgroup -p no:cacheprovider -p tidegate_pytest $(THEIRS) \
 		$(PLATFORM:%=--ignore=tests/unit/test_%.py) $(or $(ARGS),tests/unit tests/http tests/client)
 
