@@ -90,6 +90,8 @@ COMMANDS = {
     "scenario": ["scenario", "storm"],
     "doctor": ["doctor"],
     "new": ["new", "shop"],
+    "upgrade": ["upgrade", "0.2.0"],
+    "wheels": ["wheels", "--out", "wheels"],
     "cdk": ["cdk", "ls"],
     "prove-aws": ["prove-aws", "--dry-run"],
     "layer": ["layer", "build"],
