@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from infra.application import METHOD_THROTTLES
@@ -19,16 +20,5 @@ AWS = replace(
     warm=Warm(reads_per_s=12_000, writes_per_s=12_000),
 )
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in (LOCAL, AWS)})
-
-
-def select(
-    name: object,
-    redis_url: object = None,
-    strategy: object = None,
-    step_s: object = None,
-    rollout: object = None,
-    *,
-    into_incident: object = None,
-) -> Stage:
-    """Pick a stage by the values of the CDK context, as `tidegate_cdk.project.stages.select` does."""
-    return stages.select(name, redis_url, strategy, step_s, rollout, into_incident=into_incident, among=STAGES)
+# By the values of the CDK context.
+select = partial(stages.select, among=STAGES)
