@@ -47,6 +47,11 @@ def library_layer(workspace: Workspace, target: Target) -> Asset:
     )
 
 
+def locked_packages(workspace: Workspace) -> str:
+    """List the functions' locked packages with their hashes, in pip's format; raises BuildError if uv is missing."""
+    return _LOCKED.requirements(workspace)
+
+
 def dependencies_layer(workspace: Workspace, target: Target) -> Asset:
     """Build the archive of the functions' locked packages; raises BuildError if uv fails to get one."""
-    return dependencies.dependencies_layer(workspace, target, _LOCKED)
+    return dependencies.dependencies_layer(workspace, target, locked_packages(workspace))

@@ -9,7 +9,7 @@ from tidegate_local.cli.commands import app
 
 
 @pytest.mark.parametrize("arch", ["arm64", "x86_64"])
-def test_the_layers_are_built_for_a_processor(tmp_path, capfd, arch):
+def test_the_layers_are_built_for_a_processor(tmp_path, arch):
     result = CliRunner().invoke(app, ["layer", "build", "--arch", arch, "--into", str(tmp_path / "layers")])
     assert result.exit_code == 0, result.output
     archives = sorted((tmp_path / "layers").iterdir())
@@ -17,7 +17,7 @@ def test_the_layers_are_built_for_a_processor(tmp_path, capfd, arch):
         f"dependencies-layer-py3.13-{arch}.zip",
         f"tidegate-layer-py3.13-{arch}.zip",
     ]
-    assert sorted(capfd.readouterr().out.split()) == [*map(str, archives)]
+    assert sorted(result.stdout.split()) == [*map(str, archives)]
     dependencies, library = ({*zipfile.ZipFile(archive).namelist()} for archive in archives)
     assert {"python/tidegate/guard.py", "extensions/tidegate"} <= library
     processor = "aarch64" if arch == "arm64" else "x86_64"

@@ -66,7 +66,7 @@ def test_a_stack_is_synthesized_from_the_wheel_alone(installed, tmp_path):
     environ = {**os.environ, "PYTHONPATH": str(installed)}
     program = [sys.executable, "-c", SYNTHESIZED]
     done = subprocess.run(program, cwd=tmp_path, env=environ, check=True, capture_output=True, text=True)
-    assert Path(done.stdout.strip()) == installed / "tidegate_cdk/controller.zip"
+    assert Path(done.stdout.strip()) == installed / "tidegate_build/controller.zip"
 
 
 def test_ten_lines_make_a_protected_api_from_the_wheel_alone(installed, tmp_path):
@@ -78,11 +78,11 @@ def test_ten_lines_make_a_protected_api_from_the_wheel_alone(installed, tmp_path
     made = {of["Type"] for of in template["Resources"].values()}
     assert {"AWS::ApiGateway::RestApi", "AWS::Lambda::Alias", "Custom::TidegateRelease"} <= made
     built = {digest(file) for file in (tmp_path / "cdk.out").glob("asset.*.zip")}
-    assert built >= {digest(installed / "tidegate_cdk" / name) for name in ("controller.zip", "layer.zip")}
+    assert built >= {digest(installed / "tidegate_build" / name) for name in ("controller.zip", "layer.zip")}
 
 
 def test_the_controller_in_the_wheel_starts(installed, tmp_path):
-    zipfile.ZipFile(installed / "tidegate_cdk/controller.zip").extractall(tmp_path)
+    zipfile.ZipFile(installed / "tidegate_build/controller.zip").extractall(tmp_path)
     code = (
         "import sys\n"
         f"sys.path[:] = [{str(tmp_path)!r}, *[path for path in sys.path if 'site-packages' not in path]]\n"
@@ -96,7 +96,7 @@ def test_the_controller_in_the_wheel_starts(installed, tmp_path):
 
 
 def test_the_layer_in_the_wheel_is_the_library_for_any_platform(installed):
-    with zipfile.ZipFile(installed / "tidegate_cdk/layer.zip") as layer:
+    with zipfile.ZipFile(installed / "tidegate_build/layer.zip") as layer:
         names = set(layer.namelist())
         extension = layer.getinfo("extensions/tidegate")
     assert {"python/tidegate/guard.py", "python/tidegate/stores/redis/lua/admit.lua"} <= names
@@ -104,6 +104,18 @@ def test_the_layer_in_the_wheel_is_the_library_for_any_platform(installed):
     assert not [name for name in names if name.endswith((".so", ".pyc"))]
 
 
+def test_the_layers_are_built_away_from_the_checkout(installed, tmp_path):
+    environ = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-m", "tidegate_local", "layer", "build", "--arch", "x86_64", "--into", "layers"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, check=True, capture_output=True, text=True)
+    archives = [tmp_path / "layers" / f"{name}-layer-py3.13-x86_64.zip" for name in ("tidegate", "dependencies")]
+    assert done.stdout.split() == [*map(str, archives)]
+    assert [*tmp_path.iterdir()] == [tmp_path / "layers"], "something else was left"
+    library, dependencies = ({*zipfile.ZipFile(archive).namelist()} for archive in archives)
+    assert {"python/tidegate/guard.py", "extensions/tidegate"} <= library
+    assert {"python/fastapi/__init__.py", "python/boto3/__init__.pyc", "python/mangum/__init__.py"} <= dependencies
+
+
 def test_nothing_of_the_build_stays_in_the_checkout(built):
-    for name in ("controller.zip", "layer.zip"):
-        assert not (ROOT / "infra/cdk/tidegate_cdk" / name).exists()
+    for name in ("controller.zip", "layer.zip", "layer-requirements.txt"):
+        assert not (ROOT / "infra/cdk/tidegate_build" / name).exists()

@@ -15,8 +15,8 @@ import yaml
 from aws_cdk import App, Stack
 from cfnlint.decode import cfn_yaml
 
-from infra.layer_archives import file_name
 from tests.infra.linted import findings
+from tidegate_build.layer_archives import file_name
 from tidegate_build.targets import LAMBDA_ARM64
 from tidegate_cdk import TidegateTable
 from tidegate_cdk.api.library_items import ACTIONS

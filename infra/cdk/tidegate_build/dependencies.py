@@ -1,7 +1,7 @@
 """The third-party layer's archive: a project's locked packages for a target, less what `recipe.toml` leaves out."""
 
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,14 +38,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Locked:
-    """Which of a project's locked packages ship: its dependencies, those of `groups`, and none of `without`.
-
-    `services` are those of AWS, by boto's names, that the project calls beside the library's.
-    """
+    """Which of a project's locked packages ship: its dependencies, those of `groups`, and none of `without`."""
 
     groups: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
 
     def requirements(self, workspace: Workspace) -> str:
         """List them with their hashes: pip's format, without comments.
@@ -60,10 +56,21 @@ class Locked:
         return run([*find_uv(), "export", "--quiet", *options], cwd=workspace.root)
 
 
-def dependencies_layer(workspace: Workspace, target: Target, locked: Locked) -> Asset:
-    """Build the layer's archive; raises BuildError if uv is missing, or fails to get a locked wheel."""
-    recipe = Recipe.read(RECIPE).serving(locked.services)
-    requirements = locked.requirements(workspace)
+def dependencies_layer(
+    workspace: Workspace, target: Target, requirements: str, *, services: Sequence[str] = ()
+) -> Asset:
+    """Build the layer's archive.
+
+    Args:
+        workspace: where archives are kept.
+        target: what will run it.
+        requirements: the locked packages, with their hashes, in pip's format.
+        services: those of AWS, by boto's names, that are called beside the library's.
+
+    Raises:
+        BuildError: uv is missing, or fails to get a locked wheel.
+    """
+    recipe = Recipe.read(RECIPE).serving(services)
     interpreter = compiler_for(target)
 
     def fill(tree: Path) -> None:
@@ -73,6 +80,6 @@ def dependencies_layer(workspace: Workspace, target: Target, locked: Locked) -> 
         if interpreter:
             compiled(packages, recipe.slimming, interpreter, LAYER_ROOT)
 
-    facts = [requirements, target.tag, bytecode_fact(interpreter), *locked.services]
+    facts = [requirements, target.tag, bytecode_fact(interpreter), *services]
     digest = digest_of(facts, {RECIPE.name: RECIPE})
     return build(workspace, f"layer-dependencies-{target.tag}", digest, fill)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tidegate_cdk.archives import archive
+from tidegate_build.shipped import shipped
 
 
 def controller() -> Path:
     """Return the archive; raises ArchiveMissingError if there is none."""
-    return archive("controller.zip", "infra.controller_archive")
+    return shipped("controller.zip", "infra.controller_archive")

@@ -1,16 +1,9 @@
 """The library as a Lambda layer."""
 
-from pathlib import Path
-
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from tidegate_cdk.archives import archive
-
-
-def library_archive() -> Path:
-    """Return the layer's archive, for any platform; raises ArchiveMissingError if there is none."""
-    return archive("layer.zip", "infra.library_archive")
+from tidegate_build.library import library_archive
 
 
 class TidegateLayer(lambda_.LayerVersion):

@@ -20,6 +20,8 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from tidegate_build.shipped import ArchiveMissingError
+from tidegate_build.toolchain import BuildError
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.processes import CommandError
 
@@ -75,7 +77,7 @@ def _of_the_system(error: OSError) -> str:
 
 # The first that fits: a connection's error is botocore's, too.
 _SENTENCES: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str]], ...] = (
-    ((LocalCloudError,), str),
+    ((LocalCloudError, ArchiveMissingError, BuildError), str),
     ((ClientError,), _refused),
     (
         (NoCredentialsError, PartialCredentialsError, ProfileNotFound),

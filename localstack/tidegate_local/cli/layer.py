@@ -1,16 +1,12 @@
 """`tidegate layer`: the Lambda layers as archives, for those who deploy by other tools than CDK."""
 
-import os
-import subprocess
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tidegate_local import toolchain
-from tidegate_local.layout import project_folder
+from tidegate_build.layer_archives import layer_archives
 
 app = typer.Typer(help="The Lambda layers as archives, for SAM, Serverless, Terraform or the console.")
 
@@ -34,8 +30,5 @@ def build(
     into: Annotated[Path, typer.Option(help="The folder for the archives.")] = Path("dist"),
 ) -> None:
     """Build the library's layer and that of its dependencies, and print where their archives are."""
-    command = [sys.executable, "-m", "infra.layer_archives", arch.value, str(into.resolve())]
-    environ = {**os.environ, "UV": str(toolchain.find_uv())}
-    status = subprocess.run(command, cwd=project_folder(), env=environ, check=False).returncode  # noqa: S603  our own words
-    if status:
-        raise typer.Exit(status)
+    for archive in layer_archives(arch.value, into.resolve()):
+        typer.echo(archive)

@@ -6,13 +6,11 @@ from typing import Any
 
 from aws_cdk import App
 
-from tidegate_build.assets import Asset, Workspace, build, digest_of, source_files, unpack
-from tidegate_build.bytecode import LAYER_ROOT, bytecode_fact, compile_tree, compiler_for
-from tidegate_build.code import LAYER_PACKAGES, code_archive
+from tidegate_build.assets import Workspace, source_files
+from tidegate_build.code import code_archive
 from tidegate_build.dependencies import Locked, dependencies_layer
-from tidegate_build.targets import Target
+from tidegate_build.library import library_layer
 from tidegate_cdk.api.protected_api import ProtectedApi
-from tidegate_cdk.layer import library_archive
 from tidegate_cdk.project.engines import on_engine
 from tidegate_cdk.project.layers import Layers
 from tidegate_cdk.project.options import with_options
@@ -66,8 +64,10 @@ class ProjectStack(StageStack):
             workspace=workspace,
             target=target,
             # The library is a layer of its own.
-            dependencies=dependencies_layer(workspace, target, Locked(without=("tidegate",), services=tuple(services))),
-            library=_library_layer(workspace, target),
+            dependencies=dependencies_layer(
+                workspace, target, Locked(without=("tidegate",)).requirements(workspace), services=services
+            ),
+            library=library_layer(workspace, target),
             in_zips=self.stage.layers_in_zips,
         )
         files = {name: file for package in packages for name, file in self._files(package).items()}
@@ -76,16 +76,3 @@ class ProjectStack(StageStack):
 
     def _files(self, package: str) -> dict[str, Path]:
         return source_files(self._workspace.root / package, package)
-
-
-def _library_layer(workspace: Workspace, target: Target) -> Asset:
-    """Build the library's layer for a target: that of the package, which is for any, and bytecode."""
-    packed, interpreter = library_archive(), compiler_for(target)
-    digest = digest_of([bytecode_fact(interpreter)], {"layer.zip": packed})
-
-    def fill(tree: Path) -> None:
-        unpack(Asset(packed, digest), tree)
-        if interpreter:
-            compile_tree(tree / LAYER_PACKAGES, interpreter, LAYER_ROOT)
-
-    return build(workspace, "layer-tidegate-packed", digest, fill)

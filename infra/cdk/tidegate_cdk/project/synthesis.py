@@ -6,8 +6,8 @@ from pathlib import Path
 
 from aws_cdk import App
 
+from tidegate_build.shipped import ArchiveMissingError
 from tidegate_build.toolchain import BuildError
-from tidegate_cdk.archives import ArchiveMissingError
 from tidegate_cdk.project.project_stack import ProjectStack
 from tidegate_cdk.project.stages import Stage
 from tidegate_cdk.setting_error import SettingError

@@ -1,4 +1,4 @@
-"""Archives that are ready to be uploaded: in the package, or built from the checkout that this is a part of."""
+"""What is built and a wheel has inside: archives for upload, locked packages. A checkout builds them when asked."""
 
 import subprocess
 import sys
@@ -9,20 +9,20 @@ _CHECKOUT = Path(__file__).parents[3]
 
 
 class ArchiveMissingError(RuntimeError):
-    """The package was installed without one of its archives, and it couldn't be built."""
+    """The package was installed without a file that its wheel has, and it couldn't be built."""
 
 
-def archive(name: str, builder: str) -> Path:
-    """Return an archive by its name; `builder` is the module that builds it in a checkout.
+def shipped(name: str, builder: str) -> Path:
+    """Return a file by its name; `builder` is the module that builds it in a checkout, and prints where it is.
 
     Raises:
         ArchiveMissingError: there is none.
     """
-    shipped = _PACKAGE / name
-    if shipped.exists():
-        return shipped
+    packed = _PACKAGE / name
+    if packed.exists():
+        return packed
     if not _CHECKOUT.joinpath(*builder.split(".")).with_suffix(".py").exists():
-        raise ArchiveMissingError(f"{shipped} is missing: install the package's wheel")
+        raise ArchiveMissingError(f"{packed} is missing: install the package's wheel")
     built = subprocess.run(  # noqa: S603  our own modules
         [sys.executable, "-m", builder], cwd=_CHECKOUT, capture_output=True, text=True, check=False
     )
