@@ -26,6 +26,7 @@ class LocalStack:
     """One that runs."""
 
     url: str
+    pid: int
 
     def client(self, service: str) -> Any:
         config = Config(retries={"total_max_attempts": 1}, read_timeout=120)
@@ -54,7 +55,7 @@ def localstack(tmp_path_factory: pytest.TempPathFactory, localstack_python: str)
     try:
         process.launch()
         process.wait_until(lambda: _is_ready(url), deadline_s=180)
-        yield LocalStack(url)
+        yield LocalStack(url, process.pid)
     finally:
         process.kill()
 

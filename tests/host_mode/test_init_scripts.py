@@ -47,6 +47,11 @@ CASES = {
         "del It.get_log_group_name",
         "not hasattr(It, 'get_log_group_name')",
     ),
+    "invocation_threads": (
+        "from localstack.services.lambda_.invocation import version_manager as It",
+        "It.start_thread = another.create",
+        "It.start_thread is another.create",
+    ),
     "unsupported_resources": (
         "from localstack.services.cloudformation.engine.v2 import change_set_resource_support_checker as It",
         "del It.get_aws_catalog",
