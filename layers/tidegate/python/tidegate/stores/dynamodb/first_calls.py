@@ -44,8 +44,8 @@ _KNOWN = frozenset(
     }
 )
 _KNOWN_BEGINNINGS = ("AWS_LAMBDA_", "AWS_XRAY_", "AWS_ENDPOINT_URL")
-# What else changes how botocore calls.
-_OTHERS = ("BOTO_CONFIG", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+# What else changes how botocore calls; a wrapper may trace its calls.
+_OTHERS = ("AWS_LAMBDA_EXEC_WRAPPER", "BOTO_CONFIG", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _FILES = ("~/.aws/config", "~/.aws/credentials")
 # Elsewhere the endpoint's domain is another.
 _PARTITION = ("us-east-", "us-west-", "af-", "ap-", "ca-", "eu-", "il-", "me-", "mx-", "sa-")
