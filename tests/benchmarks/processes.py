@@ -13,6 +13,15 @@ ROOT = Path(__file__).parents[2]
 # An account that exists nowhere, for programs that the tests' own environment isn't around.
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 
+# What this machine says to AWS' tools, and Lambda doesn't.
+_NOT_ON_LAMBDA = {
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "REQUESTS_CA_BUNDLE",
+}
+
 
 def function(redis_url: str, dynamodb_url: str, table: str) -> dict[str, str]:
     """The variables of a function with everything wired: what Lambda sets, and what a team sets."""
@@ -61,4 +70,7 @@ def run(
 
 
 def _environ(variables: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, **variables}
+    told = {**os.environ, **variables}
+    if "AWS_LAMBDA_FUNCTION_NAME" in variables:
+        told = {name: value for name, value in told.items() if name not in _NOT_ON_LAMBDA}
+    return told

@@ -25,7 +25,8 @@ SNAPSTART = (
     "the connection that it opens included, which is dead after a restore and replaced at the first question "
     "(one connect). What stays is the first-request column, less what it imports, if something imports it "
     "before the snapshot. DynamoDB's client is made ready after the first answer, so it is not in a snapshot "
-    "unless a request or a hook before it asked for it."
+    "unless a request or a hook before it asked for it; a restored environment has no credentials in its variables, "
+    "so that its first claim waits for botocore."
 )
 GETS = {
     "bare": ("FastAPI + Mangum", ()),

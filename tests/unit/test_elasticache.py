@@ -17,8 +17,8 @@ from botocore.credentials import Credentials
 import tidegate
 from tidegate.compose import compose
 from tidegate.redis_driver.elasticache_iam import IamCredentials
-from tidegate.redis_driver.sigv4 import Keys, Scope, presigned
 from tidegate.settings import Settings
+from tidegate.sigv4 import Keys, Scope, presigned
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from time import time
 from typing import Any
 from urllib.parse import urlencode
 
-from tidegate.redis_driver.sigv4 import Keys, Scope, presigned
+from tidegate.sigv4 import Keys, Scope, presigned
 
 _SERVICE = "elasticache"
 _VALID_FOR_S = 900

@@ -1,7 +1,8 @@
 """The connection to DynamoDB: one botocore client, with a timeout on every step, made at first use.
 
-Loading botocore takes about 150 ms of a cold start, which most requests needn't pay. With its defaults (timeouts of
-60 s, four attempts) a hung DynamoDB would make every client hang.
+Loading botocore takes about 150 ms of a cold start, which no request needs to pay: until its client is made, on Lambda,
+`first_calls` makes the calls. With its defaults (timeouts of 60 s, four attempts) a hung DynamoDB would make every
+client hang.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any, NamedTuple, Protocol
 
 from tidegate.errors import FaultKind, StoreUnavailableError
 from tidegate.forks import call_in_children
+from tidegate.stores.dynamodb.first_calls import CallError, first_calls
 
 Item = dict[str, dict[str, Any]]
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 _REFUSED = "ConditionalCheckFailedException"
 
@@ -80,11 +83,12 @@ class DynamoClient:
         self._region = region
         self._listener = listener
         self._client: Any = None
+        self._first = first_calls(timeouts, endpoint_url, region)
         self._lock = Lock()
 
     def prepare(self) -> None:
         """Load the service's model: it takes long on a small machine, but waits for nothing outside of it."""
-        if self._client is None:
+        if self._client is None and self._first is None:
             session().get_service_model("dynamodb")
 
     def warm(self) -> None:
@@ -93,8 +97,9 @@ class DynamoClient:
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
-        if self._client is not None:
-            self._client.close()
+        for calls in (self._client, self._first):
+            if calls is not None:
+                calls.close()
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Call an operation by its API name.
@@ -102,9 +107,9 @@ class DynamoClient:
         Raises:
             StoreUnavailableError: DynamoDB didn't do it, or may not have.
         """
-        client = self._client_made()
+        calls = self._calls()
         try:
-            return self._call(client, operation, arguments)
+            return self._call(calls, operation, arguments)
         except Exception as error:
             raise told(error) from error
 
@@ -114,9 +119,9 @@ class DynamoClient:
         Raises:
             StoreUnavailableError: as `call`; a condition that doesn't hold is a result, not an error.
         """
-        client = self._client_made()
+        calls = self._calls()
         try:
-            answer = self._call(client, operation, {"ReturnValuesOnConditionCheckFailure": "ALL_OLD", **arguments})
+            answer = self._call(calls, operation, {"ReturnValuesOnConditionCheckFailure": "ALL_OLD", **arguments})
         except Exception as error:
             # By its code: two threads whose first errors meet may each make the client's classes of exceptions.
             response = getattr(error, "response", None) or {}
@@ -125,10 +130,17 @@ class DynamoClient:
             raise told(error) from error
         return Written(done=True, item=answer.get("Attributes") or {})
 
-    def _call(self, client: Any, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _calls(self) -> Call:
+        """Return what makes a call now."""
+        if self._client is None and self._first is not None:
+            return self._first.call
+        made: Call = self._client_made()._make_api_call  # noqa: SLF001  every public method ends here
+        return made
+
+    def _call(self, calls: Call, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         sent_us = 0 if self._listener is None else self._listener.sent_us()
         try:
-            answer = dict(client._make_api_call(operation, arguments))  # noqa: SLF001  every public method ends here
+            answer = dict(calls(operation, arguments))
         except Exception as error:
             self._note(getattr(error, "response", None), sent_us)
             raise
@@ -146,6 +158,8 @@ class DynamoClient:
             with self._lock:
                 if self._client is None:
                     self._client = self._make()
+                    if self._first is not None:
+                        self._first.close()
         return self._client
 
     def _make(self) -> Any:
@@ -232,9 +246,11 @@ _CODES: dict[str, FaultKind] = {
 
 def told(error: Exception) -> Exception:
     """Return the error to raise: this library's for an error of botocore or the network, else (a bug) itself."""
+    if isinstance(error, CallError | OSError):
+        return unavailable(error)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  loaded by now, as in `_make`
 
-    return unavailable(error) if isinstance(error, BotoCoreError | ClientError | OSError) else error
+    return unavailable(error) if isinstance(error, BotoCoreError | ClientError) else error
 
 
 def unavailable(error: Exception) -> StoreUnavailableError:
@@ -263,4 +279,4 @@ def _by_class(error: Exception) -> FaultKind:
         return "unreadable"
     if name in {"ResponseParserError", "ChecksumError", "IncompleteReadError"}:
         return "protocol"
-    return "refused" if name == "EndpointConnectionError" else "reset"
+    return "refused" if name in {"EndpointConnectionError", "ConnectionRefusedError", "gaierror"} else "reset"
