@@ -2,14 +2,13 @@
 
 import zipfile
 
-import pytest
 from typer.testing import CliRunner
 
 from tidegate_local.cli.commands import app
 
 
-@pytest.mark.parametrize("arch", ["arm64", "x86_64"])
-def test_the_layers_are_built_for_a_processor(tmp_path, arch):
+def test_the_layers_are_built_for_a_processor(tmp_path):
+    arch = "arm64"  # tests/artefact/test_tidegate_cdk.py builds for the other
     result = CliRunner().invoke(app, ["layer", "build", "--arch", arch, "--into", str(tmp_path / "layers")])
     assert result.exit_code == 0, result.output
     archives = sorted((tmp_path / "layers").iterdir())
@@ -20,5 +19,4 @@ def test_the_layers_are_built_for_a_processor(tmp_path, arch):
     assert sorted(result.stdout.split()) == [*map(str, archives)]
     dependencies, library = ({*zipfile.ZipFile(archive).namelist()} for archive in archives)
     assert {"python/tidegate/guard.py", "extensions/tidegate"} <= library
-    processor = "aarch64" if arch == "arm64" else "x86_64"
-    assert any(name.startswith("python/pydantic_core/") and f"-{processor}-linux" in name for name in dependencies)
+    assert any(name.startswith("python/pydantic_core/") and "-aarch64-linux" in name for name in dependencies)

@@ -114,6 +114,7 @@ def test_the_layers_are_built_away_from_the_checkout(installed, tmp_path):
     library, dependencies = ({*zipfile.ZipFile(archive).namelist()} for archive in archives)
     assert {"python/tidegate/guard.py", "extensions/tidegate"} <= library
     assert {"python/fastapi/__init__.py", "python/boto3/__init__.pyc", "python/mangum/__init__.py"} <= dependencies
+    assert any(name.startswith("python/pydantic_core/") and "-x86_64-linux" in name for name in dependencies)
 
 
 def test_nothing_of_the_build_stays_in_the_checkout(built):
