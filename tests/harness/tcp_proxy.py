@@ -85,6 +85,10 @@ class TcpProxy:
         """Live connections stay open and nothing passes on them ever again; new ones aren't touched."""
         self._on_loop(self._silence_all)
 
+    def lead_to(self, port: int) -> None:
+        """New connections lead to that port; those that are open stay where they are."""
+        self._on_loop(lambda: setattr(self, "_target", (self._target[0], port)))
+
     def counts(self) -> Counts:
         """What has passed since the start or the last `reset_counts()`."""
         return self._control.meter.read()
