@@ -89,7 +89,7 @@ async def _paced(urls: Sequence[str], request: Request, count: int, every_s: flo
     # A connection each: a server that fails closes what it had, and another request's error would be counted for it.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     began = time.monotonic()
-    async with httpx.AsyncClient(timeout=None, limits=limits, trust_env=False) as client:  # noqa: S113  ended by wait_for
+    async with httpx.AsyncClient(timeout=None, limits=limits, trust_env=False) as client:
         asked = []
         for number in range(count):
             await asyncio.sleep(max(0.0, began + number * every_s - time.monotonic()))

@@ -1,5 +1,5 @@
-from tests.scoreboard.running import Outcomes, Position
 from tests.scoreboard.cell import Cell
+from tests.scoreboard.running import Position
 
 
 def facts():

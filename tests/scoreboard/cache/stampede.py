@@ -1,0 +1,30 @@
+"""Many ask at once for what is in no cache."""
+
+from __future__ import annotations
+
+from tests.scoreboard.asking import at_once, told
+from tests.scoreboard.cache.things import THING
+from tests.scoreboard.cell import Cell, Situation, judged
+from tests.scoreboard.stage import Stage
+
+_REQUESTS = 40
+
+
+def _run(stage: Stage) -> Cell:
+    servers = [stage.serve() for _ in range(2)]
+    answers = at_once([served.url for served in servers], THING, _REQUESTS, 10.0)
+    made = len(stage.effects())
+    fine = made == 1 and all(answer.succeeded for answer in answers)
+    return judged(f"made {made} times; {told(answers)}", fine=fine)
+
+
+SITUATIONS = (
+    Situation(
+        "stampede",
+        f"{_REQUESTS} requests at once, at two processes, for what takes 0.5 s to make: it is made once.",
+        "https://github.com/Krukov/cashews#locked ('exactly one function call for given ttl')",
+        _run,
+        ("cache",),
+        origin_s=0.5,
+    ),
+)
