@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from tests.scoreboard.place import Family, Limit
+from tests.scoreboard.place import DEFAULT_LIMIT, Limit
 
 if TYPE_CHECKING:
     from tests.scoreboard.stage import Stage
@@ -41,7 +41,6 @@ class Situation:
         source: who says so: a specification, a page, or a contender's own promise.
         run: the program; it returns the cell, and may raise `NotOfferedError`.
         limit, ttl_s, origin_s, per_caller: what its applications are made with, as in `Place`.
-        families: the tables that it is a column of.
         alone: whether it measures, so that nothing else may run beside it.
     """
 
@@ -49,8 +48,7 @@ class Situation:
     expected: str
     source: str
     run: Callable[[Stage], Cell]
-    families: tuple[Family, ...]
-    limit: Limit = Limit(20, 10)
+    limit: Limit = DEFAULT_LIMIT
     ttl_s: int = 600
     origin_s: float = 0.0
     per_caller: bool = False

@@ -34,6 +34,9 @@ class Limit:
     costs: bool = False
 
 
+DEFAULT_LIMIT = Limit(20, 10)
+
+
 @dataclass(frozen=True)
 class Place:
     """Everything that a contender's application is made from.
@@ -55,8 +58,8 @@ class Place:
     dynamodb_url: str
     table: str
     folder: str
-    limit: Limit = Limit(20, 10)
-    lease_s: int = 15
+    limit: Limit = DEFAULT_LIMIT
+    lease_s: int = 25
     ttl_s: int = 600
     origin_s: float = 0.0
     per_caller: bool = False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from tests.harness.dynamodb import DynamoServer
 from tests.scoreboard.cell import Cell, Situation, Verdict
 from tests.scoreboard.contender import Contender
-from tests.scoreboard.place import Family, NotOfferedError
+from tests.scoreboard.place import NotOfferedError
+from tests.scoreboard.situations import Table
 from tests.scoreboard.stage import Stage
 
 AT_ONCE = 3
@@ -18,34 +19,40 @@ AT_ONCE = 3
 class Position(NamedTuple):
     """Where a cell stands."""
 
-    family: Family
+    table: Table
     contender: Contender
     situation: Situation
 
 
-Outcomes = dict[Position, Cell]
+Outcomes = Mapping[Position, Cell]
 
 
-def positions(contenders: Sequence[Contender], situations: Sequence[Situation]) -> list[Position]:
-    """Every cell of every table."""
+def positions(tables: Iterable[Table], contenders: Iterable[Contender], word: str = "") -> list[Position]:
+    """Every cell of the tables; or of the situations with this word in their names."""
     return [
-        Position(family, contender, situation)
+        Position(table, contender, situation)
+        for table in tables
         for contender in contenders
-        for family in contender.families
-        for situation in situations
-        if family in situation.families
+        for situation in table.situations
+        if table.family in contender.families and word.lower() in situation.name.lower()
     ]
 
 
-def run(asked: Sequence[Position], missing: dict[str, str], progress: Callable[[Position, Cell], None]) -> Outcomes:
+def run(
+    asked: Sequence[Position],
+    missing: Mapping[str, str],
+    progress: Callable[[Position, Cell], None],
+    at_once: int = AT_ONCE,
+) -> Outcomes:
     """Run them all.
 
     Args:
         asked: the cells.
         missing: why a group's environment isn't there, by its name.
         progress: is told of each cell as it ends.
+        at_once: how many run at the same time, of those that measure no time.
     """
-    outcomes: Outcomes = {}
+    outcomes: dict[Position, Cell] = {}
     with DynamoServer() as dynamo:
 
         def one(position: Position) -> None:
@@ -54,7 +61,7 @@ def run(asked: Sequence[Position], missing: dict[str, str], progress: Callable[[
             outcomes[position] = cell
             progress(position, cell)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(one, [position for position in asked if not position.situation.alone]))
         for position in asked:
             if position.situation.alone:
@@ -64,9 +71,10 @@ def run(asked: Sequence[Position], missing: dict[str, str], progress: Callable[[
 
 def _run(position: Position, dynamo: DynamoServer) -> Cell:
     try:
-        with Stage(position.contender, position.family, position.situation, dynamo) as stage:
+        with Stage(position.contender, position.table.family, position.situation, dynamo) as stage:
             return position.situation.run(stage)
     except NotOfferedError as error:
         return Cell(Verdict.NOT_OFFERED, str(error))
     except Exception as error:  # noqa: BLE001  a cell that can't be run says so, and the others are
-        return Cell(Verdict.NOT_RUN, f"{type(error).__name__}: {str(error).splitlines()[-1] if str(error) else ''}")
+        said = str(error).splitlines() or [""]
+        return Cell(Verdict.NOT_RUN, f"{type(error).__name__}: {said[-1]}")

@@ -137,10 +137,11 @@ class Stage:
         other.command("REPLICAOF", self.redis.host, self.redis.port)
         return other
 
-    def effects(self) -> list[str]:
-        """The runs of the handlers so far, in their order."""
+    def runs(self, name: str) -> int:
+        """How often the handler has run for a name."""
         file = self.folder / origin.EFFECTS
-        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return sum(line.startswith(f"{name} ") for line in lines)
 
     def tell(self, file: str, *, on: bool) -> None:
         """Let the handlers hold or fail (`origin.HOLD`, `origin.FAIL`), or no longer."""

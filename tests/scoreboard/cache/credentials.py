@@ -23,7 +23,6 @@ SITUATIONS = (
         "A response that was made for one `Authorization` isn't given to another.",
         f"{RFC_9111}#section-3.5",
         _run,
-        ("cache",),
         per_caller=True,
     ),
 )

@@ -16,7 +16,7 @@ def _run(stage: Stage) -> Cell:
     served = stage.serve()
     ask(served.url, THING)
     answers = paced([served.url], THING, _REQUESTS, _EVERY_S, 10.0)
-    made = len(stage.effects()) - 1
+    made = stage.runs("hot") - 1
     fine = 0 < made <= _EXPIRIES and all(answer.succeeded for answer in answers)
     return judged(f"made {made} times; {told(answers)}", fine=fine)
 
@@ -24,11 +24,10 @@ def _run(stage: Stage) -> Cell:
 SITUATIONS = (
     Situation(
         "expiry under load",
-        f"{1 / _EVERY_S:.0f} requests a second for {_REQUESTS * _EVERY_S:.0f} s, fresh for {_TTL_S} s, {_ORIGIN_S} s to "
-        f"make: it is made at most {_EXPIRIES} times, once for each expiry.",
+        f"{1 / _EVERY_S:.0f} requests a second for {_REQUESTS * _EVERY_S:.0f} s, fresh for {_TTL_S} s, "
+        f"{_ORIGIN_S} s to make: it is made at most {_EXPIRIES} times, once for each expiry.",
         "https://en.wikipedia.org/wiki/Cache_stampede",
         _run,
-        ("cache",),
         ttl_s=_TTL_S,
         origin_s=_ORIGIN_S,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.scoreboard import origin
-from tests.scoreboard.asking import ask, at_once, told
+from tests.scoreboard.asking import Request, ask, at_once, told
 from tests.scoreboard.cache.things import THING
 from tests.scoreboard.cell import Cell, Situation, judged
 from tests.scoreboard.stage import Stage
@@ -15,6 +15,7 @@ _WITHIN_S = 4 * _ORIGIN_S
 
 def _run(stage: Stage) -> Cell:
     served = stage.serve()
+    ask(served.url, Request("/things/warm"))
     stage.tell(origin.FAIL, on=True)
     answers = at_once([served.url], THING, _REQUESTS, 10.0)
     stage.tell(origin.FAIL, on=False)
@@ -26,11 +27,10 @@ def _run(stage: Stage) -> Cell:
 SITUATIONS = (
     Situation(
         "failing origin",
-        f"{_REQUESTS} requests at once for what fails after {_ORIGIN_S} s: each is told so within {_WITHIN_S:.0f} s, not "
-        "one after the other; and when the origin is mended, the next request is answered.",
+        f"{_REQUESTS} requests at once for what fails after {_ORIGIN_S} s: each is told so within {_WITHIN_S:.0f} s, "
+        "not one after the other; and when the origin is mended, the next request is answered.",
         "https://pkg.go.dev/golang.org/x/sync/singleflight (an error is shared, and forgotten)",
         _run,
-        ("cache",),
         origin_s=_ORIGIN_S,
     ),
 )

@@ -25,7 +25,7 @@ def _situation(name: str, what: str, fault: Callable[[TcpProxy], object]) -> Sit
 
     expected = f"{what} All {_REQUESTS} requests are answered with a 200 within {_SLOW_S:.0f} s."
     source = "https://github.com/Krukov/cashews#redis ('Any connection errors are suppressed')"
-    return Situation(name, expected, source, run, ("cache",))
+    return Situation(name, expected, source, run)
 
 
 SITUATIONS = (

@@ -12,7 +12,7 @@ from itertools import islice
 from tests.scoreboard.asking import Request
 from tests.scoreboard.cell import Cell, Situation, Verdict
 from tests.scoreboard.contenders.everyone import BARE
-from tests.scoreboard.cost.paths import FAMILIES, LIMIT, requests
+from tests.scoreboard.cost.paths import LIMIT, requests
 from tests.scoreboard.stage import ROOT, Served, Stage
 
 _WARM, _TIMED = 30, 200
@@ -92,7 +92,6 @@ SITUATIONS = (
         "asked in turns with it.",
         "measured",
         _time,
-        FAMILIES,
         LIMIT,
         alone=True,
     ),
@@ -101,7 +100,6 @@ SITUATIONS = (
         f"Resident memory after {_WARM} requests, over the bare application's.",
         "measured (VmRSS)",
         _memory,
-        FAMILIES,
         LIMIT,
         alone=True,
     ),
@@ -110,7 +108,6 @@ SITUATIONS = (
         f"From the interpreter's start to a made application, over the bare one's; the median of {_STARTS}.",
         "measured",
         _start,
-        FAMILIES,
         LIMIT,
         alone=True,
     ),

@@ -10,7 +10,6 @@ from tests.scoreboard.place import Family, Limit
 
 # Far above what is sent: a refusal would be measured as a quick answer.
 LIMIT = Limit(1_000_000, 60)
-FAMILIES: tuple[Family, ...] = ("limits", "idempotency", "cache")
 
 
 def requests(family: Family) -> Iterator[Request]:

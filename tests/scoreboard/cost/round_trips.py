@@ -6,7 +6,7 @@ from itertools import islice
 
 from tests.scoreboard.asking import ask
 from tests.scoreboard.cell import Cell, Situation, Verdict, failed
-from tests.scoreboard.cost.paths import FAMILIES, LIMIT, requests
+from tests.scoreboard.cost.paths import LIMIT, requests
 from tests.scoreboard.stage import Stage
 
 _WARM, _COUNTED = 10, 20
@@ -35,7 +35,6 @@ SITUATIONS = (
         f"Round trips to the stores of one warm request, on average of {_COUNTED}.",
         "counted by the proxies before them",
         _run,
-        FAMILIES,
         LIMIT,
     ),
 )

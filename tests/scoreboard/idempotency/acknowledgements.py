@@ -6,7 +6,7 @@ from tests.harness.waiting import eventually
 from tests.scoreboard import origin
 from tests.scoreboard.asking import ask
 from tests.scoreboard.cell import Cell, Situation, judged
-from tests.scoreboard.idempotency.orders import LEASE, WITHIN_S, Asked, claims_way, order, retried, runs
+from tests.scoreboard.idempotency.orders import LEASE, WITHIN_S, Asked, claims_way, order, retried, warmed
 from tests.scoreboard.place import NotOfferedError
 from tests.scoreboard.stage import Stage
 
@@ -15,30 +15,28 @@ _NO_WAY = "its claims are in a file, to which no network leads"
 
 
 def _claims(stage: Stage) -> Cell:
-    way, served = claims_way(stage), stage.serve()
+    way, served = claims_way(stage), warmed(stage)
     if way is None:
         raise NotOfferedError(_NO_WAY)
-    ask(served.url, order("warm", "warm"))
     way.half_reply(0, once=True)
     first = ask(served.url, order("k1"), _GIVEN_UP_S)
     answer, seen = retried(served, order("k1"))
-    ran = runs(stage)
+    ran = stage.runs("tea")
     return judged(f"{first.said}; retries: {seen}; run {ran} times", fine=answer is not None and ran == 1)
 
 
 def _response(stage: Stage) -> Cell:
-    way, served = claims_way(stage), stage.serve()
+    way, served = claims_way(stage), warmed(stage)
     if way is None:
         raise NotOfferedError(_NO_WAY)
-    ask(served.url, order("warm", "warm"))
     stage.tell(origin.HOLD, on=True)
     first = Asked(served, order("k1"), _GIVEN_UP_S)
-    eventually(lambda: runs(stage) == 1)
+    eventually(lambda: stage.runs("tea") == 1)
     way.half_reply(0, once=True)
     stage.tell(origin.HOLD, on=False)
     told = first.answer(2 * _GIVEN_UP_S)
     answer, seen = retried(served, order("k1"))
-    ran = runs(stage)
+    ran = stage.runs("tea")
     assert told
     return judged(f"{told.said}; retries: {seen}; run {ran} times", fine=answer is not None and ran == 1)
 
@@ -48,15 +46,13 @@ SITUATIONS = (
         "claim's acknowledgement lost",
         f"The store takes the claim, and its reply and that connection are lost. Retries end in a 2xx within "
         f"{WITHIN_S:.0f} s, and the handler has run once; {LEASE}.",
-        "https://redis.io/docs/latest/develop/reference/client-side-caching/ and every network",
+        "https://en.wikipedia.org/wiki/Two_Generals%27_Problem",
         _claims,
-        ("idempotency",),
     ),
     Situation(
         "response's acknowledgement lost",
         "The same for the write that keeps the response.",
         "as before",
         _response,
-        ("idempotency",),
     ),
 )

@@ -6,7 +6,7 @@ from tests.harness.waiting import eventually
 from tests.scoreboard import origin
 from tests.scoreboard.asking import Answer
 from tests.scoreboard.cell import Cell, Situation, failed, judged
-from tests.scoreboard.idempotency.orders import LEASE, WITHIN_S, Asked, order, retried, run_of, runs
+from tests.scoreboard.idempotency.orders import LEASE, WITHIN_S, Asked, order, retried, run_of, warmed
 from tests.scoreboard.stage import Served, Stage
 
 _BACK_S = 5.0
@@ -17,7 +17,7 @@ def _killed(stage: Stage) -> Cell:
     holder.process.kill()
     stage.tell(origin.HOLD, on=False)
     answer, seen = retried(other, order("k1"))
-    return judged(f"{seen}; run {runs(stage)} times", fine=answer is not None)
+    return judged(f"{seen}; run {stage.runs('tea')} times", fine=answer is not None)
 
 
 def _zombie(stage: Stage) -> Cell:
@@ -38,10 +38,10 @@ def _zombie(stage: Stage) -> Cell:
 
 def _holding(stage: Stage) -> tuple[Served, Served, Asked]:
     """Two processes; the first is in the middle of the handler."""
-    holder, other = stage.serve(), stage.serve()
+    holder, other = warmed(stage), warmed(stage)
     stage.tell(origin.HOLD, on=True)
     asked = Asked(holder, order("k1"))
-    eventually(lambda: runs(stage) == 1)
+    eventually(lambda: stage.runs("tea") == 1)
     return holder, other, asked
 
 
@@ -56,7 +56,6 @@ SITUATIONS = (
         f"{LEASE}.",
         "https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/ (Lambda timeouts)",
         _killed,
-        ("idempotency",),
     ),
     Situation(
         "zombie holder",
@@ -64,6 +63,5 @@ SITUATIONS = (
         f"{WITHIN_S:.0f} s are over, and goes on. What a retry was told before, the next one is told, too.",
         "https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html (fencing)",
         _zombie,
-        ("idempotency",),
     ),
 )

@@ -1,4 +1,4 @@
-"""How much passes within any stretch of a window's length, at the worst moment for algorithms that forget at a boundary."""
+"""How much passes within any stretch of a window's length, at the worst moment for who forgets at a boundary."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ SITUATIONS = (
         "has an algorithm that promises so runs that one.",
         "https://limits.readthedocs.io/en/stable/strategies.html (moving window)",
         _run,
-        ("limits",),
         _LIMIT,
     ),
 )

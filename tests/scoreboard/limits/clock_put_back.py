@@ -36,7 +36,6 @@ SITUATIONS = (
         f"up: no more than {_LIMIT.count} others pass at once, and somebody passes again within {_WITHIN_S:.0f} s.",
         "https://docs.python.org/3/library/time.html#time.time (it may go back)",
         _run,
-        ("limits",),
         _LIMIT,
     ),
 )

@@ -26,7 +26,6 @@ SITUATIONS = (
         "one that costs 1 passes after them.",
         "https://pyratelimiter.readthedocs.io (an item's units fit all or none)",
         _run,
-        ("limits",),
         _LIMIT,
     ),
 )

@@ -61,7 +61,6 @@ SITUATIONS = (
         "`q` and `r`, and `w` and `t` as whole numbers where they stand.",
         _DRAFT,
         _run,
-        ("limits",),
         _LIMIT,
     ),
 )

@@ -28,7 +28,6 @@ SITUATIONS = (
         f"The process's lookups of Redis' name hang, and its connections were cut. {outage.EXPECTED}",
         outage.SOURCE,
         _run,
-        ("limits",),
         outage.LIMIT,
     ),
 )

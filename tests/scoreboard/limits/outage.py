@@ -16,13 +16,13 @@ SLOW_S = 1.0
 WARM_S = 2.0
 PATIENCE_S = 4.0
 EXPECTED = (
-    f"It has served for {WARM_S:.0f} s. All {REQUESTS} requests, {1 / EVERY_S:.0f} a second, are answered within {SLOW_S:.0f} s and without a 5xx; some "
-    f"pass, and no more than {2 * LIMIT.count}: twice what {LIMIT.seconds} s allow, the most that a documented "
-    "algorithm lets through at a change of windows."
+    f"It has served for {WARM_S:.0f} s. All {REQUESTS} requests, {1 / EVERY_S:.0f} a second, are answered within "
+    f"{SLOW_S:.0f} s and without a 5xx; some pass, and no more than {2 * LIMIT.count}: twice what {LIMIT.seconds} s "
+    "allow, the most that a documented algorithm lets through at a change of windows."
 )
 SOURCE = (
-    "Google's SRE book on graceful degradation and deadlines (https://sre.google/sre-book/addressing-cascading-failures/); "
-    "the limit itself is each library's own promise"
+    "https://sre.google/sre-book/addressing-cascading-failures/ (graceful degradation, deadlines); the limit itself is "
+    "each library's own promise"
 )
 
 

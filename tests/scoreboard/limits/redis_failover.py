@@ -25,7 +25,6 @@ SITUATIONS = (
         f"now. {outage.EXPECTED}",
         "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoFailover.html (the endpoint's name is moved)",
         _run,
-        ("limits",),
         outage.LIMIT,
     ),
 )

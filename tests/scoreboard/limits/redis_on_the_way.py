@@ -18,7 +18,7 @@ def _situation(name: str, what: str, fault: Callable[[TcpProxy], object]) -> Sit
         fault(stage.to_redis)
         return outage.during(served)
 
-    return Situation(name, f"{what} {outage.EXPECTED}", outage.SOURCE, run, ("limits",), outage.LIMIT)
+    return Situation(name, f"{what} {outage.EXPECTED}", outage.SOURCE, run, outage.LIMIT)
 
 
 SITUATIONS = (

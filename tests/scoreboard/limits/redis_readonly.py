@@ -19,7 +19,6 @@ SITUATIONS = (
         f"It is a replica now, and stays one. {outage.EXPECTED}",
         outage.SOURCE,
         _run,
-        ("limits",),
         outage.LIMIT,
     ),
 )

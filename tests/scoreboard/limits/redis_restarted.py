@@ -19,7 +19,6 @@ SITUATIONS = (
         f"Scripts and connections are gone with the data. {outage.EXPECTED}",
         "https://redis.io/docs/latest/develop/programmability/eval-intro/ (a script may be lost at any time: NOSCRIPT)",
         _run,
-        ("limits",),
         outage.LIMIT,
     ),
 )

@@ -22,7 +22,6 @@ SITUATIONS = (
         f"{outage.SLOW_S:.0f} s and without a 5xx; some pass, and no more than {2 * outage.LIMIT.count}, as of one.",
         "A limit is the caller's, whichever process answers him",
         _run,
-        ("limits",),
         outage.LIMIT,
     ),
 )

@@ -30,7 +30,6 @@ SITUATIONS = (
         f"the burst and the rate's share of the time pass: no more, and no less than {_AT_LEAST:.0%} of it.",
         "https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm",
         _run,
-        ("limits",),
         _LIMIT,
     ),
 )
