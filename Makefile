@@ -12,7 +12,7 @@ BIN := .venv/bin
 # The environment's programs first; then uv, where it had to be installed for this project alone.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
 
-.PHONY: help setup up down status doctor logs dev watch console cdk test test-lowest test-newest lint docs bench demo storm release-demo release-library costs prove-aws test-deployed clean
+.PHONY: help setup up down status doctor logs dev watch console cdk test test-lowest test-newest lint docs bench scoreboard demo storm release-demo release-library costs prove-aws test-deployed clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -112,6 +112,9 @@ bench: setup ## Run the benchmarks beside the peers, and write docs/benchmarks.m
 	@$(call packages,bench)
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" \
 		$(BIN)/pytest tests/benchmarks -m benchmark -s --show-capture=no $(PEERS_LEAVINGS) $(ARGS)
+
+scoreboard: setup ## Run Tidegate and its peers through faults and misuse, and write docs/scoreboard.md; ARGS="--only tidegate,slowapi"
+	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/python -m tests.scoreboard $(ARGS)
 
 demo: setup ## The three questions, live: Redis lost, a storm, releases; ARGS=storm plays one; leaves .tidegate/reports
 	@$(call packages,demo)

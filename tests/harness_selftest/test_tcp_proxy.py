@@ -218,3 +218,12 @@ def closing_client(url):
     client = redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=None)
     with client, contextlib.closing(client.connection_pool):
         yield client
+
+
+def test_new_connections_lead_elsewhere_and_open_ones_stay(redis_server, fresh_redis, redis_proxy, client):
+    fresh_redis.command("SET", "k", "elsewhere")
+    client.set("k", "here")
+    redis_proxy.lead_to(fresh_redis.port)
+    with closing_client(redis_proxy.url(redis_server.url)) as other:
+        assert other.get("k") == b"elsewhere"
+    assert client.get("k") == b"here"

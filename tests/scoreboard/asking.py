@@ -85,6 +85,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
+def times(count: int) -> str:
+    """How often something happened."""
+    return {0: "not", 1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 async def _paced(urls: Sequence[str], request: Request, count: int, every_s: float, patience_s: float) -> list[Answer]:
     # A connection each: a server that fails closes what it had, and another request's error would be counted for it.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)

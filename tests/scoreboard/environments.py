@@ -15,7 +15,7 @@ _REQUIREMENTS = Path(__file__).parent / "requirements"
 
 def missing(contenders: Sequence[Contender]) -> dict[str, str]:
     """Install every group that the contenders need; return what uv said of those that couldn't be, by group."""
-    found = {}
+    found: dict[str, str] = {}
     for group in sorted({row.group for row in contenders if row.group}):
         folder = ROOT / ".tidegate" / f"scoreboard-{group}" / "venv"
         try:

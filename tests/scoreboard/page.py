@@ -35,6 +35,7 @@ VERDICTS = (
 )
 Facts = Sequence[tuple[str, str]]
 _LINK = re.compile(r"https://[^\s()]+[^\s().,;]")
+_BETWEEN = re.compile(r"(?<!\\)\|")
 _CELL = re.compile(r"\*\*([a-z ]+)\*\*")
 
 
@@ -81,9 +82,10 @@ def markdown(outcomes: Outcomes, told: Facts) -> str:
 
 def verdicts(page: str) -> dict[tuple[str, str, str], str]:
     """What a page in Markdown says: the verdict by table, contender and situation."""
-    found, title, columns = {}, "", [""]
+    found: dict[tuple[str, str, str], str] = {}
+    title, columns = "", [""]
     for line in page.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        cells = [cell.strip() for cell in _BETWEEN.split(line.strip("|"))]
         if line.startswith("## "):
             title, columns = line[3:], []
         elif line.startswith("| ") and not columns:

@@ -8,6 +8,7 @@ The second prints how many milliseconds the application took to make, its import
 
 import sys
 import time
+from typing import Any
 
 BEGAN = time.perf_counter()
 NOT_OFFERED = "not-offered"
@@ -31,7 +32,7 @@ def main(name: str, port: str) -> None:
     asyncio.run(_serve(name, port, place))
 
 
-async def _serve(name: str, port: str, place: "Place") -> None:  # noqa: F821  imported where the clock has begun
+async def _serve(name: str, port: str, place: Any) -> None:
     import inspect
     from pathlib import Path
 

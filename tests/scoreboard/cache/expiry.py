@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scoreboard.asking import ask, paced, told
+from tests.scoreboard.asking import ask, paced, times, told
 from tests.scoreboard.cache.things import THING
 from tests.scoreboard.cell import Cell, Situation, judged
 from tests.scoreboard.stage import Stage
@@ -18,7 +18,7 @@ def _run(stage: Stage) -> Cell:
     answers = paced([served.url], THING, _REQUESTS, _EVERY_S, 10.0)
     made = stage.runs("hot") - 1
     fine = 0 < made <= _EXPIRIES and all(answer.succeeded for answer in answers)
-    return judged(f"made {made} times; {told(answers)}", fine=fine)
+    return judged(f"made {times(made)}; {told(answers)}", fine=fine)
 
 
 SITUATIONS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scoreboard.asking import Request, at_once, told
+from tests.scoreboard.asking import Request, at_once, times, told
 from tests.scoreboard.cache.things import THING
 from tests.scoreboard.cell import Cell, Situation, judged
 from tests.scoreboard.stage import Stage
@@ -18,7 +18,7 @@ def _run(stage: Stage) -> Cell:
     answers = at_once(urls, THING, _REQUESTS, 10.0)
     made = stage.runs("hot")
     fine = made == 1 and all(answer.succeeded for answer in answers)
-    return judged(f"made {made} times; {told(answers)}", fine=fine)
+    return judged(f"made {times(made)}; {told(answers)}", fine=fine)
 
 
 SITUATIONS = (

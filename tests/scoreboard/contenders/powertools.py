@@ -19,6 +19,8 @@ def on_redis(place: Place) -> "FastAPI":
     from aws_lambda_powertools.utilities.idempotency.persistence.redis import CachePersistenceLayer
 
     address = urlsplit(place.redis_url)
+    assert address.hostname
+    assert address.port
     return _application(place, CachePersistenceLayer(host=address.hostname, port=address.port, ssl=False))
 
 
@@ -37,7 +39,8 @@ def _application(place: Place, layer: Any) -> "FastAPI":
 
     app, origin = FastAPI(), Origin(place.folder, place.origin_s)
     config = IdempotencyConfig(event_key_jmespath="[caller, key]", payload_validation_jmespath="order")
-    config.register_lambda_context(_Context(place.lease_s))
+    context: Any = _Context(place.lease_s)
+    config.register_lambda_context(context)
 
     @idempotent_function(data_keyword_argument="request", persistence_store=layer, config=config)
     def create(request: dict[str, Any]) -> dict[str, Any]:

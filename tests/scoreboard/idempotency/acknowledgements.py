@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.harness.waiting import eventually
 from tests.scoreboard import origin
-from tests.scoreboard.asking import ask
+from tests.scoreboard.asking import ask, times
 from tests.scoreboard.cell import Cell, Situation, judged
 from tests.scoreboard.idempotency.orders import LEASE, WITHIN_S, Asked, claims_way, order, retried, warmed
 from tests.scoreboard.place import NotOfferedError
@@ -22,7 +22,7 @@ def _claims(stage: Stage) -> Cell:
     first = ask(served.url, order("k1"), _GIVEN_UP_S)
     answer, seen = retried(served, order("k1"))
     ran = stage.runs("tea")
-    return judged(f"{first.said}; retries: {seen}; run {ran} times", fine=answer is not None and ran == 1)
+    return judged(f"{first.said}; retries: {seen}; run {times(ran)}", fine=answer is not None and ran == 1)
 
 
 def _response(stage: Stage) -> Cell:
@@ -38,7 +38,7 @@ def _response(stage: Stage) -> Cell:
     answer, seen = retried(served, order("k1"))
     ran = stage.runs("tea")
     assert told
-    return judged(f"{told.said}; retries: {seen}; run {ran} times", fine=answer is not None and ran == 1)
+    return judged(f"{told.said}; retries: {seen}; run {times(ran)}", fine=answer is not None and ran == 1)
 
 
 SITUATIONS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.harness.waiting import eventually
 from tests.scoreboard import origin
-from tests.scoreboard.asking import Answer
+from tests.scoreboard.asking import Answer, times
 from tests.scoreboard.cell import Cell, Situation, failed, judged
 from tests.scoreboard.idempotency.orders import LEASE, WITHIN_S, Asked, order, retried, run_of, warmed
 from tests.scoreboard.stage import Served, Stage
@@ -17,7 +17,7 @@ def _killed(stage: Stage) -> Cell:
     holder.process.kill()
     stage.tell(origin.HOLD, on=False)
     answer, seen = retried(other, order("k1"))
-    return judged(f"{seen}; run {stage.runs('tea')} times", fine=answer is not None)
+    return judged(f"{seen}; run {times(stage.runs('tea'))}", fine=answer is not None)
 
 
 def _zombie(stage: Stage) -> Cell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scoreboard.asking import ask
+from tests.scoreboard.asking import ask, times
 from tests.scoreboard.cell import Cell, Situation, judged
 from tests.scoreboard.idempotency.orders import DRAFT, order, warmed
 from tests.scoreboard.stage import Stage
@@ -15,7 +15,7 @@ def _run(stage: Stage) -> Cell:
     ran = stage.runs("coffee")
     refused = other.fine and not other.succeeded
     return judged(
-        f"{other.said}, run {ran} times" if ran else str(other.said), fine=first.succeeded and refused and not ran
+        f"{other.said}, run {times(ran)}" if ran else str(other.said), fine=first.succeeded and refused and not ran
     )
 
 

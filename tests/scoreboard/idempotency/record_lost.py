@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scoreboard.asking import ask
+from tests.scoreboard.asking import ask, times
 from tests.scoreboard.cell import Cell, Situation, failed, judged
 from tests.scoreboard.idempotency.orders import order, retried, warmed
 from tests.scoreboard.stage import Stage
@@ -18,7 +18,7 @@ def _run(stage: Stage) -> Cell:
     stage.redis.restart_empty()
     _, seen = retried(served, order("k1"), _WITHIN_S)
     ran = stage.runs("tea")
-    return judged(f"{seen}; run {ran} times" if ran > 1 else f"{seen}; run once", fine=ran == 1)
+    return judged(f"{seen}; run {times(ran)}", fine=ran == 1)
 
 
 SITUATIONS = (

@@ -39,7 +39,7 @@ def _wrong(answer: Answer) -> list[str]:
             found.append(f"no {name}")
             continue
         try:
-            members = http_sf.parse(answer.fields[name].encode(), tltype="list")
+            members: Any = http_sf.parse(answer.fields[name].encode(), tltype="list")
         except ValueError as error:
             found.append(f"{name}: {error}")
             continue

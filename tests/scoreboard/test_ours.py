@@ -1,0 +1,45 @@
+"""Tidegate's own cells stay as the page has them: the same programs, without the peers and without the costs."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.scoreboard import page, running
+from tests.scoreboard.cell import Verdict
+from tests.scoreboard.contenders import tidegate
+from tests.scoreboard.contenders.everyone import CONTENDERS
+from tests.scoreboard.situations import TABLES
+
+pytestmark = pytest.mark.xdist_group("scoreboard")
+
+ASKED = [position for position in running.positions(TABLES, tidegate.ROWS) if "costs" not in position.table.title]
+WRITTEN = page.verdicts((page.DOCS / "scoreboard.md").read_text("utf-8"))
+# They wait for clocks and processes, most of the time.
+AT_ONCE = 6
+
+
+def name(position: running.Position) -> str:
+    return f"{position.contender.name}: {position.situation.name}"
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> running.Outcomes:
+    return running.run(ASKED, {}, page.progress, at_once=AT_ONCE)
+
+
+@pytest.mark.parametrize("position", ASKED, ids=name)
+def test_a_cell_of_ours_is_what_the_page_says(outcomes, position):
+    written = WRITTEN[position.table.title, position.contender.name, position.situation.name]
+    cell = outcomes[position]
+    assert cell.verdict.value == written, cell.seen
+
+
+def test_every_contender_has_its_requirements():
+    folder = Path(__file__).parent / "requirements"
+    for group in {row.group for row in CONTENDERS if row.group}:
+        assert (folder / f"{group}.in").exists()
+        assert "==" in (folder / f"{group}.txt").read_text("utf-8")
+
+
+def test_the_page_has_no_cell_that_could_not_be_run():
+    assert Verdict.NOT_RUN.value not in WRITTEN.values()
