@@ -9,7 +9,7 @@ from tests.scoreboard.cache import credentials as cache_credentials
 from tests.scoreboard.cache import expiry, failing_origin, redis_away, stampede
 from tests.scoreboard.cell import Situation
 from tests.scoreboard.cost import beside_bare, round_trips
-from tests.scoreboard.idempotency import acknowledgements, credentials, holders, payloads, record_lost
+from tests.scoreboard.idempotency import acknowledgements, credentials, holders, payloads, plain_retry, record_lost
 from tests.scoreboard.limits import (
     any_window,
     clock_put_back,
@@ -66,7 +66,7 @@ TABLES = (
         clock_put_back,
         fields,
     ),
-    _table("Idempotency", "idempotency", credentials, payloads, record_lost, acknowledgements, holders),
+    _table("Idempotency", "idempotency", plain_retry, credentials, payloads, record_lost, acknowledgements, holders),
     _table("Caches", "cache", cache_credentials, stampede, expiry, failing_origin, redis_away),
     _table("What a limited request costs", "limits", *_COSTS),
     _table("What an idempotent request costs", "idempotency", *_COSTS),

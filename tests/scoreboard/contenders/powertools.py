@@ -15,30 +15,32 @@ _DOCUMENTATION = "https://docs.aws.amazon.com/powertools/python/latest/utilities
 
 
 def on_redis(place: Place) -> "FastAPI":
-    """Records in Redis."""
+    """Records in Redis; without validation of payloads, for this layer keeps no hash of them beside a response."""
     from aws_lambda_powertools.utilities.idempotency.persistence.redis import CachePersistenceLayer
 
     address = urlsplit(place.redis_url)
     assert address.hostname
     assert address.port
-    return _application(place, CachePersistenceLayer(host=address.hostname, port=address.port, ssl=False))
+    return _application(
+        place, CachePersistenceLayer(host=address.hostname, port=address.port, ssl=False), validated=None
+    )
 
 
 def on_dynamodb(place: Place) -> "FastAPI":
     """Records in DynamoDB."""
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
-    return _application(place, DynamoDBPersistenceLayer(table_name=place.table, key_attr="pk"))
+    return _application(place, DynamoDBPersistenceLayer(table_name=place.table, key_attr="pk"), validated="order")
 
 
-def _application(place: Place, layer: Any) -> "FastAPI":
-    """The key is the caller's with his own; the payload is validated; its errors have the draft's statuses."""
+def _application(place: Place, layer: Any, *, validated: str | None) -> "FastAPI":
+    """The key is the caller and the key that he sends; the errors that it documents get the draft's statuses."""
     from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent_function
     from aws_lambda_powertools.utilities.idempotency import exceptions as errors
     from fastapi import FastAPI, HTTPException, Request
 
     app, origin = FastAPI(), Origin(place.folder, place.origin_s)
-    config = IdempotencyConfig(event_key_jmespath="[caller, key]", payload_validation_jmespath="order")
+    config = IdempotencyConfig(event_key_jmespath="[caller, key]", payload_validation_jmespath=validated or "")
     context: Any = _Context(place.lease_s)
     config.register_lambda_context(context)
 
