@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.scoreboard import page, running
-from tests.scoreboard.cell import Verdict
+from tests.scoreboard.cell import Cell, Verdict
 from tests.scoreboard.contenders import tidegate
 from tests.scoreboard.contenders.everyone import CONTENDERS
 from tests.scoreboard.situations import TABLES
@@ -15,23 +15,29 @@ pytestmark = pytest.mark.xdist_group("scoreboard")
 ASKED = [position for position in running.positions(TABLES, tidegate.ROWS) if "costs" not in position.table.title]
 WRITTEN = page.verdicts((page.DOCS / "scoreboard.md").read_text("utf-8"))
 # They wait for clocks and processes, most of the time.
-AT_ONCE = 6
+AT_ONCE = 4
 
 
 def name(position: running.Position) -> str:
     return f"{position.contender.name}: {position.situation.name}"
 
 
+def is_as_written(position: running.Position, cell: Cell) -> bool:
+    return WRITTEN[position.table.title, position.contender.name, position.situation.name] == cell.verdict.value
+
+
 @pytest.fixture(scope="module")
 def outcomes() -> running.Outcomes:
-    return running.run(ASKED, {}, page.progress, at_once=AT_ONCE)
+    """All cells; what isn't as written is run again by itself, for on a busy machine a decision misses its 60 ms."""
+    first = running.run(ASKED, {}, page.progress, at_once=AT_ONCE)
+    again = [position for position, cell in first.items() if not is_as_written(position, cell)]
+    return {**first, **(running.run(again, {}, page.progress, at_once=1) if again else {})}
 
 
 @pytest.mark.parametrize("position", ASKED, ids=name)
 def test_a_cell_of_ours_is_what_the_page_says(outcomes, position):
-    written = WRITTEN[position.table.title, position.contender.name, position.situation.name]
     cell = outcomes[position]
-    assert cell.verdict.value == written, cell.seen
+    assert is_as_written(position, cell), f"{cell.verdict.value}: {cell.seen}"
 
 
 def test_every_contender_has_its_requirements():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tests.scoreboard.asking import Answer, Request, at_once, paced
 from tests.scoreboard.cell import Cell, Situation, judged
+from tests.scoreboard.limits.outage import warmed
 from tests.scoreboard.place import Limit
 from tests.scoreboard.stage import Stage
 
@@ -15,10 +16,10 @@ _LIMITED = Request("/limited")
 
 
 def _run(stage: Stage) -> Cell:
-    served = stage.serve()
+    served = warmed(stage)
     window_s = _LIMIT.seconds
-    # Windows that begin with the first request and windows of the clock begin together.
-    time.sleep(window_s - time.time() % window_s)
+    # When what has warmed it counts no more; windows that begin with the first request and those of the clock together.
+    time.sleep(2 * window_s - time.time() % window_s)
     opened = at_once([served.url], _LIMITED, 1, 10.0)
     time.sleep(window_s * 0.8)
     flood = paced([served.url], _LIMITED, 60, window_s / 60, 10.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.harness.waiting import eventually
 from tests.scoreboard.asking import Request, ask, at_once
 from tests.scoreboard.cell import Cell, Situation, failed, held
+from tests.scoreboard.limits.outage import warmed
 from tests.scoreboard.place import Limit
 from tests.scoreboard.stage import Stage
 
@@ -17,7 +18,7 @@ _WITHIN_S = 5.0
 def _run(stage: Stage) -> Cell:
     clock = stage.folder / "clock"
     clock.write_text("0", encoding="ascii")
-    served = stage.serve()
+    served = warmed(stage)
     before = sum(answer.succeeded for answer in at_once([served.url], _LIMITED, 30, 10.0))
     clock.write_text(str(-_BACK_S), encoding="ascii")
     after = sum(answer.succeeded for answer in at_once([served.url], _LIMITED, 30, 10.0))

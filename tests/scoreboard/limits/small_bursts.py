@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.scoreboard.asking import Request, paced
 from tests.scoreboard.cell import Cell, Situation, judged
+from tests.scoreboard.limits.outage import warmed
 from tests.scoreboard.place import Limit
 from tests.scoreboard.stage import Stage
 
@@ -14,7 +15,7 @@ _AT_LEAST = 0.8
 
 
 def _run(stage: Stage) -> Cell:
-    served = stage.serve()
+    served = warmed(stage)
     answers = paced([served.url], _LIMITED, _REQUESTS, _EVERY_S, 10.0)
     passed = sum(answer.succeeded for answer in answers)
     lasted_s = max(answer.received for answer in answers) - min(answer.sent for answer in answers)
