@@ -6,6 +6,7 @@ python -m tests.scoreboard --only tidegate,slowapi --situations hangs
 from __future__ import annotations
 
 import argparse
+import time
 
 from tests.scoreboard import page, running
 from tests.scoreboard.contenders.everyone import CONTENDERS
@@ -26,7 +27,9 @@ def main() -> None:
     absent = missing(contenders)
     told = page.facts(list(dict.fromkeys((row.distribution, version(row)) for row in contenders)))
     asked = running.positions(TABLES, contenders, arguments.situations)
+    began = time.monotonic()
     outcomes = running.run(asked, absent, page.progress)
+    told = [*told, ("took", f"{(time.monotonic() - began) / 60:.0f} minutes")]
     if asked == running.positions(TABLES, CONTENDERS):
         page.write(outcomes, told)
 

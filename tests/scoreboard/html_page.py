@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from tests.scoreboard.cell import Cell, Situation, Verdict
+from tests.scoreboard.contender import Contender
 from tests.scoreboard.running import Outcomes, Position
 from tests.scoreboard.situations import Table
 
@@ -45,8 +46,14 @@ def _table(table: Table, outcomes: Outcomes) -> str:
     lines = [f'<h2>{escape(table.title)}</h2>\n<div class="wide"><table>\n<tr><th></th>{heads}</tr>']
     for row in rows:
         cells = "".join(_cell(outcomes[Position(table, row, one)]) for one in asked)
-        lines.append(f'<tr><th><a href="{escape(row.documentation)}">{escape(row.name)}</a></th>{cells}</tr>')
+        lines.append(f"<tr><th>{_name(row)}</th>{cells}</tr>")
     return "\n".join([*lines, "</table></div>\n<ul>", *map(_expectation, asked), "</ul>"])
+
+
+def _name(row: Contender) -> str:
+    if not row.documentation.startswith("https://"):
+        return escape(row.name)
+    return f'<a href="{escape(row.documentation)}">{escape(row.name)}</a>'
 
 
 def _cell(cell: Cell) -> str:

@@ -83,14 +83,14 @@ def markdown(outcomes: Outcomes, told: Facts) -> str:
 def verdicts(page: str) -> dict[tuple[str, str, str], str]:
     """What a page in Markdown says: the verdict by table, contender and situation."""
     found: dict[tuple[str, str, str], str] = {}
-    title, columns = "", [""]
+    title, columns = "", list[str]()
     for line in page.splitlines():
         cells = [cell.strip() for cell in _BETWEEN.split(line.strip("|"))]
         if line.startswith("## "):
             title, columns = line[3:], []
-        elif line.startswith("| ") and not columns:
+        elif line.startswith("| ") and title and not columns:
             columns = cells
-        elif line.startswith("| "):
+        elif line.startswith("| ") and title:
             marks = [_CELL.match(cell) for cell in cells]
             found |= {(title, cells[0], column): mark[1] for column, mark in zip(columns, marks, strict=True) if mark}
     return found
@@ -147,7 +147,11 @@ def _expectations(table: Table, outcomes: Outcomes) -> str:
 
 def _set_up(row: Contender) -> str:
     module = row.app.__module__.replace(".", "/")
-    return f"- {row.name}: `{module}.py`, after {_linked(row.documentation)}"
+    return f"- {row.name}: `{module}.py`, after {_documented(row.documentation)}"
+
+
+def _documented(where: str) -> str:
+    return _linked(where) if where.startswith("https://") else f"`{where}`"
 
 
 def _linked(text: str) -> str:

@@ -11,6 +11,7 @@ from tests.scoreboard.place import NotOfferedError
 from tests.scoreboard.stage import Stage
 
 _GIVEN_UP_S = 3.0
+_SOURCE = "https://en.wikipedia.org/wiki/Two_Generals%27_Problem"
 _NO_WAY = "its claims are in a file, to which no network leads"
 
 
@@ -46,13 +47,13 @@ SITUATIONS = (
         "claim's acknowledgement lost",
         f"The store takes the claim, and its reply and that connection are lost. Retries end in a 2xx within "
         f"{WITHIN_S:.0f} s, and the handler has run once; {LEASE}.",
-        "https://en.wikipedia.org/wiki/Two_Generals%27_Problem",
+        _SOURCE,
         _claims,
     ),
     Situation(
         "response's acknowledgement lost",
         "The same for the write that keeps the response.",
-        "as before",
+        _SOURCE,
         _response,
     ),
 )
