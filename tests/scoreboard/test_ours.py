@@ -19,7 +19,7 @@ AT_ONCE = 4
 
 
 def name(position: running.Position) -> str:
-    return f"{position.contender.name}: {position.situation.name}"
+    return f"{position.contender.name}, {position.table.family}: {position.situation.name}"
 
 
 def is_as_written(position: running.Position, cell: Cell) -> bool:
