@@ -88,6 +88,10 @@ def _settled(asked: Asked, found: Meaning, using: Parts, lost: str) -> str:
         known_item = using.ledger.read()
         if known_item:
             using.ledger.end(known_item.token, "rolled-back", "Whoever ordered the release gave it up.")
+        if aliases:
+            # It may have shifted traffic since they were read. What it shifts from now on it takes back itself.
+            aliases = using.aliases.read_all(request.versions)
+            found = meaning(request, known, aliases)
     moved, sentences = dict[str, str](), [found.said, lost]
     for move in found.moves:
         version = using.aliases.settle_at_first(move.function, move.versions, missing=move.missing)

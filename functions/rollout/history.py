@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
     def dumps(self) -> str:
         """Return it as JSON."""
-        return json.dumps(self._asdict())
+        return json.dumps(self._asdict(), default=dict)  # versions may be a view of a mapping
 
     @classmethod
     def loads(cls, text: str) -> Entry:

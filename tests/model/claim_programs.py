@@ -1,4 +1,4 @@
-"""What one attempt does, as the library's own code: ask for its claim, renew it, settle it. Each asks the model's stores.
+"""What one attempt does, as the library's own code: ask for its claim, renew it, settle it.
 
 The handler between them is the model's: it has an effect, and an answer that says by whom and for whom it was made.
 """
@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar, cast
 
 from tests.model.claim_stores import CLAIM_ID, SUBJECT, ModelClient, ModelClock, ModelRedis, wall_ms
-from tests.model.resumption import Outside, awaited
+from tests.model.resumption import Outside, awaited, unavailable
 from tidegate.environment import Environment
 from tidegate.errors import StoreUnavailableError
 from tidegate.idempotency.attempt import ClaimAttempt
@@ -206,7 +206,7 @@ class _Environment:
 
 def sure(program: Program, now: int) -> bool:
     """Whether the attempt may begin or answer by its own clock: nobody can have taken the claim over."""
-    return _Environment(program, Outside(now, ())).held(program).sure_ms > 0
+    return _Environment(program, Outside(now, (), unavailable)).held(program).sure_ms > 0
 
 
 def _ask(program: Program, environment: _Environment) -> Holding | Heard:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from tidegate.errors import StoreUnavailableError
 
 Result = TypeVar("Result")
+Lost = Callable[[str], Exception]
 
 
 class Reply(NamedTuple):
@@ -61,31 +62,39 @@ class Outside:
     Args:
         began: the model's time at which the program began.
         replies: what it was told, in order.
+        lost: makes the error of a call that nothing is heard of.
     """
 
-    def __init__(self, began: int, replies: Sequence[Reply]) -> None:
+    def __init__(self, began: int, replies: Sequence[Reply], lost: Lost) -> None:
         self.now = began
-        self._replies = iter(replies)
+        self._replies, self._lost = iter(replies), lost
 
     def ask(self, store: str, asks: Any) -> Any:
         """Make a call.
 
         Raises:
-            StoreUnavailableError: nothing was heard.
+            Exception: nothing was heard.
         """
         reply = next(self._replies, None)
         if reply is None:
             raise WaitingError(Call(store, asks))
         self.now = reply.at
         if reply.lost:
-            raise StoreUnavailableError(store, "reset", "lost in the model")
+            raise self._lost(store)
         return reply.value
 
 
-def resumed(program: Callable[[Outside], Any], began: int, replies: Sequence[Reply]) -> Call | Ended:
+def unavailable(store: str) -> Exception:
+    """Return the library's error for a store that isn't heard."""
+    return StoreUnavailableError(store, "reset", "lost in the model")
+
+
+def resumed(
+    program: Callable[[Outside], Any], began: int, replies: Sequence[Reply], lost: Lost = unavailable
+) -> Call | Ended:
     """Run a program up to the call that it waits for, or to its end."""
     try:
-        return Ended(program(Outside(began, replies)))
+        return Ended(program(Outside(began, replies, lost)))
     except WaitingError as waiting:
         return waiting.call
 

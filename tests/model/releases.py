@@ -1,0 +1,137 @@
+"""What has to hold of releases, and the models in which that is checked: by what goes wrong and who intervenes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from tests.model.checker import Invariant
+from tests.model.release_programs import STEPS
+from tests.model.release_steps import CANARY, OLD, STABLE, ReleaseSteps, State, Step
+
+_WEIGHTS = {round(percent / 100, 4) for percent in STEPS}
+
+
+class ReleaseModel(NamedTuple):
+    """One model of releases.
+
+    Attributes:
+        name, bounds: as the table shows them.
+        happens: what may happen.
+        faults, people: how many faults may happen, and how often people may intervene.
+        invariants: what has to hold.
+    """
+
+    name: str
+    bounds: str
+    happens: ReleaseSteps
+    faults: int
+    people: int
+    invariants: Sequence[Invariant[State]]
+
+    def begins(self) -> Iterable[State]:
+        yield State(faults=self.faults, people=self.people)
+
+    def steps(self, state: State) -> Iterable[Step]:
+        return self.happens(state)
+
+    def at_rest(self, state: State) -> bool:
+        return rests(state)
+
+
+def rests(state: State) -> bool:
+    """Whether the stack has come to its end, and nothing runs any more."""
+    ended = all(machine.at in {"", "died"} for machine in state.machines)
+    return state.stack in {"new", "old"} and ended and not state.requests and state.by_hand != "entered"
+
+
+def weight(state: State) -> float:
+    """Return the canary's share of the traffic."""
+    version, weights = state.alias
+    return 1.0 if version == CANARY else dict(weights).get(CANARY, 0.0)
+
+
+def one_in_force(before: State | None, after: State) -> bool:
+    """At the end one version has all of the traffic, and it is the stack's, or a person's choice."""
+    if not rests(after):
+        return True
+    version, weights = after.alias
+    stacks = CANARY if after.stack == "new" else STABLE
+    return not weights and version in ({stacks, OLD} if after.by_hand else {stacks})
+
+
+def by_plan(before: State | None, after: State) -> bool:
+    version, weights = after.alias
+    return version in {STABLE, CANARY, OLD} and all(
+        (version, name) == (STABLE, CANARY) and share in _WEIGHTS for name, share in weights
+    )
+
+
+def bad_gets_no_more(before: State | None, after: State) -> bool:
+    return before is None or not before.bad or after.stack == "new" or weight(after) <= weight(before)
+
+
+def answers_agree(before: State | None, after: State) -> bool:
+    return len({request for request, _ in after.answers}) == len(after.answers)
+
+
+def expanded_first(before: State | None, after: State) -> bool:
+    """Clients reach the canary on the expanded schema only, and what was expanded stays while they do."""
+    return not weight(after) or after.schema == 2
+
+
+def contracted_last(before: State | None, after: State) -> bool:
+    """The old form goes when CloudFormation has heard of the promotion."""
+    return before is None or before.contracted == after.contracted or ("forward", "SUCCESS") in after.answers
+
+
+def told_truly(before: State | None, after: State) -> bool:
+    """A success is told when the canary has all of the traffic; after a failure CloudFormation goes back anyhow."""
+    if before is None or before.answers == after.answers or after.by_hand or after.stack != "waits":
+        return True
+    return ("forward", "SUCCESS") not in after.answers or weight(after) == 1.0
+
+
+def a_way_back_succeeds(before: State | None, after: State) -> bool:
+    return after.faults == 0 and ("back", "FAILED") not in after.answers
+
+
+INVARIANTS = (
+    Invariant[State]("A release ends with exactly one version in force, the stack's or a person's.", one_in_force),
+    Invariant[State]("Weights are the plan's, and the canary's alone.", by_plan),
+    Invariant[State]("A canary that was found bad never gets more traffic.", bad_gets_no_more),
+    Invariant[State]("A request is answered one thing.", answers_agree),
+    Invariant[State]("Clients reach the canary on the expanded schema only.", expanded_first),
+    Invariant[State]("The old form goes after the promotion alone.", contracted_last),
+    Invariant[State]("CloudFormation hears of a success when it is one.", told_truly),
+)
+WELL = Invariant[State]("Without a fault the stack's way back succeeds.", a_way_back_succeeds)
+
+
+def models(*, deep: bool = False) -> list[ReleaseModel]:
+    """Return all models of releases; `deep`: with wider bounds."""
+    steps = "1 function, steps of 10 and 50 %"
+    well = ReleaseSteps(cancels=True, surprises=False)
+    found = [
+        ReleaseModel(
+            "releases, a person aborts or goes back",
+            f"{steps}, 1 person",
+            ReleaseSteps(cancels=False),
+            0,
+            1,
+            (*INVARIANTS, WELL),
+        ),
+        ReleaseModel(
+            "releases, lost calls and dead machines", f"{steps}, 1 fault", ReleaseSteps(cancels=False), 1, 0, INVARIANTS
+        ),
+        ReleaseModel(
+            "releases, cancelled at any moment", f"{steps}, 1 person, all goes well", well, 0, 1, (*INVARIANTS, WELL)
+        ),
+    ]
+    if deep:
+        found += [
+            ReleaseModel(
+                "releases, a person and a fault", f"{steps}, 1 of each", ReleaseSteps(cancels=True), 1, 1, INVARIANTS
+            ),
+        ]
+    return found
