@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.model import claims
+from tests.model import chain, claims, release_programs, releases
 from tests.model.checker import Model, check
 
 
@@ -18,14 +18,15 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = pr
     parser.add_argument("--only", default="", help="models whose names begin so")
     chosen = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)  # the library tells of each fault, a million times
-    models: list[Model[Any]] = [*claims.models(deep=chosen.deep)]
+    models: list[Model[Any]] = [each for of in (claims, chain, releases) for each in of.models(deep=chosen.deep)]
     say("| model | bounds | states | transitions | depth | invariants held | seconds |")
     say("|---|---|---:|---:|---:|---:|---:|")
     failed = False
     for model in models:
         if not model.name.startswith(chosen.only):
             continue
-        found = check(model, most_states=20_000_000)
+        with release_programs.inside():
+            found = check(model, most_states=20_000_000)
         held = "no" if found.violation else f"{len(model.invariants) + 2}"
         say(
             f"| {model.name} | {model.bounds} | {found.states:,} | {found.transitions:,} | {found.depth} "

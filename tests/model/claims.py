@@ -190,7 +190,7 @@ def models(*, deep: bool = False) -> list[ClaimModel]:
         return ClaimModel(name, bounds, happens, _pairs(*others, deep=deep), faults, invariants)
 
     faults = 2 if deep else 1
-    ticks = 6 if deep else 5
+    ticks = 6 if deep else 4
     other_payload, other_credential = again._replace(payload="milk"), again._replace(credential="ben")
     return [
         made(
@@ -231,7 +231,7 @@ def models(*, deep: bool = False) -> list[ClaimModel]:
         ),
         made(
             "claims, renewed on a server",
-            ClaimSteps(Route(on_server=True), ticks + 1),
+            ClaimSteps(Route(on_server=True), ticks - 1),
             GUARDED,
             again,
             faults=faults,

@@ -18,7 +18,6 @@ from tests.simulation.release_states import TaskError, _at, _chosen, _parameters
 from tidegate_cdk.release_machine import definition
 
 STABLE, CANARY, OLD = "2", "3", "1"
-_JUDGED = ("not yet", "pass", "fail")
 
 
 class Failed(NamedTuple):
@@ -98,11 +97,11 @@ class ReleaseSteps:
 
     Args:
         ticks: how often a machine may stall for twenty minutes.
-        cancels: whether somebody may cancel the update.
+        cancels: in which of the machine's states somebody may cancel the update: "Shift", or "any" once it has the lock.
         surprises: whether versions may be ill, migrations fail, and the judge say anything but pass.
     """
 
-    def __init__(self, *, ticks: int = 1, cancels: bool = True, surprises: bool = True) -> None:
+    def __init__(self, *, ticks: int = 1, cancels: str = "", surprises: bool = True) -> None:
         self._ticks, self._cancels, self._surprises = ticks, cancels, surprises
 
     def __call__(self, state: State) -> Iterator[Step]:
@@ -125,15 +124,19 @@ class ReleaseSteps:
                 yield "CloudFormation puts the alias", state._replace(stack="new", alias=(CANARY, ()))
             elif heard == "FAILED":
                 yield "CloudFormation goes back", _asked(state._replace(stack="goes back"), BACK)
-            elif self._cancels and state.people:
-                gone = state._replace(stack="goes back", people=state.people - 1)
-                yield "somebody cancels the update", _asked(gone, BACK)
+            elif self._may_cancel(state):
+                yield "somebody cancels the update", _asked(state._replace(stack="goes back"), BACK)
         elif state.stack == "goes back":
             heard = {status for request, status in state.answers if request.startswith("back")}
             if "SUCCESS" in heard:
                 yield "CloudFormation is back", state._replace(stack="old")
             elif heard and not state.requests:
                 yield "somebody continues the way back", _asked(state, AGAIN)
+
+    def _may_cancel(self, state: State) -> bool:
+        if dict(state.ledger or ()).get("doing") != "running":
+            return False
+        return self._cancels == "any" or any(machine.at == self._cancels for machine in state.machines)
 
     def _people(self, state: State) -> Iterator[Step]:
         ledger = dict(state.ledger or ())
@@ -204,7 +207,7 @@ class ReleaseSteps:
             if state.faults:
                 fewer = after._replace(faults=state.faults - 1)
                 lost = running._replace(replies=(*running.replies, Reply(state.now, lost=True)))
-                if after != state:
+                if after != state and call.store not in {"version", "judge"}:
                     yield f"{words}: unheard", fewer, lost
         if state.faults:
             lost = running._replace(replies=(*running.replies, Reply(state.now, lost=True)))
@@ -223,12 +226,9 @@ class ReleaseSteps:
             case "alias", ("put", version, weights):
                 yield None, state._replace(alias=(version, weights))
             case "version", version:
-                yield "well", state
-                if version == CANARY and self._surprises:
-                    yield "ill", state._replace(bad=True)
+                yield from self._found(state, "version", CANARY if version == CANARY else "")
             case "judge", _:
-                for outcome in _JUDGED if self._surprises else ("pass",):
-                    yield outcome, state._replace(bad=state.bad or outcome == "fail")
+                yield from self._found(state, "judge", CANARY)
             case "runner", action:
                 yield from _migrated(state, action, surprises=self._surprises)
             case "machine", (name, text):
@@ -240,6 +240,14 @@ class ReleaseSteps:
             case "cloudformation", (request, status):
                 known = (request, status) in state.answers
                 yield None, state if known else state._replace(answers=(*state.answers, (request, status)))
+
+    def _found(self, state: State, by: str, version: str) -> Iterator[tuple[str, State]]:
+        """Return what a question or the judge may find; a canary that was found bad is bad still."""
+        well, bad = (("well",), "ill") if by == "version" else (("not yet", "pass"), "fail")
+        if not (state.bad and version):
+            yield from ((outcome, state) for outcome in (well if self._surprises else well[-1:]))
+        if version and self._surprises:
+            yield bad, state._replace(bad=True)
 
     def _own_call(self, state: State, machine: Machine) -> Iterator[tuple[str, State, Failed | None]]:
         """Return what may become of the machine's own call, which no function makes."""

@@ -266,3 +266,24 @@ def test_a_refusal_is_written_down():
     ((entry),) = locking.entered
     assert (entry.release, entry.ended, entry.versions) == ("id-1", "refused", {"shop-api": "7"})
     assert not locking.settled
+
+
+def test_what_is_shifted_while_a_release_is_given_up_goes_back(monkeypatch):
+    """Found by tests/model: its machine shifts between the reading of the aliases and the end of its lock."""
+    running = UnderWay("r7", {"shop-api": "7"}, {"shop-api": "6"})
+    controller = Controller(monkeypatch, {"shop-api": "6"}, promoted("6"), running)
+
+    def end(token, state, reason):
+        controller.ended.append((token, state))
+        controller.aliases["shop-api"] = Split("6", {"7": 0.1})
+
+    monkeypatch.setattr(controller, "end", end)
+    asked(properties=ordered("6"), OldResourceProperties=ordered("7"), **WAITING)
+    assert controller.aliases == {"shop-api": Split("6", {})}
+    assert controller.answered[0][1] == "SUCCESS"
+
+
+def test_an_alias_is_repaired_before_any_release_was_written_down():
+    """Found by tests/model: versions of a history that is empty are a view, which JSON can't write."""
+    entry = Entry("id-1", {"shop-api": "6"}, History().in_force, "by-stack", 1)
+    assert Entry.loads(entry.dumps()).before == {}
