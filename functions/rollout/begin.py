@@ -83,6 +83,15 @@ def _history(using: Parts) -> tuple[History, str]:
 
 def _settled(asked: Asked, found: Meaning, using: Parts, lost: str) -> str:
     request, known, aliases = asked
+    if not lost and _unbegun(request, known):
+        # Its machine may take the lock at any moment. It looks for this entry then (states.py), and here it is looked
+        # for after the entry: one of both finds the other.
+        given_up = "The stack went back before the release had begun."
+        using.ledger.enter(Entry(request.id, request.former, known.in_force, "taken-back", now_s(), given_up), None)
+        running = using.ledger.history().running
+        if running and running.versions == request.former:
+            known = known._replace(running=running)
+            found = meaning(request, known, aliases)
     if found.ends and known.running:
         # From now on its machine can't write to the ledger any more, and leaves the aliases alone.
         known_item = using.ledger.read()
@@ -104,6 +113,12 @@ def _settled(asked: Asked, found: Meaning, using: Parts, lost: str) -> str:
         in_force = {**known.in_force, **there, **moved}
         using.ledger.enter(_entry(request, found, known, in_force), in_force)
     return " ".join([sentence for sentence in sentences if sentence])
+
+
+def _unbegun(request: Request, known: History) -> bool:
+    """Whether the stack goes back from versions of whose release nothing is known."""
+    goes_back = request.kind == "Update" and request.former and request.former != request.versions
+    return bool(goes_back and known.running is None and known.of(request.former) is None)
 
 
 def _entry(request: Request, found: Meaning, known: History, in_force: Versions) -> Entry:

@@ -90,6 +90,12 @@ class History(NamedTuple):
         last = self.of(versions)
         return last is not None and last.ended in _GIVEN_UP
 
+    def taken_back(self, versions: Versions, since_s: int) -> bool:
+        """Whether the stack has gone back from these versions since a time (epoch seconds)."""
+        return any(
+            entry.ended == "taken-back" and entry.versions == versions and entry.at >= since_s for entry in self.entries
+        )
+
     def promotions(self) -> list[Versions]:
         """Return the sets of versions that releases have promoted, the latest last, each once."""
         sets: list[Versions] = []

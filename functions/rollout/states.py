@@ -100,6 +100,10 @@ def lock(document: Document, order: Order, using: Parts) -> Document:
         reason = "Another release is under way: wait for its end, or abort it."
         using.ledger.enter(Entry(document["id"], order.versions, stable, "refused", now_s(), reason))
         return {"outcome": "refused", "reason": reason}
+    if using.ledger.history().taken_back(order.versions, document.get("asked") or now_s()):
+        reason = "The stack has gone back from it already."
+        using.ledger.end(token, "rolled-back", reason)
+        return {"outcome": "refused", "reason": reason}
     for name, version in stable.items():
         if using.aliases.settle_at_first(name, (version,), missing=name in missing) is None:
             using.ledger.end(token, "rolled-back", "It never began.")

@@ -21,7 +21,7 @@ def update(call: Mapping[str, Any], item: Item | None) -> tuple[tuple[bool, Item
     if not condition(call.get("ConditionExpression"), names)(typed, placed):
         return (False, None), item
     text = call["UpdateExpression"]
-    assigned = text.replace(f", {_APPENDED}", "").replace(f"SET {_APPENDED}, ", "SET ")
+    assigned = text.replace(f", {_APPENDED}", "").replace(f"SET {_APPENDED}, ", "SET ").replace(f"SET {_APPENDED}", "")
     after = {name: _plain(value) for name, value in updated(assigned, names, typed, placed).items()}
     if assigned != text:
         after["history"] = (*before.get("history", ()), *values[":entry"])

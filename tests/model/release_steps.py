@@ -99,10 +99,11 @@ class ReleaseSteps:
         ticks: how often a machine may stall for twenty minutes.
         cancels: in which of the machine's states somebody may cancel the update: "Shift", or "any" once it has the lock.
         surprises: whether versions may be ill, migrations fail, and the judge say anything but pass.
+        loses: whether calls may be lost.
     """
 
-    def __init__(self, *, ticks: int = 1, cancels: str = "", surprises: bool = True) -> None:
-        self._ticks, self._cancels, self._surprises = ticks, cancels, surprises
+    def __init__(self, *, ticks: int = 1, cancels: str = "", surprises: bool = True, loses: bool = True) -> None:
+        self._ticks, self._cancels, self._surprises, self._loses = ticks, cancels, surprises, loses
 
     def __call__(self, state: State) -> Iterator[Step]:
         yield from self._stack(state)
@@ -204,12 +205,12 @@ class ReleaseSteps:
         for told, after in self.answered(state, call):
             words = f"{call.store} {_words(call)}{told if isinstance(told, str) and call.store != 'runner' else ''}"
             yield words, after, running._replace(replies=(*running.replies, Reply(state.now, told)))
-            if state.faults:
+            if state.faults and self._loses:
                 fewer = after._replace(faults=state.faults - 1)
                 lost = running._replace(replies=(*running.replies, Reply(state.now, lost=True)))
                 if after != state and call.store not in {"version", "judge"}:
                     yield f"{words}: unheard", fewer, lost
-        if state.faults:
+        if state.faults and self._loses:
             lost = running._replace(replies=(*running.replies, Reply(state.now, lost=True)))
             yield f"{call.store} {_words(call)}: lost", state._replace(faults=state.faults - 1), lost
 
@@ -263,7 +264,7 @@ class ReleaseSteps:
             for one in document["back"]:
                 after = after._replace(alias=(one["FunctionVersion"], ()))
         yield f"{machine.at}{'' if fenced is None else ': refused'}", after, fenced
-        if state.faults:
+        if state.faults and self._loses:
             yield f"{machine.at}: lost", fewer, Failed("Lost", "")
 
 

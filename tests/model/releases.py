@@ -119,16 +119,15 @@ def models(*, deep: bool = False) -> list[ReleaseModel]:
     ) -> ReleaseModel:
         return ReleaseModel(f"releases, {name}", f"{what}; {bounds}", happens, faults, people, invariants)
 
-    shifting, calm = ReleaseSteps(cancels="Shift", surprises=False), ReleaseSteps(surprises=False)
+    shifting, dying = ReleaseSteps(cancels="Shift", surprises=False), ReleaseSteps(loses=False)
     found = [
         made("a person intervenes", "1 intervention", CALM, ReleaseSteps(), 0, 1),
         made("cancelled while it shifts", "1 cancellation, versions are well", CALM, shifting, 0, 0),
-        made("a lost call, or a dead machine", "1 fault, versions are well", INVARIANTS, calm, 1, 0),
+        made("a machine that stalls or dies", "1 fault", INVARIANTS, dying, 1, 0),
     ]
     if deep:
-        anywhere = ReleaseSteps(cancels="any")
         found += [
-            made("cancelled after the lock", "1 cancellation", CALM, anywhere, 0, 0),
-            made("a fault and a bad version", "1 fault", INVARIANTS, ReleaseSteps(), 1, 0),
+            made("cancelled after the lock", "1 cancellation", CALM, ReleaseSteps(cancels="any"), 0, 0),
+            made("lost calls", "1 fault, versions are well", INVARIANTS, ReleaseSteps(surprises=False), 1, 0),
         ]
     return found
