@@ -6,6 +6,7 @@ Each asks the model for what lies outside: the ledger's item, the alias, the ver
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -138,7 +139,7 @@ def inside() -> Iterator[None]:
             (watching, "verdict_document", lambda verdict: [verdict.outcome]),
             (watching, "kept", lambda verdicts, _: verdicts),
             (returning, "file_report", lambda *_: None),
-            (begin, "client", lambda _: _StepFunctions()),
+            (begin, "client", _step_functions),
             (cloudformation, "answer", _answer),
         ):
             doubles.enter_context(patch.object(where, name, double))
@@ -199,7 +200,7 @@ class _Asks:
 
     def invoke(self, Payload: bytes, **_: str) -> dict[str, Any]:  # noqa: N803  boto's name
         told = _ask("runner", json.loads(Payload)["action"])
-        return {"Payload": SimpleNamespace(read=lambda: told.encode())}
+        return {"Payload": io.BytesIO(told.encode())}
 
 
 class _StepFunctions:
@@ -208,6 +209,10 @@ class _StepFunctions:
     def start_execution(self, name: str, input: str, **_: str) -> None:  # noqa: A002  boto's name
         if not _ask("machine", (name, input)):
             raise RunsAlreadyError
+
+
+def _step_functions(_service: str) -> _StepFunctions:
+    return _StepFunctions()
 
 
 def _answer(to: Mapping[str, str], status: str, _reason: str) -> None:

@@ -97,7 +97,7 @@ class ReleaseSteps:
 
     Args:
         ticks: how often a machine may stall for twenty minutes.
-        cancels: in which of the machine's states somebody may cancel the update: "Shift", or "any" once it has the lock.
+        cancels: in which of the machine's states somebody may cancel: "Shift", or "any" once it has the lock.
         surprises: whether versions may be ill, migrations fail, and the judge say anything but pass.
         loses: whether calls may be lost.
     """
@@ -119,6 +119,8 @@ class ReleaseSteps:
     def _stack(self, state: State) -> Iterator[Step]:
         if state.stack == "begins":
             yield "CloudFormation asks for the release", _asked(state._replace(stack="waits"), FORWARD)
+        elif state.stack == "goes back":
+            yield from self._way_back(state)
         elif state.stack == "waits":
             heard = dict(state.answers[::-1]).get("forward")
             if heard == "SUCCESS":
@@ -127,12 +129,13 @@ class ReleaseSteps:
                 yield "CloudFormation goes back", _asked(state._replace(stack="goes back"), BACK)
             elif self._may_cancel(state):
                 yield "somebody cancels the update", _asked(state._replace(stack="goes back"), BACK)
-        elif state.stack == "goes back":
-            heard = {status for request, status in state.answers if request.startswith("back")}
-            if "SUCCESS" in heard:
-                yield "CloudFormation is back", state._replace(stack="old")
-            elif heard and not state.requests:
-                yield "somebody continues the way back", _asked(state, AGAIN)
+
+    def _way_back(self, state: State) -> Iterator[Step]:
+        heard = {status for request, status in state.answers if request.startswith("back")}
+        if "SUCCESS" in heard:
+            yield "CloudFormation is back", state._replace(stack="old")
+        elif heard and not state.requests:
+            yield "somebody continues the way back", _asked(state, AGAIN)
 
     def _may_cancel(self, state: State) -> bool:
         if dict(state.ledger or ()).get("doing") != "running":
@@ -167,37 +170,18 @@ class ReleaseSteps:
                 yield f"{words}; it fails, and comes again", after._replace(requests=(*without, again))
 
     def _machine(self, state: State, at: int, machine: Machine) -> Iterator[Step]:
-        def but(after: State, gone: Machine) -> State:
-            return after._replace(machines=(*after.machines[:at], gone, *after.machines[at + 1 :]))
-
         if state.faults:
-            died = but(state._replace(faults=state.faults - 1), machine._replace(at="died", running=None))
+            fewer = state._replace(faults=state.faults - 1)
+            died = _but(fewer, at, machine._replace(at="died", running=None))
             yield f"the machine dies in {machine.at}", _asked(died, death(machine.input), "death")
         if machine.running is None:
             for words, after, error in self._own_call(state, machine):
-                yield (
-                    words,
-                    but(
-                        after, passed(machine, "{}", after.now) if error is None else caught(machine, error, after.now)
-                    ),
-                )
+                gone = passed(machine, "{}", after.now) if error is None else caught(machine, error, after.now)
+                yield words, _but(after, at, gone)
             return
         for words, after, going_on in self._calls(state, machine.running):
-            words = f"{machine.at}: {words}"
-            found = gone_on(going_on)
-            if isinstance(found, Call):
-                yield words, but(after, machine._replace(running=going_on))
-            elif isinstance(found, Ended):
-                yield words, but(after, passed(machine, found.result, after.now))
-            else:
-                final = (
-                    "Catch" not in definition_()["States"][machine.at]
-                )  # it is tried for as long as the machine runs
-                if not machine.tries or final:
-                    again = machine._replace(running=Running(machine.running.task, after.now), tries=1)
-                    yield f"{words}; {found.name}, tried again", but(after, again)
-                if not final:
-                    yield f"{words}; {found.name}", but(after, caught(machine, found, after.now))
+            for outcome, gone in _gone(machine, going_on, after.now):
+                yield f"{machine.at}: {words}{outcome}", _but(after, at, gone)
 
     def _calls(self, state: State, running: Running) -> Iterator[tuple[str, State, Running]]:
         """Return what may become of a task's call: its words, the state after it, and the task."""
@@ -217,30 +201,14 @@ class ReleaseSteps:
     def answered(self, state: State, call: Call) -> Iterator[tuple[Any, State]]:
         """Return what may be answered to a call, and the state after it."""
         match call.store, call.asks:
-            case "ledger", ("read",):
-                yield state.ledger, state
-            case "ledger", ("update", asked):
-                told, item = update(asked, state.ledger)
-                yield told, state._replace(ledger=item)
-            case "alias", ("read",):
-                yield state.alias, state
-            case "alias", ("put", version, weights):
-                yield None, state._replace(alias=(version, weights))
             case "version", version:
                 yield from self._found(state, "version", CANARY if version == CANARY else "")
             case "judge", _:
                 yield from self._found(state, "judge", CANARY)
             case "runner", action:
                 yield from _migrated(state, action, surprises=self._surprises)
-            case "machine", (name, text):
-                if any(machine.id == name for machine in state.machines):
-                    yield False, state
-                else:
-                    begun = entered(Machine(name, text, "", text), definition_()["StartAt"], state.now)
-                    yield True, state._replace(machines=(*state.machines, begun))
-            case "cloudformation", (request, status):
-                known = (request, status) in state.answers
-                yield None, state if known else state._replace(answers=(*state.answers, (request, status)))
+            case _:
+                yield _by_aws(state, call)
 
     def _found(self, state: State, by: str, version: str) -> Iterator[tuple[str, State]]:
         """Return what a question or the judge may find; a canary that was found bad is bad still."""
@@ -320,6 +288,44 @@ def caught(machine: Machine, error: Failed, now: int) -> Machine:
     [caught_by] = state["Catch"]
     document = _placed(caught_by, json.loads(machine.document), {"Error": error.name, "Cause": error.cause})
     return entered(machine._replace(document=json.dumps(document, sort_keys=True)), caught_by["Next"], now)
+
+
+def _by_aws(state: State, call: Call) -> tuple[Any, State]:
+    """Return what AWS answers to a call, which is certain, and the state after it."""
+    match call.store, call.asks:
+        case "ledger", ("update", asked):
+            told, item = update(asked, state.ledger)
+            return told, state._replace(ledger=item)
+        case "alias", ("put", version, weights):
+            return None, state._replace(alias=(version, weights))
+        case "machine", (name, text):
+            if any(machine.id == name for machine in state.machines):
+                return False, state
+            begun = entered(Machine(name, text, "", text), definition_()["StartAt"], state.now)
+            return True, state._replace(machines=(*state.machines, begun))
+        case "cloudformation", answer:
+            return None, state if answer in state.answers else state._replace(answers=(*state.answers, answer))
+        case store, _:
+            return (state.ledger if store == "ledger" else state.alias), state
+
+
+def _but(state: State, at: int, gone: Machine) -> State:
+    return state._replace(machines=(*state.machines[:at], gone, *state.machines[at + 1 :]))
+
+
+def _gone(machine: Machine, going_on: Running, now: int) -> Iterator[tuple[str, Machine]]:
+    """Return how a machine may go on when a call of its task's has ended."""
+    found = gone_on(going_on)
+    if isinstance(found, Call):
+        yield "", machine._replace(running=going_on)
+    elif isinstance(found, Ended):
+        yield "", passed(machine, found.result, now)
+    else:
+        final = "Catch" not in definition_()["States"][machine.at]  # it is tried for as long as the machine runs
+        if not machine.tries or final:
+            yield f"; {found.name}, tried again", machine._replace(running=Running(going_on.task, now), tries=1)
+        if not final:
+            yield f"; {found.name}", caught(machine, found, now)
 
 
 @lru_cache(maxsize=300_000)
