@@ -82,12 +82,9 @@ def _history(using: Parts) -> tuple[History, str]:
 
 
 def _settled(asked: Asked, found: Meaning, using: Parts, lost: str) -> str:
+    if not lost:
+        asked, found = _given_up(asked, found, using)
     request, known, aliases = asked
-    if found.ends and known.running:
-        # From now on its machine can't write to the ledger any more, and leaves the aliases alone.
-        known_item = using.ledger.read()
-        if known_item:
-            using.ledger.end(known_item.token, "rolled-back", "Whoever ordered the release gave it up.")
     moved, sentences = dict[str, str](), [found.said, lost]
     for move in found.moves:
         version = using.aliases.settle_at_first(move.function, move.versions, missing=move.missing)
@@ -100,6 +97,36 @@ def _settled(asked: Asked, found: Meaning, using: Parts, lost: str) -> str:
         in_force = {**known.in_force, **there, **moved}
         using.ledger.enter(_entry(request, found, known, in_force), in_force)
     return " ".join([sentence for sentence in sentences if sentence])
+
+
+def _given_up(asked: Asked, found: Meaning, using: Parts) -> tuple[Asked, Meaning]:
+    """End the release that a request gives up, whether its machine has the lock already or not."""
+    request, known, aliases = asked
+    if _unbegun(request, known):
+        # Its machine may take the lock at any moment. It looks for this entry then (states.py), and here it is looked
+        # for after the entry: one of both finds the other.
+        given_up = "The stack went back before the release had begun."
+        using.ledger.enter(Entry(request.id, request.former, known.in_force, "taken-back", now_s(), given_up), None)
+        running = using.ledger.history().running
+        if running and running.versions == request.former:
+            known = known._replace(running=running)
+            found = meaning(request, known, aliases)
+    known_item = using.ledger.read() if found.ends and known.running else None
+    if known_item is None:
+        return Asked(request, known, aliases), found
+    # From now on its machine can't write to the ledger any more, and leaves the aliases alone.
+    using.ledger.end(known_item.token, "rolled-back", "Whoever ordered the release gave it up.")
+    if request.kind != "Delete":
+        # It may have shifted traffic since they were read. What it shifts from now on it takes back itself.
+        aliases = using.aliases.read_all(request.versions)
+        found = meaning(request, known, aliases)
+    return Asked(request, known, aliases), found
+
+
+def _unbegun(request: Request, known: History) -> bool:
+    """Whether the stack goes back from versions of whose release nothing is known."""
+    goes_back = request.kind == "Update" and request.former and request.former != request.versions
+    return bool(goes_back and known.running is None and known.of(request.former) is None)
 
 
 def _entry(request: Request, found: Meaning, known: History, in_force: Versions) -> Entry:

@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
     def dumps(self) -> str:
         """Return it as JSON."""
-        return json.dumps(self._asdict())
+        return json.dumps(self._asdict(), default=dict)  # versions may be a view of a mapping
 
     @classmethod
     def loads(cls, text: str) -> Entry:
@@ -89,6 +89,12 @@ class History(NamedTuple):
         """Whether the last release of these versions was rolled back, refused or taken back."""
         last = self.of(versions)
         return last is not None and last.ended in _GIVEN_UP
+
+    def taken_back(self, versions: Versions, since_s: int) -> bool:
+        """Whether the stack has gone back from these versions since a time (epoch seconds)."""
+        return any(
+            entry.ended == "taken-back" and entry.versions == versions and entry.at >= since_s for entry in self.entries
+        )
 
     def promotions(self) -> list[Versions]:
         """Return the sets of versions that releases have promoted, the latest last, each once."""

@@ -86,7 +86,8 @@ def answer(document: Document, order: Order, using: Parts) -> Document:
         except Exception:  # noqa: BLE001  # CloudFormation waits for the response
             _log().exception("the ledger doesn't answer")
     cloudformation.answer(document["answer"], "SUCCESS" if well else "FAILED", reason)
-    return {"reason": reason}
+    # The machine chooses by the outcome, and a state that failed left none.
+    return {"reason": reason, "outcome": "SUCCESS" if well else "FAILED"}
 
 
 def error_of(document: Mapping[str, Any]) -> str:

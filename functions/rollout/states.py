@@ -100,15 +100,24 @@ def lock(document: Document, order: Order, using: Parts) -> Document:
         reason = "Another release is under way: wait for its end, or abort it."
         using.ledger.enter(Entry(document["id"], order.versions, stable, "refused", now_s(), reason))
         return {"outcome": "refused", "reason": reason}
-    for name, version in stable.items():
-        if using.aliases.settle_at_first(name, (version,), missing=name in missing) is None:
-            using.ledger.end(token, "rolled-back", "It never began.")
-            return {"outcome": "refused", "reason": f"Version {version} of {name}, which was in force, isn't there."}
+    if (unfit := _unfit(document, order, using, stable, missing)) is not None:
+        using.ledger.end(token, "rolled-back", unfit)
+        return {"outcome": "refused", "reason": unfit}
     ways_back = {"fence": using.ledger.fence(token), "back": [using.aliases.named(*of) for of in stable.items()]}
     # CloudFormation's hour runs from its request, not from when the machine got the lock.
     at = document.get("asked") or now_s()
     began = {"step": 0, "percent": 0, "outcome": "locked", "look_s": order.look_s, "began": at}
     return {"token": token, "stable": stable, **ways_back, **began}
+
+
+def _unfit(document: Document, order: Order, using: Parts, stable: Mapping[str, str], missing: set[str]) -> str | None:
+    """Repair the aliases under the lock; return a reason if the release can't begin after all."""
+    if using.ledger.history().taken_back(order.versions, document.get("asked") or now_s()):
+        return "The stack has gone back from it already."
+    for name, version in stable.items():
+        if using.aliases.settle_at_first(name, (version,), missing=name in missing) is None:
+            return f"Version {version} of {name}, which was in force, isn't there."
+    return None
 
 
 def _unknown(name: str, version: str, alias: str) -> str:

@@ -201,9 +201,13 @@ class Locking:
         self.aliases = {name: Split(version, {}) for name, version in aliases.items()}
         self.entered, self.settled = [], {}
         self._in_force, self._free = in_force or {}, free
+        self.entries, self.ended = [], []
 
     def history(self):
-        return History([], self._in_force)
+        return History(self.entries, self._in_force)
+
+    def end(self, token, state, reason):
+        self.ended.append((token, state))
 
     def lock(self, release_id, about):
         self.about = about
@@ -266,3 +270,41 @@ def test_a_refusal_is_written_down():
     ((entry),) = locking.entered
     assert (entry.release, entry.ended, entry.versions) == ("id-1", "refused", {"shop-api": "7"})
     assert not locking.settled
+
+
+def test_what_is_shifted_while_a_release_is_given_up_goes_back(monkeypatch):
+    """Found by tests/model: its machine shifts between the reading of the aliases and the end of its lock."""
+    running = UnderWay("r7", {"shop-api": "7"}, {"shop-api": "6"})
+    controller = Controller(monkeypatch, {"shop-api": "6"}, promoted("6"), running)
+
+    def end(token, state, reason):
+        controller.ended.append((token, state))
+        controller.aliases["shop-api"] = Split("6", {"7": 0.1})
+
+    monkeypatch.setattr(controller, "end", end)
+    asked(properties=ordered("6"), OldResourceProperties=ordered("7"), **WAITING)
+    assert controller.aliases == {"shop-api": Split("6", {})}
+    assert controller.answered[0][1] == "SUCCESS"
+
+
+def test_an_alias_is_repaired_before_any_release_was_written_down():
+    """Found by tests/model: versions of a history that is empty are a view, which JSON can't write."""
+    entry = Entry("id-1", {"shop-api": "6"}, History().in_force, "by-stack", 1)
+    assert Entry.loads(entry.dumps()).before == {}
+
+
+def test_a_way_back_from_a_release_that_has_not_begun_is_written_down(monkeypatch):
+    """Found by tests/model: its machine takes the lock after the stack has gone back, and nobody stops it."""
+    controller = Controller(monkeypatch, {"shop-api": "6"}, promoted("6"))
+    asked(properties=ordered("6"), OldResourceProperties=ordered("7"), **WAITING)
+    ((entry, in_force),) = controller.entered
+    assert (entry.ended, entry.versions, in_force) == ("taken-back", {"shop-api": "7"}, None)
+    assert controller.answered[0][1] == "SUCCESS"
+
+
+@pytest.mark.parametrize(("at", "outcome"), [(99, "locked"), (100, "refused")])
+def test_a_release_that_the_stack_has_gone_back_from_does_not_begin(at, outcome):
+    locking = Locking({"shop-api": "6"})
+    locking.entries = [Entry("back", {"shop-api": "7"}, {}, "taken-back", at)]
+    assert locked(locking, asked=100)["outcome"] == outcome
+    assert locking.ended == ([(3, "rolled-back")] if outcome == "refused" else [])

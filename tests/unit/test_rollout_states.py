@@ -183,6 +183,13 @@ def test_a_table_that_is_lost_keeps_no_weight_and_no_answer_back(monkeypatch):
     assert told == [({}, "FAILED", "Because.")]
 
 
+def test_a_lock_that_failed_leaves_the_machine_an_outcome(monkeypatch):
+    """Found by tests/model: the machine chooses by it after the answer, and died where there was none."""
+    monkeypatch.setattr(cloudformation, "answer", lambda *of: None)
+    of = {"id": "r7", "answer": {}, "order": PROPERTIES, "error": {"Error": "Lost", "Cause": "{}"}}
+    assert returning.answer(of, ORDER, using())["outcome"] == "FAILED"
+
+
 def test_a_ringing_alarm_lets_no_release_begin_unless_it_is_meant():
     alarms = {"ringing": ["ServerErrors"]}
     refused = states.before(document(alarms=alarms), ORDER, call())
