@@ -1,0 +1,77 @@
+"""Deliberate faults, and the tests that find them: `python -m tests.mutation`.
+
+Each fault of faults.toml is made in a copy of the sources, and its tests are run there until the first that fails.
+Before that all of these tests pass without a fault. The exit status is 1 if a fault survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from tests.mutation.faults import Fault, faults
+from tests.mutation.page import write
+from tests.mutation.tree import SourceTree, copied
+from tests.mutation.trial import Selection, Trial, run
+
+# Of processor time.
+_LONGEST_S = 60
+_ALL_S = 600
+
+Say = Callable[[str], None]
+
+
+def found(tree: SourceTree, fault: Fault) -> Trial:
+    """Run a fault's tests with the fault."""
+    with tree.changed(fault.path, fault.applied((tree.folder / fault.path).read_text("utf-8"))):
+        return run(tree, fault.selection, _LONGEST_S)
+
+
+def row(fault: Fault, trial: Trial) -> str:
+    """Return a fault's line of the table."""
+    by = f"`{trial.first.rpartition('/')[2]}`".replace("|", "/") if trial.failed else f"**nobody**: {trial.first}"
+    return f"| {fault.name} | `{fault.file}` | {fault.breaks} | {by} | {trial.seconds:.1f} |"
+
+
+def unfaulted(tree: SourceTree, every: Sequence[Fault]) -> str | None:
+    """Run all tests without a fault; return the first that fails, or None."""
+    selections = sorted({fault.selection for fault in every}, key=lambda selection: selection.stores)
+    for stores, same in groupby(selections, key=lambda selection: selection.stores):
+        arguments = dict.fromkeys(argument for selection in same for argument in selection.arguments)
+        trial = run(tree, Selection(tuple(arguments), stores), _ALL_S)
+        if not trial.passed:
+            return trial.first
+    return None
+
+
+def main(arguments: Sequence[str] | None = None, say: Say = print) -> int:
+    """Make each fault, and print who finds it; 1 if one survives."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("--only", default="", help="the faults whose name or file contains this")
+    parser.add_argument("--write", type=Path, help="a page, in which the table is written between its marks")
+    chosen = parser.parse_args(arguments)
+    every = [fault for fault in faults() if chosen.only in fault.name or chosen.only in fault.file]
+    with copied() as tree:
+        if (failing := unfaulted(tree, every)) is not None:
+            say(f"without a fault, too: {failing}")
+            return 2
+        lines, survived, late = ["| fault | in | breaks | found by | seconds |", "|---|---|---|---|---:|"], 0, 0
+        say("\n".join(lines))
+        for fault in every:
+            trial = found(tree, fault)
+            survived += not trial.failed
+            late += trial.seconds > 60
+            lines.append(row(fault, trial))
+            say(lines[-1])
+    total = f"{len(every) - survived} of {len(every)} faults found, {len(every) - late} of them within 60 s."
+    say(total)
+    if chosen.write is not None:
+        write(chosen.write, "faults", "\n".join([*lines, "", total]))
+    return int(survived > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

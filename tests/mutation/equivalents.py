@@ -1,0 +1,37 @@
+"""Mutants that do what the source does, so that no test can kill them; each with the reason, in equivalents.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.mutation.sampling import LIBRARY, Sampled
+
+
+class Equivalent(NamedTuple):
+    """A mutant, and why it is none.
+
+    Attributes:
+        file: as the library's package has it.
+        change: as `Mutant.change` writes it.
+        because: the reason.
+    """
+
+    file: str
+    change: str
+    because: str
+
+
+@cache
+def equivalents() -> tuple[Equivalent, ...]:
+    """Read all of them."""
+    text = (Path(__file__).parent / "equivalents.toml").read_text("utf-8")
+    return tuple(Equivalent(**table) for table in tomllib.loads(text).get("mutant", []))
+
+
+def reason_of(one: Sampled) -> str | None:
+    """Return why a mutant is equivalent; None if it isn't known to be."""
+    file = one.file.removeprefix(f"{LIBRARY}/")
+    return next((e.because for e in equivalents() if (e.file, e.change) == (file, one.mutant.change)), None)

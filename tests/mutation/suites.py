@@ -1,0 +1,91 @@
+"""The fast tests that a package's mutants are run against: those of all the package, then those of one file alone."""
+
+from __future__ import annotations
+
+from tests.mutation.trial import Selection
+
+
+def _unit(names: str) -> tuple[str, ...]:
+    return tuple(f"tests/unit/test_{name}.py" for name in names.split())
+
+
+def _contract(names: str) -> tuple[str, ...]:
+    return tuple(f"tests/contract/test_{name}.py" for name in names.split())
+
+
+def _http(*names: str, only: str = "function") -> Selection:
+    """Tests of applications; on the face of a function, where they run on both."""
+    return Selection((*(f"tests/http/test_{name}.py" for name in names), "-k", only))
+
+
+_FLEET = "tests/simulation/test_overadmission.py::test_no_stretch_of_time_admits_more_than_the_bound"
+_HOT_KEY = "tests/simulation/test_overadmission.py::test_a_hot_key_costs_far_fewer_writes_than_decisions"
+
+_PACKAGES = {
+    "limits": Selection(
+        (
+            *_unit("slots quota token_bucket algorithms limits limit_numbers limit_charges http_fields quick_decisions"),
+            *_contract("every_limit quota concurrency sliding_window"),
+            *_unit("debts sliding_window memory_store share"),
+        ),
+        "memory",
+    ),
+    "idempotency": Selection(
+        (
+            *_unit("claims_in_time memory_claims fingerprint idempotency_key recovery_points record replay_budget"),
+            *_contract("claims claims_unknown claims_renewal claims_skew claims_model"),
+        ),
+        "memory",
+    ),
+    "failover": Selection(
+        _unit("breaker failover failover_bound failover_windows debts tracked_store claims_in_time")
+    ),
+}
+
+_IN_TIME = Selection(("tests/simulation/test_idempotency_simulation.py",))
+_LADDER = Selection((*_contract("dynamodb_ladder"), *_contract("dynamodb_faults"), _HOT_KEY), "dynamodb")
+_OVER = Selection((f"{_FLEET}[3-1-Redis out 5 min]", f"{_FLEET}[3-1-both out 5 min]"))
+
+_FILES = {
+    "limits/charges.py": (_http("limits", "every_limit", "tiers"), _http("costs")),
+    "limits/costs.py": (_http("costs", "llm_tokens"),),
+    "limits/limit.py": (_http("limits", "tiers"),),
+    "limits/overrides.py": (_http("every_limit"),),
+    "limits/peek.py": (_http("every_limit"),),
+    "limits/slots.py": (_http("every_limit", "renewal"),),
+    "limits/tiers.py": (_http("tiers"),),
+    "idempotency/attempt.py": (_IN_TIME, _http("takeover", "unknown_outcomes", "recovery", "idempotency_outages")),
+    "idempotency/bounded_claims.py": (_http("idempotency_outages"),),
+    "idempotency/dynamodb.py": (Selection(_contract("claims claims_unknown claims_renewal"), "dynamodb"), _IN_TIME),
+    "idempotency/held_claim.py": (_IN_TIME, _http("renewal", "takeover", "idempotency_outages")),
+    "idempotency/protocol.py": (_http("idempotency_keys", "in_progress", "keep_5xx", "replay"),),
+    "idempotency/read_ahead.py": (_http("request_bodies", "replay"),),
+    "idempotency/recovery.py": (_http("recovery"),),
+    "idempotency/renewal.py": (_http("renewal"),),
+    "idempotency/replay_budget.py": (_http("replays_bounded"),),
+    "idempotency/run.py": (_IN_TIME, _http("keep_5xx", "replay", "disconnects")),
+    "idempotency/unknown_outcome.py": (_http("unknown_outcomes"),),
+    "failover/fallback.py": (_LADDER,),
+    "failover/fallback_clock.py": (_LADDER, _OVER),
+    "failover/lazy_dynamodb.py": (_http("failover", "failover_health"),),
+    "failover/shadow.py": (_LADDER,),
+    "failover/shares.py": (_OVER,),
+    "failover/store.py": (_http("failover", "failover_limits", "no_store"),),
+    "failover/token_prefetch.py": (_LADDER,),
+}
+
+PACKAGES = tuple(_PACKAGES)
+
+
+def suites_of(file: str) -> tuple[Selection, ...]:
+    """Return what a file's mutants are run against, in this order.
+
+    Args:
+        file: as the library's package has it: `limits/quota.py`.
+    """
+    return (_PACKAGES[file.partition("/")[0]], *_FILES.get(file, ()))
+
+
+def every_suite() -> tuple[Selection, ...]:
+    """Return all of them, each once."""
+    return tuple(dict.fromkeys([*_PACKAGES.values(), *(suite for own in _FILES.values() for suite in own)]))
