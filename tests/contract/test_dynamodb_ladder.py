@@ -201,6 +201,14 @@ def test_a_shadow_decision_that_differs_is_counted_and_shown(lost):
     assert (shown.asked, shown.failed, shown.differed) == (1, 0, 1)
 
 
+def test_warming_makes_the_client_before_a_decision_needs_it(place, clock):
+    table, away, view = FleetTable(place.dynamo_client(), place.table, "contract"), OutageTimer(clock), FleetView(clock, Fleet())
+    parts = fallback(FallbackPlace(table, 20, clock, clock, 0.0), away, view, InlineBackground())
+    assert table.client._client is None
+    parts.warm()
+    assert table.client._client is not None
+
+
 def test_environments_whose_clocks_differ_have_a_time_in_common(place):
     class Skewed(SystemClock):
         def __init__(self, skew_s: float) -> None:

@@ -160,6 +160,15 @@ def test_counters_that_the_asker_brings_count(rig, new_subject):
 COUNTED = (KINDS["window"], KINDS["counter"], replace(TODAY, quota=3))
 
 
+@pytest.mark.parametrize("rule", [KINDS["window"], KINDS["counter"]], ids=["window", "counter"])
+def test_what_was_used_two_windows_ago_does_not_count(clocked, new_subject, rule):
+    question = Question(new_subject(), (Charge("one", rule, 3),))
+    assert clocked.store.admit(question).admitted
+    clocked.advance_us(2 * rule.window_ms * 1000 + 1)
+    assert clocked.store.admit(question).limits[0].remaining == 0
+    assert not clocked.store.admit(question).admitted
+
+
 @pytest.mark.parametrize("rule", COUNTED, ids=lambda rule: rule.kind)
 def test_counts_brought_beyond_those_kept_refuse_and_charge_nothing(clocked, new_subject, rule):
     elsewhere, here = new_subject(), new_subject()

@@ -44,6 +44,16 @@ def test_a_replay_is_charged_nothing_and_refused_by_no_limit(rig, key, in_redis)
         assert (answer.limits[0].allowed, answer.limits[0].remaining) == (False, 0)
 
 
+@pytest.mark.parametrize("in_redis", [True, False])
+def test_a_replay_takes_nothing_of_what_is_left(rig, key, in_redis):
+    wide, first = Charge("wide", Bucket(3_600_000_000, burst=5)), asked_by("first", in_redis=in_redis)
+    rig.store.admit(Question(key, (wide,), first))
+    assert settle(rig, key, first)
+    for name in ("first", "second", "third"):
+        answer = rig.store.admit(Question(key, (wide,), asked_by(name, in_redis=in_redis)))
+        assert (answer.claim, answer.limits[0].remaining) == (Completed(b"answer"), 4)
+
+
 def test_a_request_that_a_limit_refuses_claims_nothing(rig, key):
     rig.store.admit(Question(key, (SINGLE,)))
     refused = ask(rig, key, asked_by("first", in_redis=True))

@@ -1,7 +1,8 @@
 """The mutation score of a sample: `python -m tests.mutation.score --seed 1 --mutants 45`.
 
-Each sampled mutant is run against the fast tests of its package and of its file (`suites.py`). It is killed if one of
-them fails, or they don't end. The score is the killed ones' share of all, those that no test could kill included.
+Each sampled mutant is run against the fast tests of its package and then of its file (`suites.py`). It is killed if one
+of them fails, or they don't end. The package's tests pass without a mutant; a test of the file's is run once more
+without it. The score is the killed ones' share of all, those that no test could kill included.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.mutation.equivalents import reason_of
+from tests.mutation.page import write
 from tests.mutation.sampling import LIBRARY, Sampled, sampled
-from tests.mutation.suites import PACKAGES, every_suite, suites_of
+from tests.mutation.suites import PACKAGES, suites_of
 from tests.mutation.tree import CHECKOUT, SourceTree, copied
-from tests.mutation.trial import run
+from tests.mutation.trial import Selection, run
 
 # Of processor time. The slowest suite takes 40 s.
 _LONGEST_S = 150
@@ -80,18 +82,24 @@ def tried(tree: SourceTree, one: Sampled) -> Result:
     """Run a mutant against its suites."""
     source = (tree.folder / one.file).read_text("utf-8")
     seconds = 0.0
-    with tree.changed(one.file, one.mutant.applied(source)):
-        for suite in suites_of(one.file.removeprefix(f"{LIBRARY}/")):
+    for number, suite in enumerate(suites_of(one.file.removeprefix(f"{LIBRARY}/"))):
+        with tree.changed(one.file, one.mutant.applied(source)):
             trial = run(tree, suite, _LONGEST_S)
-            seconds += trial.seconds
-            if not trial.passed:
-                return Result(one, trial.first if trial.code is not None else "no end", seconds)
+        seconds += trial.seconds
+        if trial.passed:
+            continue
+        if number and trial.failed and not run(tree, Selection((trial.first,), suite.stores), _LONGEST_S).passed:
+            continue
+        return Result(one, trial.first if trial.code is not None else "no end", seconds)
     return Result(one, None, seconds)
 
 
 def table(counts: dict[str, tuple[int, list[Result]]]) -> list[str]:
     """Return the score's table, as lines of Markdown."""
-    lines = ["| package | mutants | sampled | killed | score | equivalent | score without them |", "|---|---:|---:|---:|---:|---:|---:|"]
+    lines = [
+        "| package | mutants | sampled | killed | score | equivalent | score without them |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
     for package, (every, results) in counts.items():
         killed = sum(result.killed_by is not None for result in results)
         same = sum(result.killed_by is None and reason_of(result.sampled) is not None for result in results)
@@ -115,18 +123,18 @@ def main(arguments: Sequence[str] | None = None, say: Say = print) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.score", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutants", type=int, default=45, help="how many of each package")
-    parser.add_argument("--package", choices=PACKAGES, nargs="*", default=list(PACKAGES))
+    parser.add_argument("--package", choices=list(PACKAGES), nargs="*", default=list(PACKAGES))
     parser.add_argument("--least", type=float, default=0.85, help="the least score")
+    parser.add_argument("--write", type=Path, help="a page, in which the tables are written between their marks")
     parser.add_argument("--record", type=Path, help="a file of killed mutants, which aren't run again")
     chosen = parser.parse_args(arguments)
     record, counts = Record(chosen.record), dict[str, tuple[int, list[Result]]]()
     with copied() as tree:
-        for suite in every_suite():
-            trial = run(tree, suite, _LONGEST_S)
-            if not trial.passed:
-                say(f"without a mutant, too, {' '.join(suite.arguments)} ends with {trial.first}")
-                return 2
         for package in chosen.package:
+            trial = run(tree, PACKAGES[package], _LONGEST_S)
+            if not trial.passed:
+                say(f"without a mutant, too, the tests of {package} end with {trial.first}")
+                return 2
             drawn, every = sampled(package, chosen.mutants, chosen.seed)
             results = []
             for one in drawn:
@@ -137,8 +145,10 @@ def main(arguments: Sequence[str] | None = None, say: Say = print) -> int:
                     say(result.line)
                 results.append(result)
             counts[package] = every, results
-    for line in [f"seed {chosen.seed}", "", *table(counts), "", *survivors(counts)]:
-        say(line)
+    told = "\n".join([f"Seed {chosen.seed}.", "", *table(counts), "", *survivors(counts)])
+    say(told)
+    if chosen.write is not None:
+        write(chosen.write, "score", told)
     scores = [sum(r.killed_by is not None for r in results) / len(results) for _, results in counts.values()]
     return int(min(scores) < chosen.least)
 

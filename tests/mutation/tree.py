@@ -10,7 +10,14 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 # Where imports begin, beside the root itself; as the installed packages of this workspace have it.
-_ROOTS = (".", "layers/tidegate/python", "infra/cdk", "localstack", "localstack/host_mode", "localstack/process_executor")
+_ROOTS = (
+    ".",
+    "layers/tidegate/python",
+    "infra/cdk",
+    "localstack",
+    "localstack/host_mode",
+    "localstack/process_executor",
+)
 # Dotted names are environments, caches and git's.
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "dist", "cdk.out")
 

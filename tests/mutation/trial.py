@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import re
 import resource
-import shutil
 import signal
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from typing import NamedTuple
 from tests.mutation.tree import CHECKOUT, SourceTree
 
 # pytest's exit codes.
-_PASSED, _FAILED, _NONE_COLLECTED = 0, 1, 5
+_PASSED, _FAILED, _BROKEN, _NONE_COLLECTED = 0, 1, 3, 5
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--hypothesis-seed=0")
 # They are loaded before the first assertion could be rewritten in them, and have none for us.
 _LOADED_EARLY = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -77,23 +76,23 @@ def run(tree: SourceTree, selection: Selection, longest_s: int) -> Trial:
         longest_s: seconds of processor time after which the run is ended; ten times as long if it waits.
 
     Raises:
-        ValueError: the selection has no test.
+        ValueError: the selection has no test, or pytest broke.
     """
-    # Examples that failed in an earlier run would be tried first.
-    shutil.rmtree(tree.folder / ".hypothesis", ignore_errors=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         said = Path(scratch) / "output"
         child = _context().Process(target=_child, args=(tree, selection, str(said), longest_s))
         child.start()
-        child.join(10 * longest_s)
-        code = child.exitcode
-        with suppress(ProcessLookupError):  # what it started goes with it, and it, if it is still there
-            os.killpg(child.pid or 0, signal.SIGKILL)
-        child.join()
+        try:
+            child.join(10 * longest_s)
+            code = child.exitcode
+        finally:
+            with suppress(ProcessLookupError):  # what it started goes with it, and it, if it is still there
+                os.killpg(child.pid or 0, signal.SIGKILL)
+            child.join()
         text = said.read_text("utf-8", "replace") if said.exists() else ""
-    if code == _NONE_COLLECTED:
-        raise ValueError(f"no test in {' '.join(selection.arguments)}: {text}")
+    if code in {_BROKEN, _NONE_COLLECTED}:
+        raise ValueError(f"no test ran of {' '.join(selection.arguments)}: {text}")
     failure = _FAILURE.search(text)
     lines = text.split("\n") if text.strip() else [""]
     first = failure[1] if failure else next(line for line in reversed(lines) if line or len(lines) == 1)
@@ -103,7 +102,8 @@ def run(tree: SourceTree, selection: Selection, longest_s: int) -> Trial:
 def _context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     plugins = [point.module for point in entry_points(group="pytest11") if not _OURS.match(point.module)]
-    context.set_forkserver_preload([*_LOADED, *plugins])
+    # This module, too: what runs doesn't change while the checkout does.
+    context.set_forkserver_preload([*_LOADED, *plugins, __name__])
     return context
 
 
@@ -118,6 +118,7 @@ def _child(tree: SourceTree, selection: Selection, said: str, longest_s: int) ->
         del sys.modules[name]
     installed = [path for path in sys.path if not _is_of(CHECKOUT, path)]
     sys.path[:] = [*tree.roots, *installed]
+    os.environ["HYPOTHESIS_PROFILE"] = "first"
     os.environ["PYTHONPATH"] = os.pathsep.join(tree.roots)
     if selection.stores:
         os.environ["TIDEGATE_TEST_STORES"] = selection.stores

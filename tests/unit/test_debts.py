@@ -3,6 +3,7 @@
 import pytest
 
 from tidegate.failover.carryover import CarriedState
+from tidegate.limits.sliding_window_counter import WindowCounter
 from tidegate.limits.token_bucket import Bucket
 from tidegate.messages import Answer, Charge, LimitState, Question
 from tidegate.testing import FakeClock
@@ -76,6 +77,22 @@ def test_the_subject_not_seen_for_longest_is_forgotten_beyond_the_capacity(debts
 def test_no_debt_is_carried_beyond_an_empty_bucket(debts, clock):
     hear(debts, clock, "a", 60_000_000)
     assert carried(debts) == [BUCKET.depth_us, 0]
+
+
+@pytest.mark.parametrize(("units", "debt_us"), [(-2, 1_000_000), (2, 5_000_000)])
+def test_a_correction_is_carried_with_the_debt(debts, clock, units, debt_us):
+    hear(debts, clock, "a", 3_000_000)
+    debts.put_right("a", (ONE._replace(cost=units),))
+    assert carried(debts) == [debt_us, 0]
+
+
+def test_units_that_a_window_got_back_are_carried_no_more(debts, clock):
+    charge = Charge("window", WindowCounter(60_000, 10), 3)
+    charged = charge.decide(None, clock.wall_us()).charged
+    debts.heard(Question("a", (charge,)), Answer(admitted=True, limits=(charged,), claim=None, store="redis"), debts.now())
+    debts.put_right("a", (charge._replace(cost=-2, known_counts=charged.counts),))
+    [again] = debts.carried_by(Question("a", (charge,)), debts.now()).charges
+    assert again.decide(None, clock.wall_us()).uncharged.remaining == 9
 
 
 class FrozenClock(FakeClock):

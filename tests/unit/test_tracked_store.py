@@ -3,6 +3,7 @@
 import pytest
 
 from tidegate import StoreUnavailableError
+from tidegate.failover import circuit
 from tidegate.failover.breaker import Breaker
 from tidegate.failover.circuit import CircuitBreakerStore
 from tidegate.messages import Question
@@ -41,6 +42,26 @@ def test_an_answer_makes_it_ready_with_a_latency(setting):
     assert setting.tracked.state.state == "ready"
     assert setting.tracked.state.latency_ms == 0
     assert setting.tracked.trusted
+
+
+def test_a_latency_is_in_milliseconds(setting):
+    def answers(store):
+        setting.clock.advance(0.25)
+        return store.admit(QUESTION)
+
+    setting.tracked.ask(answers)
+    assert setting.tracked.state.latency_ms == pytest.approx(250)
+
+
+def test_outages_and_their_ends_are_logged_and_no_first_answer(setting, monkeypatch):
+    told = []
+    monkeypatch.setattr(circuit, "store_changed", lambda *what: told.append(what[1:3]))
+    setting.ask()
+    setting.fail("timeout")
+    setting.store.fault = None
+    setting.clock.advance(1)
+    setting.ask()
+    assert told == [("failing", "timeout"), ("ready", None)]
 
 
 def test_a_failure_makes_it_failing_with_the_fault_and_opens_its_breaker(setting):

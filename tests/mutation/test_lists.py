@@ -1,0 +1,69 @@
+"""The lists of faults, of suites and of equivalent mutants fit the sources as they are."""
+
+import re
+
+import pytest
+
+from tests.mutation.equivalents import equivalents
+from tests.mutation.faults import faults
+from tests.mutation.operators import mutants
+from tests.mutation.sampling import LIBRARY, sampled
+from tests.mutation.suites import FILES, PACKAGES
+from tests.mutation.tree import CHECKOUT
+
+FAULTS = faults()
+
+
+def source_of(path: str) -> str:
+    return (CHECKOUT / path).read_text("utf-8")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_faults_text_stands_in_its_file_exactly_once(fault):
+    assert fault.applied(source_of(fault.path)) != source_of(fault.path)
+
+
+def test_a_text_that_has_gone_is_said_to_have_gone():
+    with pytest.raises(ValueError, match="stands 0 times"):
+        FAULTS[0].applied("another source")
+
+
+def test_there_are_thirty_faults_each_of_its_own_name():
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_tests_that_find_a_fault_are_there(fault):
+    for test in fault.selection.arguments:
+        path, _, name = test.partition("::")
+        assert (
+            re.search(rf"^ *(async )?def {re.escape(name.rpartition('::')[2])}\(", source_of(path), re.MULTILINE)
+            or not name
+        )
+
+
+@pytest.mark.parametrize("suite", [*PACKAGES.values(), *(suite for own in FILES.values() for suite in own)])
+def test_the_files_of_a_suite_are_there(suite):
+    paths = [
+        argument.partition("::")[0] for argument in suite.arguments if argument.endswith(".py") or "::" in argument
+    ]
+    assert paths
+    assert [path for path in paths if not (CHECKOUT / path).is_file()] == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_with_a_suite_of_its_own_is_there(file):
+    assert (CHECKOUT / LIBRARY / file).is_file()
+
+
+@pytest.mark.parametrize("one", equivalents(), ids=lambda one: one.change)
+def test_an_equivalent_mutant_still_is_a_mutant(one):
+    assert one.change in {mutant.change for mutant in mutants(source_of(f"{LIBRARY}/{one.file}"))}
+    assert one.because
+
+
+def test_a_seed_draws_the_same_sample_again():
+    drawn, every = sampled("failover", 40, seed=1)
+    assert (drawn, every) == sampled("failover", 40, seed=1)
+    assert len(set(drawn)) == 40 < every
+    assert drawn != sampled("failover", 40, seed=2)[0]

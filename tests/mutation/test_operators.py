@@ -1,0 +1,65 @@
+"""Each operator makes the changes that it is named after, and leaves alone what no run would notice."""
+
+import ast
+
+import pytest
+
+from tests.mutation.operators import mutants
+from tests.mutation.sampling import LIBRARY
+from tests.mutation.suites import PACKAGES
+from tests.mutation.tree import CHECKOUT
+
+
+@pytest.mark.parametrize(
+    ("source", "changes"),
+    [
+        ("a < b", {"(a >= b)", "(a <= b)"}),
+        ("a is None", {"(a is not None)"}),
+        ("x = a * b", {"x = (a // b)"}),
+        ("x = a and not b", {"x = (a or not b)", "x = a and b"}),
+        ("x = 3", {"x = (3 + 1)"}),
+        ("x = True", {"x = False"}),
+        ("x = min(a, b)", {"x = max(a, b)"}),
+        ("self.x = a", {"pass"}),
+        ("raise E", {"pass"}),
+        ("f(a)", {"pass"}),
+        ("def f() -> bool:\n    return a", {"def f() -> bool:\n    return not (a)"}),
+        ("def f() -> int:\n    return a", {"def f() -> int:\n    return None"}),
+    ],
+)
+def test_a_statement_is_changed_by_its_operators(source, changes):
+    assert {mutant.applied(source) for mutant in mutants(source)} - {"pass"} == changes - {"pass"}
+    assert ("pass" in changes) <= ("pass" in {mutant.applied(source) for mutant in mutants(source)})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Text."""',
+        "import a",
+        "x: int | None",
+        "def f(a: int | None) -> str | None:\n    return None",
+        "if TYPE_CHECKING:\n    x = 3",
+        'x = f"{a + b}"',
+        "@frozen(slots=True)\nclass A:\n    pass",
+    ],
+)
+def test_what_no_run_would_notice_is_left_alone(source):
+    assert mutants(source) == []
+
+
+def test_a_change_knows_its_line_and_keeps_the_rest():
+    source = "é = 'ä'\nif (\n    a\n    < b\n): c()\n"
+    [mutant] = [mutant for mutant in mutants(source) if mutant.operator == "boundary"]
+    assert (mutant.line, mutant.change) == (3, "a < b → (a <= b)")
+    assert mutant.applied(source) == "é = 'ä'\nif (\n    (a <= b)\n): c()\n"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_mutant_of_a_package_is_python(package):
+    for file in (CHECKOUT / LIBRARY / package).glob("*.py"):
+        source = file.read_text("utf-8")
+        for mutant in mutants(source):
+            changed = mutant.applied(source)
+            assert changed != source
+            ast.parse(changed)
