@@ -42,9 +42,8 @@ hypothesis.settings.register_profile(
     "ci", deadline=None, max_examples=100, derandomize=True, print_blob=True, database=None
 )
 # For faults that are meant to be found (tests/mutation): the first example that fails will do.
-hypothesis.settings.register_profile(
-    "first", deadline=None, max_examples=50, database=None, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
-)
+_UNSHRUNK = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+hypothesis.settings.register_profile("first", deadline=None, max_examples=50, database=None, phases=_UNSHRUNK)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)
 
 

@@ -202,8 +202,8 @@ def test_a_shadow_decision_that_differs_is_counted_and_shown(lost):
 
 
 def test_warming_makes_the_client_before_a_decision_needs_it(place, clock):
-    table, away, view = FleetTable(place.dynamo_client(), place.table, "contract"), OutageTimer(clock), FleetView(clock, Fleet())
-    parts = fallback(FallbackPlace(table, 20, clock, clock, 0.0), away, view, InlineBackground())
+    table, view = FleetTable(place.dynamo_client(), place.table, "contract"), FleetView(clock, Fleet())
+    parts = fallback(FallbackPlace(table, 20, clock, clock, 0.0), OutageTimer(clock), view, InlineBackground())
     assert table.client._client is None
     parts.warm()
     assert table.client._client is not None

@@ -32,7 +32,11 @@ def found(tree: SourceTree, fault: Fault) -> Trial:
 
 def row(fault: Fault, trial: Trial) -> str:
     """Return a fault's line of the table."""
-    by = f"`{trial.first.rpartition('/')[2]}`".replace("|", "/") if trial.failed else f"**nobody**: {trial.first}"
+    by = (
+        f"`{trial.first.rpartition('/')[2]}`".replace("|", "/")
+        if trial.failed
+        else f"**nobody**: {trial.at} {trial.first}"
+    )
     return f"| {fault.name} | `{fault.file}` | {fault.breaks} | {by} | {trial.seconds:.1f} |"
 
 
@@ -48,10 +52,10 @@ def unfaulted(tree: SourceTree, found_by: Mapping[str, set[str]]) -> str | None:
 def main(arguments: Sequence[str] | None = None, say: Say = print) -> int:
     """Make each fault, and print who finds it; 1 if one survives."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--only", default="", help="the faults whose name or file contains this")
+    parser.add_argument("--only", nargs="*", default=[""], help="the faults whose name or file contains one of these")
     parser.add_argument("--write", type=Path, help="a page, in which the table is written between its marks")
     chosen = parser.parse_args(arguments)
-    every = [fault for fault in faults() if chosen.only in fault.name or chosen.only in fault.file]
+    every = [fault for fault in faults() if any(word in f"{fault.name} {fault.file}" for word in chosen.only)]
     with copied() as tree:
         lines, survived, late = ["| fault | in | breaks | found by | seconds |", "|---|---|---|---|---:|"], 0, 0
         found_by = defaultdict[str, set[str]](set)

@@ -88,7 +88,7 @@ def tried(tree: SourceTree, one: Sampled) -> Result:
         seconds += trial.seconds
         if trial.passed:
             continue
-        if number and trial.failed and not run(tree, Selection((trial.first,), suite.stores), _LONGEST_S).passed:
+        if number and trial.at and not run(tree, Selection((trial.first,), suite.stores), _LONGEST_S).passed:
             continue
         return Result(one, trial.first if trial.code is not None else "no end", seconds)
     return Result(one, None, seconds)

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tests.mutation.operators import mutants
-from tests.mutation.sampling import LIBRARY
+from tests.mutation.sampling import sampled
 from tests.mutation.suites import PACKAGES
 from tests.mutation.tree import CHECKOUT
 
@@ -13,10 +13,10 @@ from tests.mutation.tree import CHECKOUT
 @pytest.mark.parametrize(
     ("source", "changes"),
     [
-        ("a < b", {"(a >= b)", "(a <= b)"}),
-        ("a is None", {"(a is not None)"}),
+        ("x = a < b", {"x = (a >= b)", "x = (a <= b)"}),
+        ("x = a is None", {"x = (a is not None)"}),
         ("x = a * b", {"x = (a // b)"}),
-        ("x = a and not b", {"x = (a or not b)", "x = a and b"}),
+        ("x = a and not b", {"x = (a or not b)", "x = a and (b)"}),
         ("x = 3", {"x = (3 + 1)"}),
         ("x = True", {"x = False"}),
         ("x = min(a, b)", {"x = max(a, b)"}),
@@ -28,8 +28,7 @@ from tests.mutation.tree import CHECKOUT
     ],
 )
 def test_a_statement_is_changed_by_its_operators(source, changes):
-    assert {mutant.applied(source) for mutant in mutants(source)} - {"pass"} == changes - {"pass"}
-    assert ("pass" in changes) <= ("pass" in {mutant.applied(source) for mutant in mutants(source)})
+    assert {mutant.applied(source) for mutant in mutants(source)} == changes
 
 
 @pytest.mark.parametrize(
@@ -56,10 +55,10 @@ def test_a_change_knows_its_line_and_keeps_the_rest():
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_mutant_of_a_package_is_python(package):
-    for file in (CHECKOUT / LIBRARY / package).glob("*.py"):
-        source = file.read_text("utf-8")
-        for mutant in mutants(source):
-            changed = mutant.applied(source)
-            assert changed != source
-            ast.parse(changed)
+def test_a_packages_mutants_are_python(package):
+    drawn, _ = sampled(package, 60, seed=1)
+    for file, mutant in drawn:
+        source = (CHECKOUT / file).read_text("utf-8")
+        changed = mutant.applied(source)
+        assert changed != source
+        ast.parse(changed)

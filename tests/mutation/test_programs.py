@@ -13,7 +13,13 @@ from tests.mutation.tree import SourceTree, copied
 from tests.mutation.trial import Selection, run
 
 SLUICE = "def opens(level):\n    return level > 2\n"
-TEST = "from functions.sluice import opens\n\n\ndef test_it_opens_above_two():\n    assert opens(4)\n    assert not opens(2)\n"
+TEST = """
+from functions.sluice import opens
+
+def test_it_opens_above_two():
+    assert opens(4)
+    assert not opens(2)
+"""
 FILE = "functions/sluice.py"
 TESTS = Selection(("test_sluice.py",))
 
@@ -59,7 +65,7 @@ def test_a_fault_is_found_by_its_first_failing_test(tree, made):
 def test_a_fault_that_survives_fails_the_program(made):
     status, text = made(fault("level > 1"), fault("level > 3"))
     assert status == 1
-    assert "**nobody**: 1 passed" in text
+    assert "**nobody**:  1 passed" in text
     assert "1 of 2 faults found" in text
 
 

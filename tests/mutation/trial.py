@@ -28,7 +28,7 @@ _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--hypothesis-seed=
 _LOADED_EARLY = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 _LOADED = ("pytest", "hypothesis.strategies", "httpx", "fastapi.testclient", "mangum", "boto3", "redis", "pydantic")
 _OURS = re.compile(r"(tests|functions|infra|examples|tidegate\w*|localstack\w*)(\.|$)")
-_FAILURE = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+_FAILURE = re.compile(r"^(FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 class Trial(NamedTuple):
@@ -38,11 +38,13 @@ class Trial(NamedTuple):
         code: pytest's exit code; None: it didn't end in time.
         first: the first test that failed; else the last line that was printed.
         seconds: how long the run took.
+        at: `FAILED` if that test itself failed, `ERROR` if what it needs did; empty if no test is named.
     """
 
     code: int | None
     first: str
     seconds: float
+    at: str = ""
 
     @property
     def passed(self) -> bool:
@@ -51,8 +53,8 @@ class Trial(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether a test failed; not so if pytest couldn't collect or start."""
-        return self.code == _FAILED
+        """Whether a test failed; not so if a server of it didn't start, or pytest couldn't collect it."""
+        return (self.code, self.at) == (_FAILED, "FAILED")
 
 
 class Selection(NamedTuple):
@@ -95,8 +97,10 @@ def run(tree: SourceTree, selection: Selection, longest_s: int) -> Trial:
         raise ValueError(f"no test ran of {' '.join(selection.arguments)}: {text}")
     failure = _FAILURE.search(text)
     lines = text.split("\n") if text.strip() else [""]
-    first = failure[1] if failure else next(line for line in reversed(lines) if line or len(lines) == 1)
-    return Trial(code, first, time.monotonic() - began)
+    took = time.monotonic() - began
+    if failure is not None:
+        return Trial(code, failure[2], took, failure[1])
+    return Trial(code, next(line for line in reversed(lines) if line or len(lines) == 1), took)
 
 
 def _context() -> multiprocessing.context.ForkServerContext:

@@ -89,7 +89,8 @@ def test_a_correction_is_carried_with_the_debt(debts, clock, units, debt_us):
 def test_units_that_a_window_got_back_are_carried_no_more(debts, clock):
     charge = Charge("window", WindowCounter(60_000, 10), 3)
     charged = charge.decide(None, clock.wall_us()).charged
-    debts.heard(Question("a", (charge,)), Answer(admitted=True, limits=(charged,), claim=None, store="redis"), debts.now())
+    answer = Answer(admitted=True, limits=(charged,), claim=None, store="redis")
+    debts.heard(Question("a", (charge,)), answer, debts.now())
     debts.put_right("a", (charge._replace(cost=-2, known_counts=charged.counts),))
     [again] = debts.carried_by(Question("a", (charge,)), debts.now()).charges
     assert again.decide(None, clock.wall_us()).uncharged.remaining == 9
