@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.conftest import Rig
 from tests.contract.model import LimitsModel
 from tidegate.decision import NEVER
 from tidegate.limits.concurrency import Slots
@@ -161,7 +163,9 @@ COUNTED = (KINDS["window"], KINDS["counter"], replace(TODAY, quota=3))
 
 
 @pytest.mark.parametrize("rule", [KINDS["window"], KINDS["counter"]], ids=["window", "counter"])
-def test_what_was_used_two_windows_ago_does_not_count(clocked, new_subject, rule):
+def test_what_was_used_two_windows_ago_does_not_count(
+    clocked: Rig, new_subject: Callable[[], str], rule: Window | WindowCounter
+) -> None:
     question = Question(new_subject(), (Charge("one", rule, 3),))
     assert clocked.store.admit(question).admitted
     clocked.advance_us(2 * rule.window_ms * 1000 + 1)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contract.conftest import Rig
 from tests.contract.workers import request
 from tidegate.limits.token_bucket import Bucket
 from tidegate.messages import (
@@ -45,7 +46,7 @@ def test_a_replay_is_charged_nothing_and_refused_by_no_limit(rig, key, in_redis)
 
 
 @pytest.mark.parametrize("in_redis", [True, False])
-def test_a_replay_takes_nothing_of_what_is_left(rig, key, in_redis):
+def test_a_replay_takes_nothing_of_what_is_left(rig: Rig, key: str, in_redis: bool) -> None:
     wide, first = Charge("wide", Bucket(3_600_000_000, burst=5)), asked_by("first", in_redis=in_redis)
     rig.store.admit(Question(key, (wide,), first))
     assert settle(rig, key, first)

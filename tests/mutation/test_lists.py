@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from tests.mutation.equivalents import equivalents
-from tests.mutation.faults import faults
+from tests.mutation.equivalents import Equivalent, equivalents
+from tests.mutation.faults import Fault, faults
 from tests.mutation.operators import mutants
 from tests.mutation.sampling import LIBRARY, sampled
 from tests.mutation.suites import FILES, PACKAGES
 from tests.mutation.tree import CHECKOUT
+from tests.mutation.trial import Selection
 
 FAULTS = faults()
 
@@ -19,21 +20,21 @@ def source_of(path: str) -> str:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_faults_text_stands_in_its_file_exactly_once(fault):
+def test_a_faults_text_stands_in_its_file_exactly_once(fault: Fault) -> None:
     assert fault.applied(source_of(fault.path)) != source_of(fault.path)
 
 
-def test_a_text_that_has_gone_is_said_to_have_gone():
+def test_a_text_that_has_gone_is_said_to_have_gone() -> None:
     with pytest.raises(ValueError, match="stands 0 times"):
         FAULTS[0].applied("another source")
 
 
-def test_there_are_thirty_faults_each_of_its_own_name():
+def test_there_are_thirty_faults_each_of_its_own_name() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_tests_that_find_a_fault_are_there(fault):
+def test_the_tests_that_find_a_fault_are_there(fault: Fault) -> None:
     for test in fault.selection.arguments:
         path, _, name = test.partition("::")
         assert (
@@ -43,7 +44,7 @@ def test_the_tests_that_find_a_fault_are_there(fault):
 
 
 @pytest.mark.parametrize("suite", [*PACKAGES.values(), *(suite for own in FILES.values() for suite in own)])
-def test_the_files_of_a_suite_are_there(suite):
+def test_the_files_of_a_suite_are_there(suite: Selection) -> None:
     paths = [
         argument.partition("::")[0] for argument in suite.arguments if argument.endswith(".py") or "::" in argument
     ]
@@ -52,17 +53,17 @@ def test_the_files_of_a_suite_are_there(suite):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_with_a_suite_of_its_own_is_there(file):
+def test_a_file_with_a_suite_of_its_own_is_there(file: str) -> None:
     assert (CHECKOUT / LIBRARY / file).is_file()
 
 
 @pytest.mark.parametrize("one", equivalents(), ids=lambda one: one.change)
-def test_an_equivalent_mutant_still_is_a_mutant(one):
+def test_an_equivalent_mutant_still_is_a_mutant(one: Equivalent) -> None:
     assert one.change in {mutant.change for mutant in mutants(source_of(f"{LIBRARY}/{one.file}"))}
     assert one.because
 
 
-def test_a_seed_draws_the_same_sample_again():
+def test_a_seed_draws_the_same_sample_again() -> None:
     drawn, every = sampled("failover", 40, seed=1)
     assert (drawn, every) == sampled("failover", 40, seed=1)
     assert len(set(drawn)) == 40 < every

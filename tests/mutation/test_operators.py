@@ -27,7 +27,7 @@ from tests.mutation.tree import CHECKOUT
         ("def f() -> int:\n    return a", {"def f() -> int:\n    return None"}),
     ],
 )
-def test_a_statement_is_changed_by_its_operators(source, changes):
+def test_a_statement_is_changed_by_its_operators(source: str, changes: set[str]) -> None:
     assert {mutant.applied(source) for mutant in mutants(source)} == changes
 
 
@@ -43,11 +43,11 @@ def test_a_statement_is_changed_by_its_operators(source, changes):
         "@frozen(slots=True)\nclass A:\n    pass",
     ],
 )
-def test_what_no_run_would_notice_is_left_alone(source):
+def test_what_no_run_would_notice_is_left_alone(source: str) -> None:
     assert mutants(source) == []
 
 
-def test_a_change_knows_its_line_and_keeps_the_rest():
+def test_a_change_knows_its_line_and_keeps_the_rest() -> None:
     source = "é = 'ä'\nif (\n    a\n    < b\n): c()\n"
     [mutant] = [mutant for mutant in mutants(source) if mutant.operator == "boundary"]
     assert (mutant.line, mutant.change) == (3, "a < b → (a <= b)")
@@ -55,7 +55,7 @@ def test_a_change_knows_its_line_and_keeps_the_rest():
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_packages_mutants_are_python(package):
+def test_a_packages_mutants_are_python(package: str) -> None:
     drawn, _ = sampled(package, 60, seed=1)
     for file, mutant in drawn:
         source = (CHECKOUT / file).read_text("utf-8")

@@ -89,8 +89,9 @@ def run(tree: SourceTree, selection: Selection, longest_s: int) -> Trial:
             child.join(10 * longest_s)
             code = child.exitcode
         finally:
-            with suppress(ProcessLookupError):  # what it started goes with it, and it, if it is still there
-                os.killpg(child.pid or 0, signal.SIGKILL)
+            if child.pid is not None:
+                with suppress(ProcessLookupError):  # what it started goes with it, and it, if it is still there
+                    os.killpg(child.pid, signal.SIGKILL)
             child.join()
         text = said.read_text("utf-8", "replace") if said.exists() else ""
     if code in {_BROKEN, _NONE_COLLECTED}:

@@ -80,13 +80,13 @@ def test_no_debt_is_carried_beyond_an_empty_bucket(debts, clock):
 
 
 @pytest.mark.parametrize(("units", "debt_us"), [(-2, 1_000_000), (2, 5_000_000)])
-def test_a_correction_is_carried_with_the_debt(debts, clock, units, debt_us):
+def test_a_correction_is_carried_with_the_debt(debts: CarriedState, clock: FakeClock, units: int, debt_us: int) -> None:
     hear(debts, clock, "a", 3_000_000)
     debts.put_right("a", (ONE._replace(cost=units),))
     assert carried(debts) == [debt_us, 0]
 
 
-def test_units_that_a_window_got_back_are_carried_no_more(debts, clock):
+def test_units_that_a_window_got_back_are_carried_no_more(debts: CarriedState, clock: FakeClock) -> None:
     charge = Charge("window", WindowCounter(60_000, 10), 3)
     charged = charge.decide(None, clock.wall_us()).charged
     answer = Answer(admitted=True, limits=(charged,), claim=None, store="redis")

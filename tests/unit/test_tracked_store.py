@@ -6,7 +6,8 @@ from tidegate import StoreUnavailableError
 from tidegate.failover import circuit
 from tidegate.failover.breaker import Breaker
 from tidegate.failover.circuit import CircuitBreakerStore
-from tidegate.messages import Question
+from tidegate.messages import Answer, Question
+from tidegate.stores.base import Store
 from tidegate.stores.memory import MemoryStore
 from tidegate.testing import FailingStore, FakeClock
 
@@ -44,8 +45,8 @@ def test_an_answer_makes_it_ready_with_a_latency(setting):
     assert setting.tracked.trusted
 
 
-def test_a_latency_is_in_milliseconds(setting):
-    def answers(store):
+def test_a_latency_is_in_milliseconds(setting: Setting) -> None:
+    def answers(store: Store) -> Answer:
         setting.clock.advance(0.25)
         return store.admit(QUESTION)
 
@@ -53,8 +54,10 @@ def test_a_latency_is_in_milliseconds(setting):
     assert setting.tracked.state.latency_ms == pytest.approx(250)
 
 
-def test_outages_and_their_ends_are_logged_and_no_first_answer(setting, monkeypatch):
-    told = []
+def test_outages_and_their_ends_are_logged_and_no_first_answer(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[tuple[str, str | None]]()
     monkeypatch.setattr(circuit, "store_changed", lambda *what: told.append(what[1:3]))
     setting.ask()
     setting.fail("timeout")
