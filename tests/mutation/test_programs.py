@@ -32,6 +32,9 @@ def tree(tmp_path: Path) -> SourceTree:
     (tmp_path / "functions").mkdir()
     (tmp_path / FILE).write_text(SLUICE)
     (tmp_path / "test_sluice.py").write_text(TEST)
+    # The environment names this plugin of the library's, which comes from the tree as all of it does.
+    (tmp_path / "layers/tidegate/python").mkdir(parents=True)
+    (tmp_path / "layers/tidegate/python/tidegate_pytest.py").touch()
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     return SourceTree(tmp_path)
 
