@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.contract.places import Place
 from tests.harness.inline_background import InlineBackground
 from tidegate.clock import SystemClock
 from tidegate.decision import Rule
@@ -21,7 +20,6 @@ from tidegate.stores.dynamodb.clock import ReferenceClock
 from tidegate.stores.dynamodb.fleet import FleetCounter, FleetTable
 from tidegate.stores.fleet import FleetView
 from tidegate.stores.redis.outage import OutageTimer
-from tidegate.testing import FakeClock
 
 RUNS_ON = ["dynamodb"]
 
@@ -201,14 +199,6 @@ def test_a_shadow_decision_that_differs_is_counted_and_shown(lost):
     shown = one.fallback.handle.state.shadow
     assert shown is not None
     assert (shown.asked, shown.failed, shown.differed) == (1, 0, 1)
-
-
-def test_warming_makes_the_client_before_a_decision_needs_it(place: Place, clock: FakeClock) -> None:
-    table, view = FleetTable(place.dynamo_client(), place.table, "contract"), FleetView(clock, Fleet())
-    parts = fallback(FallbackPlace(table, 20, clock, clock, 0.0), OutageTimer(clock), view, InlineBackground())
-    assert table.client._client is None
-    parts.warm()
-    assert table.client._client is not None
 
 
 def test_environments_whose_clocks_differ_have_a_time_in_common(place):
