@@ -159,6 +159,13 @@ def test_a_healthy_canary_passes_early_but_not_before_the_least_time():
     assert "no regression (4 times stable's): canary 0.00%" in verdict.reasons[0]
 
 
+def test_a_proven_canary_waits_for_the_least_time() -> None:
+    patient = ONE_STEP._replace(steps=(ONE_STEP.steps[0]._replace(least_s=300),))
+    healthy = counts(100), counts(100)
+    assert steady(ONE_STEP, *healthy, 20).outcome == "pass"
+    assert steady(patient, *healthy, 20) is None
+
+
 def test_failing_requests_fail_it_before_its_time_is_over():
     failing = counts(100, failed=4, timeouts=1), counts(100)
     assert steady(ONE_STEP, *failing, 12) is None, "one environment's bad moment may look so"
