@@ -1,4 +1,4 @@
-"""Tidegate's own cells stay as good as the page has them: the same programs, without the peers and without the costs."""
+"""Tidegate's own cells stay as good as the page has them: the same programs, without the peers and the costs."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def is_as_good(position: running.Position, cell: Cell) -> bool:
 
 @pytest.fixture(scope="module")
 def outcomes() -> running.Outcomes:
-    """All cells; what isn't as good as written is run again by itself, for on a busy machine a decision misses its 60 ms."""
+    """All cells; what isn't as good is run again by itself, for on a busy machine a decision misses its 60 ms."""
     first = running.run(ASKED, {}, page.progress, at_once=AT_ONCE)
     again = [position for position, cell in first.items() if not is_as_good(position, cell)]
     return {**first, **(running.run(again, {}, page.progress, at_once=1) if again else {})}
