@@ -50,7 +50,7 @@ TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, 
 
 # A function's module: who answers, and whether botocore was loaded by then.
 STARTED = """
-import json, sys
+import json, sys, time
 from fastapi import FastAPI
 from tidegate import lambda_handler, policy, protect
 
@@ -71,7 +71,11 @@ class Context:
     def get_remaining_time_in_millis(self):
         return 20_000
 
-answers = [handler(event, Context()) for _ in range(2)]
+def ask():
+    event["requestContext"]["requestTimeEpoch"] = time.time_ns() // 1_000_000  # what has waited is shed
+    return handler(event, Context())
+
+answers = [ask() for _ in range(2)]
 print("ANSWERS", json.dumps([[answer["statusCode"], answer["body"]] for answer in answers]))
 """
 
@@ -306,6 +310,13 @@ def test_calls_at_once_have_a_connection_each(library_table, unmade):
     assert not failed
 
 
+def test_what_something_on_the_way_answers_is_no_answer():
+    for content in (b"<html>busy</html>", b"[]", b""):
+        with pytest.raises(CallError) as told:
+            module._read(503, {}, content)
+        assert told.value.response["Error"] == {"Code": "503", "Message": ""}
+
+
 def test_once_it_is_made_botocore_s_client_makes_the_calls(library_table, unmade, monkeypatch):
     asked = {"TableName": library_table, "Key": {"pk": {"S": "a"}}}
     unmade.call("GetItem", **asked)
@@ -318,8 +329,12 @@ def test_once_it_is_made_botocore_s_client_makes_the_calls(library_table, unmade
 # ── a whole start ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("more", [{}, {"AWS_MAX_ATTEMPTS": "1"}], ids=["first calls", "botocore"])
-def test_a_cold_start_s_order_is_taken_without_botocore(redis_url, dynamo, library_table, more, tmp_path):
+@pytest.mark.parametrize(
+    ("more", "loaded"),
+    [({}, False), ({"TIDEGATE_REDIS_URL": ""}, False), ({"AWS_MAX_ATTEMPTS": "1"}, True)],
+    ids=["first calls", "first calls, no Redis", "botocore"],
+)
+def test_a_cold_start_s_order_is_taken_without_botocore(redis_url, dynamo, library_table, more, loaded, tmp_path):
     event = rest_event("POST", "/orders", headers={"Idempotency-Key": '"one"'}, api_key_id="caller")
     environ = {
         "PATH": os.environ["PATH"],
@@ -344,4 +359,4 @@ def test_a_cold_start_s_order_is_taken_without_botocore(redis_url, dynamo, libra
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith("ANSWERS ")]
     answers = json.loads(line.removeprefix("ANSWERS "))
-    assert answers == [[201, json.dumps({"loaded": bool(more)}, separators=(",", ":"))]] * 2
+    assert answers == [[201, json.dumps({"loaded": loaded}, separators=(",", ":"))]] * 2

@@ -87,9 +87,16 @@ class DynamoClient:
         self._lock = Lock()
 
     def prepare(self) -> None:
-        """Load the service's model: it takes long on a small machine, but waits for nothing outside of it."""
+        """Load what the next call needs: it takes long on a small machine, but waits for nothing outside of it."""
         if self._client is None and self._first is None:
             session().get_service_model("dynamodb")
+
+    def ready(self) -> None:
+        """Make what makes the next call, if it isn't there."""
+        if self._client is None and self._first is not None:
+            self._first.prepare()
+        else:
+            self._client_made()
 
     def warm(self) -> None:
         """Make the client now, so that no decision has to wait for it; botocore may fetch credentials meanwhile."""

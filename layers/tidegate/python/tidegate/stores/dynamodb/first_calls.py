@@ -134,7 +134,6 @@ class FirstCalls:
         self._idle: list[HTTPConnection] = []
         self._lock = Lock()
         self._trusted: ssl.SSLContext | None = None
-        self._closed = False
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call an operation; return what botocore would.
@@ -152,14 +151,18 @@ class FirstCalls:
                     raise
         raise AssertionError("a call has one attempt at least")
 
-    def close(self) -> None:
-        """Close the connections that are idle, and the others when they are."""
-        self._closed = True
-        self._forget()
+    def prepare(self) -> None:
+        """Read the certificates, so that no call has to."""
+        with self._lock:
+            if self._trusted is None and self._endpoint.scheme == "https":
+                self._trusted = ssl.create_default_context(cafile=_bundle())
 
-    def _forget(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+    def close(self) -> None:
+        """Close the connections that are idle; the next call opens a new one."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def _attempt(self, operation: str, body: bytes) -> dict[str, Any]:
         keys = Keys.of(self._environ)
@@ -183,7 +186,11 @@ class FirstCalls:
             connection.close()
             raise
         told = {name.lower(): value for name, value in answer.getheaders()}
-        self._keep(connection, reusable=not answer.will_close)
+        if answer.will_close:
+            connection.close()
+        else:
+            with self._lock:
+                self._idle.append(connection)
         return _read(answer.status, told, content)
 
     def _connected(self) -> HTTPConnection:
@@ -202,16 +209,8 @@ class FirstCalls:
         scheme, host, _ = self._endpoint
         if scheme == "http":
             return HTTPConnection(host, timeout=self._timeouts.connect_s)
-        with self._lock:
-            if self._trusted is None:
-                self._trusted = ssl.create_default_context(cafile=_bundle())
+        self.prepare()
         return HTTPSConnection(host, timeout=self._timeouts.connect_s, context=self._trusted)
-
-    def _keep(self, connection: HTTPConnection, *, reusable: bool) -> None:
-        if reusable and not self._closed:
-            self._idle.append(connection)
-        else:
-            connection.close()
 
 
 def _read(status: int, fields: dict[str, str], content: bytes) -> dict[str, Any]:
@@ -222,6 +221,8 @@ def _read(status: int, fields: dict[str, str], content: bytes) -> dict[str, Any]
     try:
         members = json.loads(content or b"{}", object_hook=_binary)
     except ValueError:
+        members = None
+    if not isinstance(members, dict):  # of something on the way
         members = {}
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": fields, "RetryAttempts": 0}
     if status < 300:

@@ -150,7 +150,7 @@ class DynamoStore:
     def probe(self, patience_s: float | None = None) -> None:
         """Write an item that expires; making the client, if need be, has a time of its own beside the budget."""
         self._client.prepare()
-        self._within_budget(self._client.warm, _MADE_WITHIN_S)
+        self._within_budget(self._client.ready, _MADE_WITHIN_S)
         item = {"pk": {"S": "probe"}, "expires_at": {"N": str(self._clock.wall_us() // 1_000_000 + 60)}}
         self._within_budget(lambda: self._client.call("PutItem", TableName=self._table, Item=item), patience_s)
 
