@@ -43,7 +43,8 @@ class Owner:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "TIDEGATE_", "VIRTUAL", "PYTEST", "PYTHON"))
+            # A make around the tests would give its own words to this one.
+            if not name.startswith(("AWS_", "TIDEGATE_", "VIRTUAL", "PYTEST", "PYTHON", "MAKE", "MFLAGS", "ARGS"))
         }
         own = str(CHECKOUT / ".venv")
         path = os.pathsep.join(part for part in kept["PATH"].split(os.pathsep) if not part.startswith(own))
