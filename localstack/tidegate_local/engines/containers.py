@@ -44,9 +44,10 @@ class Containers:
     def environment(self) -> dict[str, str]:
         """What the compose files are filled in with."""
         official = official_image()
+        localstack = official or image.name()
         return {
-            "LOCALSTACK_IMAGE": official or image.name(),
-            "TIDEGATE_REDIS_IMAGE": _REDIS_OF_ITS_OWN if official else image.name(),
+            "LOCALSTACK_IMAGE": localstack,
+            "TIDEGATE_REDIS_IMAGE": _REDIS_OF_ITS_OWN if official else localstack,
             "TIDEGATE_ENGINE_PORT": str(self.engine_port),
             "TIDEGATE_REDIS_PORT": str(self.redis_port),
             "TIDEGATE_NETWORK": self.project,
