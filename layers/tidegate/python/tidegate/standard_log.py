@@ -67,8 +67,20 @@ def write_request(members: Mapping[str, Any]) -> None:
     Args:
         members: its members; `method`, `route`, `status` and `outcome` make its message.
     """
-    text = "%(method)s %(route)s %(status)s %(outcome)s"
-    _requests.info(text, members, extra=_attributes(members))
+    place = write_request.__code__
+    # Not `Logger.info`: that looks for its caller on the stack, and the place of all these lines is this one.
+    record = _requests.makeRecord(
+        _requests.name,
+        logging.INFO,
+        place.co_filename,
+        place.co_firstlineno,
+        "%(method)s %(route)s %(status)s %(outcome)s",
+        (members,),
+        None,
+        place.co_name,
+        _attributes(members),
+    )
+    _requests.handle(record)
 
 
 def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:

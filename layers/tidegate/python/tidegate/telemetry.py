@@ -103,6 +103,8 @@ _NUMBERS = ("admission_ms", "duration_ms", "waited_ms", "pressure", "weight")
 _UNWRITTEN = ("charge_set", "began_s")
 _OF_MANY = tuple(name for name in RequestLine.__slots__ if name not in _OF_ONE and name not in _UNWRITTEN)
 _of_many = attrgetter(*_OF_MANY)
+_WRITTEN = tuple(name for name in RequestLine.__slots__ if name not in _UNWRITTEN)
+_written = attrgetter(*_WRITTEN)
 
 
 VARIABLE = "TIDEGATE_LOG"
@@ -180,10 +182,11 @@ def write(line: RequestLine, request_id: str | None, release: str, share: float 
 
 
 def _as_members(line: RequestLine, request_id: str | None, release: str) -> dict[str, Any]:
-    named = ((name, getattr(line, name)) for name in RequestLine.__slots__ if name not in _UNWRITTEN)
-    members: dict[str, Any] = {name: value for name, value in named if value is not None}
+    members = {name: value for name, value in zip(_WRITTEN, _written(line), strict=True) if value is not None}
     members["release"] = release
-    return members if request_id is None else {**members, "request_id": request_id}
+    if request_id is not None:
+        members["request_id"] = request_id
+    return members
 
 
 def _members(line: RequestLine, request_id: str | None, release: str) -> str:

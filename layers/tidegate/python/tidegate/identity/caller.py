@@ -101,7 +101,7 @@ class Identifier:
         authorizer = part(context, "authorizer")
         said = said_by(authorizer) if authorizer else authorizer
         principal = (
-            principal_of(context, authorizer, said)
+            (principal_of(context, authorizer, said) if context else None)
             or _by_certificate(scope)
             or self._by_header(scope)
             or f"ip:{self._addresses.find(scope, context)}"
