@@ -12,7 +12,7 @@ BIN := .venv/bin
 # The environment's programs first; then uv, where it had to be installed for this project alone.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tidegate/uv/bin:$(PATH)
 
-.PHONY: help setup up down status doctor logs dev watch console cdk test test-lowest test-newest lint docs bench scoreboard demo storm release-demo release-library costs prove-aws test-deployed clean
+.PHONY: help setup up down status doctor logs dev watch console cdk test test-slow test-lowest test-newest lint docs bench scoreboard demo storm release-demo release-library costs prove-aws test-deployed clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -58,11 +58,19 @@ WITH_LOCALSTACK = LOCALSTACK_PYTHON="$${LOCALSTACK_PYTHON:-$$($(BIN)/python -m t
 	&& export LOCALSTACK_PYTHON &&
 endif
 
-# Two at once: with a third on two cores a test waits in vain now and then, for a store that got no processor.
-test: setup ## Run all tests; ARGS="tests/api -k orders" runs some; ENGINE=localstack-host those of the deployed API there
-	@redis=$$($(BIN)/tidegate tools) && $(WITH_LOCALSTACK) \
-		TIDEGATE_TEST_REDIS_SERVER="$$redis" TIDEGATE_TEST_ENGINE="$(ENGINE)" \
-		$(BIN)/python -m pytest $(if $(ENGINE),$(ON_ENGINE),-n 2 --dist loadgroup) $(ARGS)
+run_pytest = redis=$$($(BIN)/tidegate tools) && $(WITH_LOCALSTACK) \
+	TIDEGATE_TEST_REDIS_SERVER="$$redis" TIDEGATE_TEST_ENGINE="$(ENGINE)" $(BIN)/python -m pytest
+
+# Three at once, since many wait for clocks and processes. What ARGS name runs, slow or not.
+QUICK = -n 3 --dist loadgroup \
+	$(if $(ARGS),,-m "not slow and not benchmark and not localstack and not rehearsal")
+
+test: setup ## Run the tests but the slow ones; ARGS="tests/api -k orders" runs some; ENGINE=localstack-host those of the deployed API there
+	@$(run_pytest) $(if $(ENGINE),$(ON_ENGINE),$(QUICK)) $(ARGS)
+
+# Two at once: with a third on two cores one waits in vain now and then, for a store that got no processor.
+test-slow: setup ## Run the tests that `make test` leaves out: releases, faults under load, whole projects
+	@$(run_pytest) -n 2 --dist loadgroup -m slow $(ARGS)
 
 # The library alone: what tests the platform around it is ignored. DynamoDB's engine wants a botocore of its own.
 PYTHON_VERSION ?= 3.11

@@ -2,9 +2,12 @@
 
 import zipfile
 
+import pytest
 from typer.testing import CliRunner
 
 from tidegate_local.cli.commands import app
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_layers_are_built_for_a_processor(tmp_path):

@@ -12,6 +12,8 @@ import pytest
 
 from tidegate_build.toolchain import find_uv
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SYNTHESIZED = """
 from aws_cdk import App, Stack

@@ -58,6 +58,7 @@ def winner_of(answers: list[ClaimAnswer]) -> int:
 
 
 # One start of many processes shows all of it: starting them is what takes the time.
+@pytest.mark.slow
 def test_a_crowd_gets_exactly_what_there_is(rig, new_subject):
     if rig.place.kind == "fakeredis":
         pytest.skip("each process would have a server of its own")

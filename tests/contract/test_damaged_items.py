@@ -23,6 +23,8 @@ from tidegate.stores.dynamodb.fleet import FleetCounter, FleetTable
 from tidegate.stores.fleet import FleetView
 from tidegate.testing import FakeClock
 
+pytestmark = pytest.mark.slow
+
 RUNS_ON = ["dynamodb"]
 
 DAY_US = 86_400_000_000

@@ -109,6 +109,7 @@ def test_versions_and_functions_are_counted_apart(place, tally):
     assert read(place, tally.source._replace(namespace="other")).cold.requests == 1, "the reader has its own namespace"
 
 
+@pytest.mark.slow
 def test_no_count_is_lost_between_environments(place, tally):
     run_at_once(count_five, place, tally.source, processes=2, threads=4)
     counts = read(place, tally.source)

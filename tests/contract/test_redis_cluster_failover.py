@@ -22,6 +22,8 @@ from tidegate.messages import Answer, Charge, Question
 from tidegate.redis_driver.hash_slots import slot_of_key
 from tidegate.stores.memory import MemoryStore
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_S = 0.15
 THREADS = 6
 ENDS_WITHIN_S = 60.0

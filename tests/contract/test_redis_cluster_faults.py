@@ -12,6 +12,8 @@ from tests.contract.test_redis_faults import CALLS, QUESTION, TIMEOUT_S, fails
 from tests.harness.redis_server import RedisServer
 from tidegate.stores.base import Store
 
+pytestmark = pytest.mark.slow
+
 FAULTS = {
     "killed": (RedisServer.kill, RedisServer.start, {"refused", "reset", "cluster-down"}),
     "stopped": (RedisServer.stop, RedisServer.cont, {"timeout"}),

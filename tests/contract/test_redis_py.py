@@ -58,6 +58,7 @@ def test_a_fault_raises_one_error_in_time_and_leaves_nothing_behind(
     assert answered(lambda: store.admit(QUESTION)).store == "redis"
 
 
+@pytest.mark.slow
 def test_a_client_that_hangs_holds_no_more_threads_than_its_bound(redis_server, redis_proxy, patient):
     store, before = store_of(patient, timeout_s=0.02), set(threading.enumerate())
     redis_proxy.hang()

@@ -10,7 +10,7 @@ import http_sf
 import httpx
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 
 def _status(answer: httpx.Response) -> dict[str, Any]:

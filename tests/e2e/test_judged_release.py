@@ -28,6 +28,7 @@ from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.e2e,
     pytest.mark.skipif(ENGINE != "embedded", reason="the other engines know no custom resource"),
 ]

@@ -19,6 +19,7 @@ from tidegate_local.layout import CHECKOUT
 from tidegate_local.new.wheels import PACKAGES, Wheels
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.e2e,
     pytest.mark.skipif(ENGINE != "embedded", reason="what is new doesn't depend on the engine"),
 ]

@@ -10,7 +10,7 @@ from examples.shop.changes import CHECKOUT, FAILING_ORDERS
 from tests.harness.release_traffic import traffic
 from tidegate_local.scenarios.clone import Clone
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture

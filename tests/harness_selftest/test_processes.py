@@ -9,6 +9,8 @@ import redis
 
 from tests.harness.processes import run_at_once
 
+pytestmark = pytest.mark.slow
+
 
 def who(worker, *_args):
     return worker.process, worker.thread, worker.index, os.getpid(), threading.get_ident()

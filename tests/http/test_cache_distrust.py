@@ -8,6 +8,8 @@ import pytest
 from tests.http.origin import PATH, Origin, is_copy
 from tidegate.web.stored_response import StoredResponse
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def origin():

@@ -13,6 +13,8 @@ from tidegate import policy
 from tidegate.idempotency import renewal
 from tidegate.web.stored_response import StoredResponse
 
+pytestmark = pytest.mark.slow
+
 DYNAMODB = "dynamodb.test"
 KEY = {"idempotency-key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 

@@ -19,7 +19,7 @@ from tests.infra.conftest import CONTEXT, EVERYTHING, OF_AN_ISSUER, ROOT, VARIAN
 from tidegate_build.assets import Workspace
 from tidegate_cdk.project.options import with_options
 
-pytestmark = pytest.mark.xdist_group("templates")
+pytestmark = [pytest.mark.xdist_group("templates"), pytest.mark.slow]
 
 # What AwsSolutions asks for and this stack doesn't do: the rule, where, and why not.
 SUPPRESSED = (

@@ -14,6 +14,8 @@ from moto import mock_aws
 from tidegate_local.doctor import preflight
 from tidegate_local.doctor.template_facts import TemplateFacts
 
+pytestmark = pytest.mark.slow
+
 REGION = "eu-central-1"
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 

@@ -21,6 +21,8 @@ from tidegate_local.layout import project_folder
 from tidegate_local.lifecycle import status
 from tidegate_local.state import LocalState
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 90.0
 API, WORKER = "Tidegate-local-api", "Tidegate-local-worker"
 HANDLER = """

@@ -14,6 +14,8 @@ from tidegate_local.layout import project_folder
 from tidegate_local.library_release.release import release
 from tidegate_local.library_release.version import changelog, parsed, raised, version_in
 
+pytestmark = pytest.mark.slow
+
 NEXT = "7.0.1"
 
 

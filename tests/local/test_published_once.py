@@ -12,6 +12,8 @@ from tests.local.deployed_function import deploy_function
 from tidegate_local import cloud
 from tidegate_local.engines.ministack.published_once import is_equal
 
+pytestmark = pytest.mark.slow
+
 QUICKLY = {"Delay": 0.05}
 
 

@@ -7,6 +7,8 @@ import pytest
 from tidegate_local import cloud
 from tidegate_local.engines.ministack.weighted_aliases import drawn_version
 
+pytestmark = pytest.mark.slow
+
 CALLS = 300
 # 300 draws at 0.3 are 90 +- 7.9: five deviations off happens once in two million runs.
 LOWEST, HIGHEST = 50, 130

@@ -11,6 +11,8 @@ from tidegate.idempotency.dynamodb import DynamoClaims, _Held
 from tidegate.idempotency.fingerprint import Fingerprint
 from tidegate.messages import Granted
 
+pytestmark = pytest.mark.slow
+
 MODELS = {model.name: model for model in claims.models()}
 
 

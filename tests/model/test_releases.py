@@ -11,6 +11,8 @@ from tests.model.checker import check
 from tests.model.release_steps import ReleaseSteps
 from tidegate_cdk.release_machine import definition
 
+pytestmark = pytest.mark.slow
+
 MODELS = {model.name: model for model in releases.models()}
 PLAIN = releases.ReleaseModel("", "", ReleaseSteps(), 0, 0, ())
 CANCELLED = releases.ReleaseModel("", "", ReleaseSteps(cancels="Shift", surprises=False), 0, 0, ())

@@ -14,6 +14,8 @@ from tests.mutation.sampling import Sampled
 from tests.mutation.tree import SourceTree, copied
 from tests.mutation.trial import Selection, run
 
+pytestmark = pytest.mark.slow
+
 SLUICE = "def opens(level):\n    return level > 2\n"
 TEST = """
 from functions.sluice import opens

@@ -5,6 +5,8 @@ import pytest
 from tests.harness.processes import run_at_once
 from tests.powertools.workers import layer_of_the_process, pay_all
 
+pytestmark = pytest.mark.slow
+
 ORDERS = [f"order-{n}" for n in range(10)]
 
 

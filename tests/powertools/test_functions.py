@@ -19,6 +19,8 @@ from pydantic import BaseModel
 
 from tests.harness.lambda_events import LambdaContext
 
+pytestmark = pytest.mark.slow
+
 
 def once(layer, **options):
     """The decorator, with a context that says how long the run may take."""

@@ -13,6 +13,8 @@ from tests.harness.ports import free_port
 from tests.harness.waiting import eventually
 from tests.runtimes.shapes import _ROOT, SHAPES, Shape, granian, gunicorn, hypercorn, uvicorn
 
+pytestmark = pytest.mark.slow
+
 KEY = {"idempotency-key": "order-1"}
 SERVERS = {shape.name: shape for shape in SHAPES if shape.event is None}
 

@@ -3,9 +3,13 @@
 import contextlib
 import time
 
+import pytest
+
 from functions.rollout.counts import stored_counts
 from tests.harness.lambda_events import alb_event
 from tests.harness.waiting import eventually
+
+pytestmark = pytest.mark.slow
 
 FORGED = {
     "x-amzn-request-context": '{"authorizer": {"principalId": "mallory"}, "identity": {"sourceIp": "6.6.6.6"}}',

@@ -3,9 +3,13 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.harness.waiting import eventually
 from tests.scenarios.environment import Environment
 from tests.scenarios.places import plain
+
+pytestmark = pytest.mark.slow
 
 # More than the environment has threads for claims.
 POSTS = 150

@@ -6,6 +6,8 @@ import pytest
 
 from tests.scenarios.cold_starts import fair_budget_ms, scale_out
 
+pytestmark = pytest.mark.slow
+
 
 def is_quiet(births, environments):
     assert births.denied == ()

@@ -11,6 +11,8 @@ from tests.harness.dynamodb import DynamoServer
 from tests.scenarios.environment import FACES
 from tests.scenarios.fault_matrix import TESTED, Scenarios, possible
 
+pytestmark = pytest.mark.slow
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S, SHORTEST_SHARE = 0.2, 1.0, 0.8
 
 

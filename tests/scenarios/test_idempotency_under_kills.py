@@ -18,6 +18,8 @@ from tests.harness.lambda_events import LambdaContext, rest_event
 from tests.harness.processes import run_at_once
 from tests.scenarios.idempotency_till import till
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 8
 ASKS = 4  # the first and three retries, each from another process
 ANSWERS_WITHOUT_REDIS = 20

@@ -4,6 +4,8 @@ import pytest
 
 from tests.scenarios.migration import Plan, run
 
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(orders=400, each_s=0.1, slice_s=0.0, lease_s=12.0, page=50)
 
 

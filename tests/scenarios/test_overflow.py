@@ -1,6 +1,10 @@
 """The short form of the overflow run: `python -m tests.scenarios.overflow` is the whole."""
 
+import pytest
+
 from tests.scenarios.overflow import Plan, faults, run
+
+pytestmark = pytest.mark.slow
 
 # A rate that a busy machine exceeds, too.
 SHORT = Plan(exports=45, clients=3, rate="5/s", kills=2, timeout_ms=2000, visibility_s=3, together=True)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.scenarios.scale_out import scale_out
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found():

@@ -13,6 +13,8 @@ from tests.scenarios.storm_fleet import Fleet
 from tests.scenarios.storm_load import MIX, Clients
 from tests.scenarios.storm_run import SHEDDING, Extent
 
+pytestmark = pytest.mark.slow
+
 # Patience and queue without an end: what isn't served was refused by what is tested. All that is critical is a quarter
 # of the capacity, so that a machine which is slow for a while doesn't make it too much.
 EXTENT = Extent(

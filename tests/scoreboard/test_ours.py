@@ -10,7 +10,7 @@ from tests.scoreboard.contenders import tidegate
 from tests.scoreboard.contenders.everyone import CONTENDERS
 from tests.scoreboard.situations import TABLES
 
-pytestmark = pytest.mark.xdist_group("scoreboard")
+pytestmark = [pytest.mark.xdist_group("scoreboard"), pytest.mark.slow]
 
 ASKED = [position for position in running.positions(TABLES, tidegate.ROWS) if "costs" not in position.table.title]
 WRITTEN = page.verdicts((page.DOCS / "scoreboard.md").read_text("utf-8"))

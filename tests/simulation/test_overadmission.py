@@ -14,6 +14,8 @@ from tidegate.failover.fallback_clock import FallbackClock
 from tidegate.limits import share
 from tidegate.limits.share import scaled_rule
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):

@@ -7,6 +7,8 @@ import threading
 import pytest
 from localstack_process_executor import StoppedError
 
+pytestmark = pytest.mark.slow
+
 # So long that a stop which needed SIGKILL would be no pass but a hanging test.
 LONG_S = 300.0
 IDLE = """

@@ -13,6 +13,8 @@ from tests.http.overflow.exports import AMPLE, KEY
 from tidegate import Caller, TokenBucket, policy, protect
 from tidegate.digests import digest
 
+pytestmark = pytest.mark.slow
+
 ONE_A_MINUTE = TokenBucket("1/min", burst=1, name="exports", shared=True, per="route")
 NOT_FOUND = (404, "urn:tidegate:problem:request-not-found")
 

@@ -14,6 +14,8 @@ from tests.http.faces import Function
 from tests.http.overflow.exports import AMPLE, Exports, export
 from tidegate.overflow.run import queued_run as run_of
 
+pytestmark = pytest.mark.slow
+
 NOT_KEPT = (409, "urn:tidegate:problem:response-not-kept")
 FAILED = (500, "urn:tidegate:problem:request-failed")
 
