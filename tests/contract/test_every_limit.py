@@ -102,6 +102,15 @@ def test_every_answer_is_the_pure_algorithms(clocked, new_subject, history, turn
             assert store.admit(Question(subject, charges, peek=True)).limits == stands
 
 
+def test_a_slot_that_cost_nothing_is_given_back_with_the_others(rig, new_subject):
+    subject = new_subject()
+    refuses = Charge("two", Bucket(HOUR_US, 1), cost=2, subject=f"{subject}-route")
+    assert not rig.store.admit(
+        Question(subject, (Charge("one", Slots(1, HOUR_US), cost=0, holder="h1"), refuses))
+    ).admitted
+    assert rig.store.admit(Question(subject, (Charge("one", Slots(1, HOUR_US), holder="h2"),))).admitted
+
+
 KINDS = {
     "bucket": Bucket(HOUR_US, 3),
     "leaky": Drain(60_000_000, 120_000_000),

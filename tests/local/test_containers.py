@@ -98,7 +98,8 @@ def test_the_images_name_changes_with_its_base(monkeypatch):
 
 def test_the_image_is_made_of_the_lock_and_holds_no_root():
     steps = DOCKERFILE.read_text(encoding="utf-8")
-    assert f"--require-hashes --requirement /build/host_mode/{host_environment.LOCK.name}" in steps
+    assert f"COPY host_mode/{host_environment.LOCK.name} /build/{host_environment.LOCK.name}\n" in steps
+    assert f"--require-hashes --requirement /build/{host_environment.LOCK.name}\n" in steps
     assert steps.index("USER localstack") < steps.index("CMD [")
     copied = re.findall(r"^COPY (\w+) ", steps, re.MULTILINE)
     assert {PLATFORM / name for name in copied} == {*host_environment.SOURCES, INIT_SCRIPTS}

@@ -53,6 +53,10 @@ class Charge(NamedTuple):
         """Decide the charge by the pure rule."""
         return self.rule.decide(state, now_us, self.cost, self.known)
 
+    def given_back(self, counts: State) -> Charge:
+        """Return the correction that undoes it, given the counters after it; a slot is one whatever it cost."""
+        return self._replace(cost=-1 if self.holder else -self.cost, known_counts=counts)
+
 
 class ClaimRequest(NamedTuple):
     """The wish to be the one attempt that runs the handler for an idempotency key.

@@ -195,8 +195,7 @@ class DynamoStore:
         """Give back the charges of the earlier subjects; their states are then read from their items."""
         for charge, state in states.items():
             if charge not in keep and state.allowed:
-                reversal = charge._replace(cost=-charge.cost, known_counts=state.counts)
-                self._correct_one(question.subject_of(charge), reversal)
+                self._correct_one(question.subject_of(charge), charge.given_back(state.counts))
         return {charge: states[charge] for charge in keep}
 
     def _decide_one(self, subject: str, question: Question) -> Verdict:

@@ -285,11 +285,7 @@ class RedisStore:
         known = answers[0].claim is not None and not isinstance(answers[0].claim, Granted | Unknown)
         calls = []
         for i, (part, answer) in enumerate(zip(parts, answers, strict=True)):
-            charged = [
-                c._replace(cost=-c.cost, known_counts=s.counts)
-                for c, s in zip(part.charges, answer.limits, strict=True)
-                if s.allowed
-            ]
+            charged = [c.given_back(s.counts) for c, s in zip(part.charges, answer.limits, strict=True) if s.allowed]
             if answer.admitted and charged and not question.peek and not (i == 0 and known):
                 calls.append(correct_call(question.subject, charged, self._refill_clock))
         if claimed and question.claim is not None:
