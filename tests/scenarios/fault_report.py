@@ -74,7 +74,7 @@ def _introduction(extent: Extent) -> str:
         "process) while clients ask "
         f"without an end, and lasts at least {extent.during_s:.0f} s and {extent.during} requests. DynamoDB's faults "
         "are made while Redis refuses connections. The same faults, without the times, are asserted by "
-        "`tests/scenarios/test_fault_matrix.py` in `make test`.\n\n"
+        "`tests/scenarios/test_fault_matrix.py` in `make test-slow`.\n\n"
         "- **decided by**: the store that the request's log line names, before → during → after the fault; of the "
         "requests that began and ended in the fault. A Redis that is READONLY or out of memory may still refuse by "
         "itself, which needs no write, until the first write fails.\n"
