@@ -14,7 +14,6 @@ Source: draft-ietf-httpapi-idempotency-key-header, Security Considerations: keys
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -24,6 +23,7 @@ from urllib.parse import parse_qsl
 
 from tidegate.identity.caller import Caller
 from tidegate.identity.dependants import Reads
+from tidegate.identity.found_before import found_before
 
 # Words in a field's or a query parameter's name that suggest a credential or an identity.
 _TELLING = (
@@ -101,18 +101,16 @@ def beside_the_principal(scope: Mapping[str, Any], caller: Caller, reads: Reads,
 
 
 def credentials_of(scope: Mapping[str, Any], reads: Reads, *, every_cookie: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of a request's credentials: fields, cookies, the session, query parameters."""
-    session = scope.get("session")
+    """Yield the names and values of a request's credentials: fields, cookies, session, user, query parameters."""
     # A session's cookie is signed anew with each response, so the session's content counts and not the cookie.
-    signed_anew = reads.session_cookies if session else frozenset[str]()
+    signed_anew = reads.session_cookies if scope.get("session") else frozenset[str]()
     for raw_name, raw_value in sorted(scope["headers"], key=_name):
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name == "cookie":
             yield from _cookies(value, reads, signed_anew, every=every_cookie)
         elif tells_who(name) or (name in reads.fields and not is_silent(name)):
             yield name, value
-    if session:
-        yield "session", json.dumps(session, sort_keys=True, default=str)
+    yield from found_before(scope)
     if query := scope.get("query_string", b""):
         yield from _parameters(query.decode("latin-1"), reads)
 
