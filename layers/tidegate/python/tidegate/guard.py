@@ -65,8 +65,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await Start(self._guarded.app, self._guarded.routes, self._lifecycle)(scope, receive, send)
             return
-        if GUARDED in scope and scope[GUARDED] is self._guarded.routes().find(scope).policy:
-            # A guard outside of this one has found the same, and enforces it.
+        if GUARDED in scope and self._guarded.is_asked_outside(scope):
             await self._guarded.app(scope, receive, send)
             return
         out = ResponseSender(send) if scope["type"] == "http" else Handshake(scope, receive, send)
@@ -91,6 +90,8 @@ class Guard:
             raise pipeline.error
 
     def _pipeline(self, scope: Scope, receive: Receive, out: ResponseSender) -> Pipeline:
+        if GUARDED in scope:  # a handler has made it of its own scope, whose view of its admission stays
+            scope = {**scope, "state": dict(scope.get("state", ()))}
         settings = self._lifecycle.environment.settings
         if (settings.web_adapter or settings.on_lambda) and "aws.context" not in scope:
             self._read_adapter(scope, believed=settings.web_adapter)

@@ -87,7 +87,7 @@ class Pipeline:
         """Find the route, its policy and who asks."""
         routes = self._guarded.routes()
         route = routes.find(self._scope)
-        self._scope[GUARDED] = route.policy
+        self._scope[GUARDED] = self._guarded.note(self._scope, route.policy)
         try:
             return self._identified(route, routes)
         except Exception:
