@@ -15,7 +15,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse
-from starlette.routing import Host, Mount, Route, Router
+from starlette.routing import Host, Match, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Declare = Callable[[Any], Any]
@@ -170,6 +170,45 @@ def a_host(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     return app, "/pay"
 
 
+def a_host_that_is_an_address(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, sub = FastAPI(), FastAPI()
+    sub.post("/pay")(declare(counting(runs)))
+    app.mount("/s", Router([Host("elsewhere.test", app=FastAPI()), Host("[::1]", app=sub)]))
+    return app, "http://[::1]:8080/s/pay"
+
+
+def a_mount_that_is_empty_at_first(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, sub = FastAPI(), Starlette()
+    app.mount("/s", GZipMiddleware(sub))
+
+    @app.get("/grow")
+    async def grow() -> None:
+        sub.router.routes.append(Route("/pay", declare(counting(runs)), methods=["POST"]))
+
+    return app, "/s/pay"
+
+
+def a_route_in_the_place_of_another(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, _ = plain(lambda handler: handler, [])
+
+    @app.get("/grow")
+    async def grow() -> None:
+        app.router.routes.pop(-2)
+        app.post("/pay")(declare(counting(runs)))
+
+    return app, "/pay"
+
+
+def routes_in_the_place_of_others(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, _ = plain(lambda handler: handler, [])
+
+    @app.get("/grow")
+    async def grow() -> None:
+        app.router.routes = [Route("/pay", declare(counting(runs)), methods=["POST"])]
+
+    return app, "/pay"
+
+
 def a_route_class(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     class Own(APIRoute):
         def get_route_handler(self) -> Any:
@@ -276,6 +315,10 @@ SHAPES: dict[str, Shape] = {
         a_callable_object,
         a_partial,
         a_host,
+        a_host_that_is_an_address,
+        a_mount_that_is_empty_at_first,
+        a_route_in_the_place_of_another,
+        routes_in_the_place_of_others,
         a_route_class,
         a_middleware_that_renames_paths,
         base_http_middlewares_around_it,
@@ -285,6 +328,9 @@ if not hasattr(
     fastapi_routing, "iter_route_contexts"
 ):  # before it FastAPI copies a router's routes when it includes it
     del SHAPES[a_route_that_an_included_router_gets_later.__name__]
+_AT_AN_ADDRESS: Scope = {"type": "http", "headers": [(b"host", b"[::1]:8080")]}
+if Host("[::1]", app=FastAPI()).matches(_AT_AN_ADDRESS)[0] is Match.NONE:  # an earlier Starlette knows no such host
+    del SHAPES[a_host_that_is_an_address.__name__]
 # The route table can't see through these: what they hide is refused.
 HIDING: dict[str, Shape] = {
     shape.__name__: shape
