@@ -88,7 +88,7 @@ class CacheFill(NamedTuple):
         """Run the application, keep its response if it may be kept, and give it.
 
         Args:
-            scope: the request's.
+            scope: that of a run whose response is recorded.
             copy: the copy to give if the application fails.
             leased: whether this request holds the fleet's lease.
         """
@@ -97,8 +97,7 @@ class CacheFill(NamedTuple):
         run = _FillRun(self, flight, copy, leased=leased, whole=scope["method"] != "HEAD")
         captured = ResponseRecorder(run.deliver)
         try:
-            # Without the server's extensions, one of which (`http.response.pathsend`) sends files past the recorder.
-            await self.app({**scope, "extensions": {}}, self.receive, captured)
+            await self.app(scope, self.receive, captured)
         except Exception as error:
             if captured.complete:
                 raise

@@ -19,6 +19,7 @@ from tidegate.telemetry import logger
 from tidegate.web.asgi import ResponseRecorder, ResponseSender, send_whole
 from tidegate.web.body import Reread
 from tidegate.web.problems import Problem
+from tidegate.web.recorded_scope import recorded, tell_route
 from tidegate.web.stored_response import StoredResponse
 
 
@@ -50,9 +51,10 @@ class IdempotentRun(NamedTuple):
 
     async def run(self, scope: Scope, receive: Reread) -> None:
         """Run the application and deliver its answer once it is settled."""
-        begun, delayed = Execution(self.policy), list[StoredResponse]()
+        begun, delayed, inner = Execution(self.policy), list[StoredResponse](), _whole(recorded(scope))
 
         async def deliver(response: StoredResponse) -> None:
+            tell_route(scope, inner)
             await self._settle(response, begun=begun.begun)
             receive.answered()
 
@@ -62,8 +64,7 @@ class IdempotentRun(NamedTuple):
         captured = ResponseRecorder(hold if self.late else deliver)
         token = execution.set(begun)
         try:
-            # Without the server's extensions: one of them sends files past us.
-            await self.app(_whole({**scope, "extensions": {}}), receive, captured)
+            await self.app(inner, receive, captured)
             if delayed:
                 await deliver(delayed[0])
         except ClaimLostError:
