@@ -16,6 +16,7 @@ from fastapi.security import (
     OAuth2PasswordBearer,
 )
 from itsdangerous import TimestampSigner
+from pydantic import BaseModel, Field
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -68,6 +69,27 @@ def _scheme(scheme: Any, read: Callable[[Any], str | None] = lambda found: found
 
 def _by_parameter(x_partner: Annotated[str | None, Header()] = None) -> str:
     return _known(x_partner)
+
+
+class _Fields(BaseModel):
+    x_partner: str | None = None
+    accept: str = ""
+
+
+class _Crumbs(BaseModel):
+    basket: str | None = Field(None, alias="bread-basket")
+
+
+def _by_header_model(fields: Annotated[_Fields, Header()]) -> str:
+    return _known(fields.x_partner)
+
+
+def _by_cookie_model(crumbs: Annotated[_Crumbs, Cookie()]) -> str:
+    return _known(crumbs.basket)
+
+
+def _by_alias(partner: Annotated[str | None, Header(validation_alias="X-Partner")] = None) -> str:
+    return _known(partner)
 
 
 def _by_cookie_parameter(basket: Annotated[str | None, Cookie()] = None) -> str:
@@ -173,6 +195,9 @@ WAYS = {
     "APIKeyQuery": Way(_scheme(APIKeyQuery(name="k")), lambda c: Shown(query=f"?k={c}")),
     "APIKeyCookie": Way(_scheme(APIKeyCookie(name="c")), lambda c: Shown({"cookie": f"theme=dark; c={c}"})),
     "a header parameter": Way(_by_parameter, lambda c: Shown({"x-partner": c})),
+    "a model of header parameters": Way(_by_header_model, lambda c: Shown({"x-partner": c})),
+    "a model of cookie parameters": Way(_by_cookie_model, lambda c: Shown({"cookie": f"bread-basket={c}"})),
+    "a header by another alias": Way(_by_alias, lambda c: Shown({"x-partner": c})),
     "a cookie parameter": Way(_by_cookie_parameter, lambda c: Shown({"cookie": f"basket={c}"})),
     "a header read by hand": Way(_by_hand, lambda c: Shown({"x-internal-token": c})),
     "a proxy's header": Way(_by_proxy, lambda c: Shown({"x-forwarded-user": c})),

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope
 from tidegate.admission import Admission
 from tidegate.cache import conditional, fields, tags
 from tidegate.cache.copies import landing_of
+from tidegate.cache.declared import declared_cache
 from tidegate.cache.fields import CacheStatus
 from tidegate.cache.fill import CacheFill, CacheLookupKey, Charged
 from tidegate.cache.freshness import draw
@@ -101,7 +102,7 @@ class Caching:
         self._place = environment.cache()
         self._scope = scope
         self._route = route
-        self._cache = route.policy.cache
+        self._cache = declared_cache(route)
         self._out = out
         self._answer: Answer | None = None
         self._inner: Scope = {}

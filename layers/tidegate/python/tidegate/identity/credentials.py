@@ -93,7 +93,8 @@ def _digest(credentials: Iterator[tuple[str, str]], caller: Caller, reads: Reads
 def beside_the_principal(scope: Mapping[str, Any], caller: Caller, reads: Reads, secret: bytes) -> str:
     """Return a digest of all credentials of a request, except an API key that is its principal; empty if it has none.
 
-    Every cookie counts, since a response may depend on any: a copy is never shared by requests whose cookies differ.
+    Every cookie counts, since a response may depend on any: a copy is never shared by requests whose cookies differ,
+    unless they are a balancer's, say, and the route declares no parameter that reads them.
 
     The arguments are those of `credentials_digest`.
     """
@@ -127,7 +128,9 @@ def _parameters(query: str, reads: Reads) -> Iterator[tuple[str, str]]:
 
 def _cookies(line: str, reads: Reads, signed_anew: frozenset[str], *, every: bool) -> Iterator[tuple[str, str]]:
     for name, _, value in sorted(part.strip().partition("=") for part in line.split(";")):
-        if not name or name in signed_anew or _counts_visitors(name.lower()):
+        if not name or name in signed_anew:
+            continue
+        if _counts_visitors(name.lower()) and not (every and name in reads.cookies):
             continue
         if every or name in reads.cookies or len(value) >= _SECRET_FROM or _names_caller(name):
             yield f"cookie {name}", value
