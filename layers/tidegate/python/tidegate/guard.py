@@ -77,16 +77,15 @@ class Guard:
         except IdentityUnavailableError as error:
             await pipeline.refuse(reduced_capacity(f"Who asks can't be known now: {error}."))
         except Exception as error:
-            begun = out.started
+            # It passes on to the application's middlewares, which may roll back or answer it; at last Starlette does.
             await pipeline.fail(error, out)
-            if begun or scope["type"] != "http":  # what has begun can't be taken back: the server ends the connection
-                raise
+            raise
         finally:
             pipeline.exit_context()
             if not out.gone:
                 await pipeline.settle()
             self._lifecycle.after_request()
-        if pipeline.error is not None and "aws.context" not in scope:  # as Starlette does, for whoever watches
+        if pipeline.error is not None:
             raise pipeline.error
 
     def _pipeline(self, scope: Scope, receive: Receive, out: ResponseSender) -> Pipeline:
