@@ -150,6 +150,17 @@ def a_callable_object(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     return app, "/pay"
 
 
+def an_object_with_a_policy(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    class Payments:
+        async def __call__(self) -> int:
+            runs.append(1)
+            return len(runs)
+
+    app = FastAPI()
+    app.add_api_route("/pay", declare(Payments()), methods=["POST"])
+    return app, "/pay"
+
+
 def a_partial(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     @declare
     def pay(request: Request, step: int) -> JSONResponse:
@@ -313,6 +324,7 @@ SHAPES: dict[str, Shape] = {
         a_method_of_a_class,
         a_bound_method,
         a_callable_object,
+        an_object_with_a_policy,
         a_partial,
         a_host,
         a_host_that_is_an_address,
