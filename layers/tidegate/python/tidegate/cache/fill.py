@@ -25,6 +25,7 @@ from tidegate.errors import StoreUnavailableError
 from tidegate.messages import Charge, Settlement
 from tidegate.telemetry import logger
 from tidegate.web.asgi import ResponseRecorder
+from tidegate.web.shield import to_its_end
 from tidegate.web.stored_response import StoredResponse
 
 # The pause, jittered, before the next attempt, once an old copy has replaced a failure.
@@ -199,7 +200,8 @@ class _FillRun:
     async def give_up(self) -> None:
         """Release the requests that wait, and the lease, unless they are released already."""
         self._flight.land(UNSHARED if self._pass_ms else None)
-        await self._settle(None)
+        with to_its_end():
+            await self._settle(None)
 
     async def _keep(self, response: StoredResponse, judged: Verdict, refusal: Refusal) -> bool | None:
         """Keep a response in Redis, under the lease, and in this environment; return what `_settle` returns."""
