@@ -236,6 +236,29 @@ def a_route_class(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     return app, "/v1/ours/pay"
 
 
+class _Versioned(APIRoute):
+    """Matches requests of one version, as a header says it."""
+
+    version = b"1"
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        asked = dict(scope["headers"]).get(b"x-version", b"2")
+        return super().matches(scope) if asked == self.version else (Match.NONE, {})
+
+
+class _SecondVersion(_Versioned):
+    version = b"2"
+
+
+def routes_that_match_by_a_header(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app = FastAPI()
+    for version, handler in ((_Versioned, counting([])), (_SecondVersion, declare(counting(runs)))):
+        router = APIRouter(route_class=version)
+        router.post("/{till}/pay")(handler)
+        app.include_router(router, prefix="/{shop}")
+    return app, "/ours/first/pay"
+
+
 class _Renamed:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -332,6 +355,7 @@ SHAPES: dict[str, Shape] = {
         a_route_in_the_place_of_another,
         routes_in_the_place_of_others,
         a_route_class,
+        routes_that_match_by_a_header,
         a_middleware_that_renames_paths,
         base_http_middlewares_around_it,
     )

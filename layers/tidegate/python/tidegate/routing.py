@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import MappingProxyType
@@ -61,9 +61,37 @@ class _Holder(Protocol):
     def routes(self) -> list[BaseRoute]: ...
 
 
+class _Asks(Protocol):
+    """What is asked, beside a route's path, whether a request is for it."""
+
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, Any]: ...
+
+
+class _OwnMatch(NamedTuple):
+    """A route whose class decides by itself which requests are for it: by a version in a header, say.
+
+    Attributes:
+        route: the route.
+        segments: how many segments of a path are the route's own, behind its routers' prefixes; None: all.
+    """
+
+    route: BaseRoute
+    segments: int | None
+
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, Any]:
+        """Return the route's own match; a full one of a request that isn't whole, as checks at start ask for one."""
+        path = path_of(scope)
+        if self.segments is not None:
+            path = "/" + "/".join(path.split("/")[-self.segments :])
+        try:
+            return self.route.matches({**scope, "path": path, "root_path": ""})
+        except Exception:  # noqa: BLE001  the application's own
+            return Match.FULL, {}
+
+
 class _Entry(NamedTuple):
     pattern: re.Pattern[str]
-    hosts: tuple[Host, ...]
+    asks: tuple[_Asks, ...]
     template: str
     policy: Policy
     by_method: Mapping[str, RoutePolicy]
@@ -73,8 +101,8 @@ class _Entry(NamedTuple):
         return found or (None if method == HANDSHAKE else self.by_method.get(UNMATCHED))
 
     def is_at(self, scope: Scope) -> bool:
-        """Whether a request's host is the entry's, by the application's own comparison."""
-        return all(host.matches(dict(scope))[0] is not Match.NONE for host in self.hosts)
+        """Whether a request is the entry's by more than its path: by its host, say, as the application compares it."""
+        return all(each.matches(dict(scope))[0] is not Match.NONE for each in self.asks)
 
 
 class RouteTable:
@@ -106,11 +134,11 @@ class RouteTable:
         self._credentials: Reads | None = None
         self._read = tuple((holder, list(holder.routes)) for holder in walk.read)
         self._cached = tuple(dict.fromkeys(entry.template for entry in self._entries if entry.policy.cache is not None))
-        self._by_host = any(entry.hosts for entry in self._entries)
+        self._by_more = any(entry.asks for entry in self._entries)
         # Paths without parameters, each with the first route that matches it: an earlier template may do so, too.
         self._fixed = {
             (method, entry.template): self._match(entry.template, method, {})
-            for entry in (() if self._by_host else self._entries)
+            for entry in (() if self._by_more else self._entries)
             if "{" not in entry.template
             for method in entry.by_method
         }
@@ -189,7 +217,7 @@ class _Walk:
         self._everywhere = everywhere
         self.read: list[_Holder] = []
 
-    def entries(self, holder: _Holder | None, prefix: str, hosts: tuple[Host, ...]) -> Iterator[_Entry]:
+    def entries(self, holder: _Holder | None, prefix: str, asks: tuple[_Asks, ...]) -> Iterator[_Entry]:
         """Yield the entries of an application's routes, in order; none if it shows no routes."""
         if holder is None:
             return
@@ -197,19 +225,19 @@ class _Walk:
         for context in _contexts(holder.routes):
             route = getattr(context, "route", context)
             if isinstance(route, Host):
-                yield from self.entries(_below(route), prefix, (*hosts, route))
+                yield from self.entries(_below(route), prefix, (*asks, route))
                 below = prefix + "/{path:path}"
-                yield self._entry(below, None, _Asked(self._without_own(below)), (*hosts, route))
+                yield self._entry(below, None, _Asked(self._without_own(below)), (*asks, route))
                 continue
             path = getattr(context, "path", None)
             if path is None:
                 continue
             if isinstance(route, Mount):
-                yield from self.entries(_below(route), prefix + path, hosts)
+                yield from self.entries(_below(route), prefix + path, asks)
                 below = prefix + path + "/{path:path}"
-                yield self._entry(below, None, _Asked(self._without_own(below)), hosts)
+                yield self._entry(below, None, _Asked(self._without_own(below)), asks)
                 continue
-            yield from self._of_route(context, prefix + path, hosts)
+            yield from self._of_route(context, prefix + path, asks)
 
     def unmatched(self) -> Iterator[_Entry]:
         """Yield what stands for requests that match no route, but a path with a policy."""
@@ -236,12 +264,13 @@ class _Walk:
                 self.replaced.append(template)
         return _Asked(declared or self._without_own(template), reads)
 
-    def _of_route(self, context: Any, template: str, hosts: tuple[Host, ...]) -> Iterator[_Entry]:
+    def _of_route(self, context: Any, template: str, asks: tuple[_Asks, ...]) -> Iterator[_Entry]:
         endpoint = getattr(context, "endpoint", None)
         original = getattr(context, "original_route", context)
+        asks = (*asks, *_own_match(original, template))
         if isinstance(original, WebSocketRoute):
             declared = _declared_on_socket(endpoint, template)
-            yield self._entry(template, {HANDSHAKE}, self._asked(declared, context, template), hosts)
+            yield self._entry(template, {HANDSHAKE}, self._asked(declared, context, template), asks)
             return
         reads = reads_of(context)
         if isinstance(endpoint, type):  # Starlette's HTTPEndpoint: the class has a method for each of HTTP's
@@ -249,19 +278,19 @@ class _Walk:
                 run = getattr(endpoint, method, None) or (getattr(endpoint, "get", None) if method == "head" else None)
                 if run is not None:
                     asked = self._asked(_declared(run, template), context, template, reads)
-                    yield self._entry(template, {method.upper()}, asked, hosts)
-            yield self._entry(template, None, _Asked(self._without_own(template), reads), hosts)
+                    yield self._entry(template, {method.upper()}, asked, asks)
+            yield self._entry(template, None, _Asked(self._without_own(template), reads), asks)
             return
         asked = self._asked(_declared(endpoint, template), context, template, reads)
-        yield self._entry(template, getattr(context, "methods", None), asked, hosts)
+        yield self._entry(template, getattr(context, "methods", None), asked, asks)
 
-    def _entry(self, template: str, methods: Iterable[str] | None, asked: _Asked, hosts: tuple[Host, ...]) -> _Entry:
+    def _entry(self, template: str, methods: Iterable[str] | None, asked: _Asked, asks: tuple[_Asks, ...]) -> _Entry:
         # A mount and its routes may use one name for two parameters, which a pattern may not.
         numbers = count()
         pattern, _, _ = compile_path(_PARAMETER.sub(lambda _: f"{{p{next(numbers)}", template))
         reads = asked.reads.joined(self._everywhere)
         by_method = {m: RoutePolicy(template, m, asked.policy, reads) for m in (methods or {UNMATCHED})}
-        return _Entry(pattern, hosts, template, asked.policy, by_method)
+        return _Entry(pattern, asks, template, asked.policy, by_method)
 
     def _note(self, holder: _Holder) -> None:
         """Remember what holds routes, and its included routers."""
@@ -313,6 +342,17 @@ def _below(mount: Mount | Host) -> _Holder | None:
         inner = getattr(app, "app", None)
         app = None if inner is app else inner
     return found
+
+
+def _own_match(route: BaseRoute, template: str) -> Iterator[_OwnMatch]:
+    """Yield what is to be asked of a route whose class has a `matches` of its own."""
+    if type(route).matches.__module__.partition(".")[0] in {"starlette", "fastapi"}:
+        return
+    own = str(getattr(route, "path", template))
+    if own == template:
+        yield _OwnMatch(route, None)
+    elif ":path}" not in own:  # of such a path it can't be said which part is the route's own
+        yield _OwnMatch(route, own.count("/"))
 
 
 def _session_cookies(app: FastAPI) -> frozenset[str]:
