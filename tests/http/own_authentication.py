@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.dependencies import utils
 from fastapi.security import (
     APIKeyCookie,
     APIKeyHeader,
@@ -16,9 +17,11 @@ from fastapi.security import (
     OAuth2PasswordBearer,
 )
 from itsdangerous import TimestampSigner
+from pydantic import BaseModel, Field
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidegate import Cache, TokenBucket, policy
 
@@ -69,6 +72,27 @@ def _by_parameter(x_partner: Annotated[str | None, Header()] = None) -> str:
     return _known(x_partner)
 
 
+class _Fields(BaseModel):
+    x_partner: str | None = None
+    accept: str = ""
+
+
+class _Crumbs(BaseModel):
+    basket: str | None = Field(None, alias="bread-basket")
+
+
+def _by_header_model(fields: Annotated[_Fields, Header()]) -> str:
+    return _known(fields.x_partner)
+
+
+def _by_cookie_model(crumbs: Annotated[_Crumbs, Cookie()]) -> str:
+    return _known(crumbs.basket)
+
+
+def _by_alias(partner: Annotated[str | None, Header(validation_alias="X-Partner")] = None) -> str:
+    return _known(partner)
+
+
 def _by_cookie_parameter(basket: Annotated[str | None, Cookie()] = None) -> str:
     return _known(basket)
 
@@ -101,6 +125,51 @@ class _Backend(AuthenticationBackend):
         return (AuthCredentials(["any"]), SimpleUser(KNOWN[credential])) if credential in KNOWN else None
 
 
+class _Clerk:
+    """A user's class of the application's own."""
+
+    is_authenticated = True
+
+    def __init__(self, name: str) -> None:
+        self.username = name
+
+
+# What middlewares put into the scope as the user.
+_USERS: dict[str, Callable[[str], Any]] = {
+    "Starlette's user": SimpleUser,
+    "a user of its own class": _Clerk,
+    "a token's claims": lambda name: {"sub": name, "groups": ["staff"]},
+    "a name": str,
+}
+
+
+def _by_user(request: Request) -> str:
+    user = request.scope.get("user")
+    if user is None:
+        raise HTTPException(401, "who is it?")
+    return str(
+        user["sub"] if isinstance(user, dict) else getattr(user, "display_name", getattr(user, "username", user))
+    )
+
+
+class _Desks:
+    """Finds the user by a field whose name says nothing."""
+
+    def __init__(self, app: ASGIApp, user: Callable[[str], Any]) -> None:
+        self._app = app
+        self._user = user
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        desk = dict(scope["headers"]).get(b"x-desk", b"").decode() if scope["type"] == "http" else ""
+        if desk in KNOWN:
+            scope["user"] = self._user(KNOWN[desk])
+        await self._app(scope, receive, send)
+
+
+def _by_desk(user: Callable[[str], Any]) -> Way:
+    return Way(_by_user, lambda c: Shown({"x-desk": c}), lambda app: app.add_middleware(_Desks, user=user))
+
+
 def _basic(credential: str) -> Shown:
     return Shown({"authorization": "Basic " + base64.b64encode(f"{credential}:".encode()).decode()})
 
@@ -127,6 +196,8 @@ WAYS = {
     "APIKeyQuery": Way(_scheme(APIKeyQuery(name="k")), lambda c: Shown(query=f"?k={c}")),
     "APIKeyCookie": Way(_scheme(APIKeyCookie(name="c")), lambda c: Shown({"cookie": f"theme=dark; c={c}"})),
     "a header parameter": Way(_by_parameter, lambda c: Shown({"x-partner": c})),
+    "a model of header parameters": Way(_by_header_model, lambda c: Shown({"x-partner": c})),
+    "a model of cookie parameters": Way(_by_cookie_model, lambda c: Shown({"cookie": f"bread-basket={c}"})),
     "a cookie parameter": Way(_by_cookie_parameter, lambda c: Shown({"cookie": f"basket={c}"})),
     "a header read by hand": Way(_by_hand, lambda c: Shown({"x-internal-token": c})),
     "a proxy's header": Way(_by_proxy, lambda c: Shown({"x-forwarded-user": c})),
@@ -141,7 +212,10 @@ WAYS = {
         lambda c: Shown({"x-auth": c}),
         lambda app: app.add_middleware(AuthenticationMiddleware, backend=_Backend()),
     ),
+    **{f"a middleware that finds {found}": _by_desk(user) for found, user in _USERS.items()},
 }
+if hasattr(utils, "get_validation_alias"):  # an earlier FastAPI reads no such alias
+    WAYS["a header by another alias"] = Way(_by_alias, lambda c: Shown({"x-partner": c}))
 
 
 class Till:

@@ -15,7 +15,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse
-from starlette.routing import Host, Mount, Route, Router
+from starlette.routing import Host, Match, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Declare = Callable[[Any], Any]
@@ -150,6 +150,17 @@ def a_callable_object(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     return app, "/pay"
 
 
+def an_object_with_a_policy(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    class Payments:
+        async def __call__(self) -> int:
+            runs.append(1)
+            return len(runs)
+
+    app = FastAPI()
+    app.add_api_route("/pay", declare(Payments()), methods=["POST"])
+    return app, "/pay"
+
+
 def a_partial(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     @declare
     def pay(request: Request, step: int) -> JSONResponse:
@@ -170,6 +181,45 @@ def a_host(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     return app, "/pay"
 
 
+def a_host_that_is_an_address(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, sub = FastAPI(), FastAPI()
+    sub.post("/pay")(declare(counting(runs)))
+    app.mount("/s", Router([Host("elsewhere.test", app=FastAPI()), Host("[::1]", app=sub)]))
+    return app, "http://[::1]:8080/s/pay"
+
+
+def a_mount_that_is_empty_at_first(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, sub = FastAPI(), Starlette()
+    app.mount("/s", GZipMiddleware(sub))
+
+    @app.get("/grow")
+    async def grow() -> None:
+        sub.router.routes.append(Route("/pay", declare(counting(runs)), methods=["POST"]))
+
+    return app, "/s/pay"
+
+
+def a_route_in_the_place_of_another(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, _ = plain(lambda handler: handler, [])
+
+    @app.get("/grow")
+    async def grow() -> None:
+        app.router.routes.pop(-2)
+        app.post("/pay")(declare(counting(runs)))
+
+    return app, "/pay"
+
+
+def routes_in_the_place_of_others(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app, _ = plain(lambda handler: handler, [])
+
+    @app.get("/grow")
+    async def grow() -> None:
+        app.router.routes = [Route("/pay", declare(counting(runs)), methods=["POST"])]
+
+    return app, "/pay"
+
+
 def a_route_class(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     class Own(APIRoute):
         def get_route_handler(self) -> Any:
@@ -184,6 +234,29 @@ def a_route_class(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
     router.post("/pay")(declare(counting(runs)))
     app.include_router(router, prefix="/v1")
     return app, "/v1/ours/pay"
+
+
+class _Versioned(APIRoute):
+    """Matches requests of one version, as a header says it."""
+
+    version = b"1"
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        asked = dict(scope["headers"]).get(b"x-version", b"2")
+        return super().matches(scope) if asked == self.version else (Match.NONE, {})
+
+
+class _SecondVersion(_Versioned):
+    version = b"2"
+
+
+def routes_that_match_by_a_header(declare: Declare, runs: list[int]) -> tuple[FastAPI, str]:
+    app = FastAPI()
+    for version, handler in ((_Versioned, counting([])), (_SecondVersion, declare(counting(runs)))):
+        router = APIRouter(route_class=version)
+        router.post("/{till}/pay")(handler)
+        app.include_router(router, prefix="/{shop}")
+    return app, "/ours/first/pay"
 
 
 class _Renamed:
@@ -274,9 +347,15 @@ SHAPES: dict[str, Shape] = {
         a_method_of_a_class,
         a_bound_method,
         a_callable_object,
+        an_object_with_a_policy,
         a_partial,
         a_host,
+        a_host_that_is_an_address,
+        a_mount_that_is_empty_at_first,
+        a_route_in_the_place_of_another,
+        routes_in_the_place_of_others,
         a_route_class,
+        routes_that_match_by_a_header,
         a_middleware_that_renames_paths,
         base_http_middlewares_around_it,
     )
@@ -285,6 +364,9 @@ if not hasattr(
     fastapi_routing, "iter_route_contexts"
 ):  # before it FastAPI copies a router's routes when it includes it
     del SHAPES[a_route_that_an_included_router_gets_later.__name__]
+_ANOTHER_ADDRESS: Scope = {"type": "http", "headers": [(b"host", b"[::2]:8080")]}
+if Host("[::1]", app=FastAPI()).matches(_ANOTHER_ADDRESS)[0] is not Match.NONE:  # before, a colon ended it
+    del SHAPES[a_host_that_is_an_address.__name__]
 # The route table can't see through these: what they hide is refused.
 HIDING: dict[str, Shape] = {
     shape.__name__: shape

@@ -177,7 +177,6 @@ def test_where_that_handler_fails_itself_there_is_an_answer_all_the_same(run, me
     answers = [api.request(method, "/fail", headers=KEY) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [500, 500], "and the key isn't left held"
     assert not any("secret" in answer.text for answer in answers)
-    assert all(problem(answer) for answer in answers)
 
 
 def test_fastapis_own_answers_can_be_kept(failed):

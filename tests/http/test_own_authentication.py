@@ -186,3 +186,30 @@ def test_nothing_is_said_where_nothing_is_missing(memory, closing, log, case):
     closing.callback(protect(app, settings=memory, identify=by_name if case == "named" else None).close)
     with TestClient(app):
         assert "identify=" not in log.text
+
+
+def test_a_session_of_any_content_tells_callers_apart(run, memory):
+    app = shop_of_sessions({1: "ann", "desk": 1}, {1: "bob", "desk": 1}, {1: "ann", "desk": 1})
+    api = run(app, memory)
+    answers = [order(api, Shown()) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 422, 200]
+
+
+def shop_of_sessions(*sessions):
+    """An application whose middleware, of another library, finds these sessions one after the other."""
+    app, left = FastAPI(), list(sessions)
+
+    class Sessions:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            await self.app({**scope, "session": left.pop(0)} if scope["type"] == "http" else scope, receive, send)
+
+    @app.post("/orders")
+    @policy(limits=[TokenBucket("1000/s")], idempotent=True)
+    async def order_by_session(request: Request, body: dict[str, int]):
+        return {"for": request.session["desk"]}
+
+    app.add_middleware(Sessions)
+    return app

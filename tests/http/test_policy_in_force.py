@@ -4,6 +4,8 @@ import functools
 
 import pytest
 from fastapi import Depends, FastAPI, Request, WebSocket
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
@@ -28,7 +30,7 @@ def client(closing, memory):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_handler_runs_once_for_a_key_in_every_shape(client, shape):
+def test_a_handler_runs_once_for_a_key_in_every_shape(client, log, shape):
     runs = []
     app, path = SHAPES[shape](IDEMPOTENT, runs)
     api = client(app)
@@ -38,6 +40,7 @@ def test_a_handler_runs_once_for_a_key_in_every_shape(client, shape):
     assert [answer.json() for answer in answers] == [1, 1]
     assert answers[1].headers["idempotent-replayed"] == "true"
     assert len(runs) == 1
+    assert "failed" not in log.text
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -82,6 +85,12 @@ def test_protect_twice_is_refused(memory):
     protect(app, settings=memory)
     with pytest.raises(ConfigurationError, match="call it once"):
         protect(app, settings=memory)
+
+
+@pytest.mark.parametrize("given", [Starlette(), CORSMiddleware(FastAPI()), None])
+def test_protect_takes_a_fastapi_application_alone(memory, given):
+    with pytest.raises(ConfigurationError, match="it takes a FastAPI application"):
+        protect(given, settings=memory)
 
 
 def test_protect_after_the_first_request_is_refused(memory):

@@ -153,10 +153,14 @@ def test_a_generator_has_no_one_answer_and_is_refused():
     async def astream():
         yield b""
 
-    for endpoint in (stream, astream):
+    class Streaming:
+        async def __call__(self):
+            yield b""
+
+    for endpoint in (stream, astream, Streaming(), functools.partial(stream)):
         with pytest.raises(ConfigurationError, match="return it whole") as raised:
             policy(idempotent=True)(endpoint)
-        assert endpoint.__name__ in raised.value.name
+        assert getattr(endpoint, "__qualname__", repr(endpoint)) in raised.value.name
 
 
 @pytest.mark.parametrize("colour", ["def", "async def"])

@@ -61,7 +61,8 @@ def enforced(endpoint: Endpoint, policy: Policy) -> Endpoint:
         raise ConfigurationError(f"@policy on {name}", "it has a policy already; write all that it asks for in one")
     if inspect.isclass(endpoint):
         raise ConfigurationError(f"@policy on {name}", "a class has no one answer; write it on the class's methods")
-    generates = inspect.isasyncgenfunction(endpoint) or inspect.isgeneratorfunction(endpoint)
+    run = _run_by(endpoint)
+    generates = inspect.isasyncgenfunction(run) or inspect.isgeneratorfunction(run)
     if generates and policy.takes_claims:
         raise ConfigurationError(
             f"policy(idempotent=…, overflow=…) on {name}", "a generator has no one answer to replay; return it whole"
@@ -76,9 +77,16 @@ def enforces(endpoint: object) -> bool:
     return hasattr(endpoint, _MARK)
 
 
+def _run_by(endpoint: Callable[..., Any]) -> Any:
+    """Return what runs when an endpoint is called: a callable object's method, a partial's function."""
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    return endpoint if inspect.isroutine(endpoint) else getattr(endpoint, "__call__", endpoint)  # noqa: B004
+
+
 def _wrapped(endpoint: Callable[..., Any], policy: Policy) -> Callable[..., Any]:
     warned: list[bool] = []
-    if inspect.iscoroutinefunction(endpoint):
+    if inspect.iscoroutinefunction(_run_by(endpoint)):
 
         @functools.wraps(endpoint)
         async def begin_async(*args: Any, **kwargs: Any) -> Any:

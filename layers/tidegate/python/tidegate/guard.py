@@ -65,8 +65,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await Start(self._guarded.app, self._guarded.routes, self._lifecycle)(scope, receive, send)
             return
-        if GUARDED in scope and scope[GUARDED] is self._guarded.routes().find(scope).policy:
-            # A guard outside of this one has found the same, and enforces it.
+        if GUARDED in scope and self._guarded.is_asked_outside(scope):
             await self._guarded.app(scope, receive, send)
             return
         out = ResponseSender(send) if scope["type"] == "http" else Handshake(scope, receive, send)
@@ -78,19 +77,20 @@ class Guard:
         except IdentityUnavailableError as error:
             await pipeline.refuse(reduced_capacity(f"Who asks can't be known now: {error}."))
         except Exception as error:
-            begun = out.started
+            # It passes on to the application's middlewares, which may roll back or answer it; at last Starlette does.
             await pipeline.fail(error, out)
-            if begun or scope["type"] != "http":  # what has begun can't be taken back: the server ends the connection
-                raise
+            raise
         finally:
             pipeline.exit_context()
             if not out.gone:
                 await pipeline.settle()
             self._lifecycle.after_request()
-        if pipeline.error is not None and "aws.context" not in scope:  # as Starlette does, for whoever watches
+        if pipeline.error is not None:
             raise pipeline.error
 
     def _pipeline(self, scope: Scope, receive: Receive, out: ResponseSender) -> Pipeline:
+        if GUARDED in scope:  # a handler has made it of its own scope, whose view of its admission stays
+            scope = {**scope, "state": dict(scope.get("state", ()))}
         settings = self._lifecycle.environment.settings
         if (settings.web_adapter or settings.on_lambda) and "aws.context" not in scope:
             self._read_adapter(scope, believed=settings.web_adapter)

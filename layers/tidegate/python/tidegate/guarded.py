@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Scope, Send
 from tidegate.admission import Admission
 from tidegate.identity.caller import Caller, Identify
 from tidegate.policy import Policy
-from tidegate.routing import UNMATCHED, RoutePolicy, RouteTable
+from tidegate.routing import HANDSHAKE, UNMATCHED, RoutePolicy, RouteTable
 from tidegate.telemetry import RequestLine, write
 from tidegate.web.asgi import respond
 from tidegate.web.problems import Problem
@@ -22,8 +22,24 @@ if TYPE_CHECKING:
     from tidegate.request_record import OnRequest
     from tidegate.web.own_refusals import Renders
 
-# Where a guard notes in the scope under which policy it guards a request.
+# Where a guard notes in the scope what it guards.
 GUARDED = "tidegate.guarded"
+
+
+class Guarded(NamedTuple):
+    """The note of a guard in a request's scope.
+
+    Attributes:
+        by: the guard's application.
+        path: the request's.
+        method: likewise.
+        policy: what is enforced.
+    """
+
+    by: GuardedApp
+    path: str
+    method: str
+    policy: Policy
 
 
 class GuardedApp(NamedTuple):
@@ -46,6 +62,21 @@ class GuardedApp(NamedTuple):
     exempt: tuple[Exemption, ...] = ()
     renders: Renders | None = None
     on_request: OnRequest | None = None
+
+    def note(self, scope: Scope, policy: Policy) -> Guarded:
+        """Return the note on a request that is guarded under a policy."""
+        method = scope.get("method", HANDSHAKE)
+        return Guarded(self, scope["path"], "GET" if method == "HEAD" else method, policy)
+
+    def is_asked_outside(self, scope: Scope) -> bool:
+        """Whether a guard around this one has asked for the same request under the same policy, so that it needn't.
+
+        A request that a handler makes of its own scope, to this application or another one, is another request.
+        """
+        outer: Guarded = scope[GUARDED]
+        own = self.note(scope, self.routes().find(scope).policy)
+        same = (outer.path, outer.method) == (own.path, own.method) and outer.policy is own.policy
+        return same and outer.by is not self
 
     def report(self, line: RequestLine, scope: Scope, environment: Environment) -> None:
         """Write a request's line when it has ended, and tell the application and its test of it."""

@@ -37,7 +37,7 @@ from tidegate.shedding.shedder import SheddingTicket
 from tidegate.telemetry import RequestLine, log_unhandled
 from tidegate.web.asgi import ResponseRecorder, ResponseSender, send_whole
 from tidegate.web.body import Reread
-from tidegate.web.error_handlers import answer_unhandled
+from tidegate.web.error_handlers import FIELDS, answer_unhandled
 from tidegate.web.known_response import StandingIn, readdressed
 from tidegate.web.problems import SAFE_METHODS, Headers, Problem
 from tidegate.web.shield import run_uncancelled
@@ -87,7 +87,7 @@ class Pipeline:
         """Find the route, its policy and who asks."""
         routes = self._guarded.routes()
         route = routes.find(self._scope)
-        self._scope[GUARDED] = route.policy
+        self._scope[GUARDED] = self._guarded.note(self._scope, route.policy)
         try:
             return self._identified(route, routes)
         except Exception:
@@ -112,9 +112,8 @@ class Pipeline:
         return RequestContext(route, route.policy, caller, subject, admission, changed, cache)
 
     def _caller(self) -> Caller:
-        identify = self._environment.identify
         found = NOT_TOLD if self._guarded.identify is None else self._guarded.identify(self._scope)
-        return caller_of(identify(self._scope) if found is NOT_TOLD else found)
+        return caller_of(self._environment.identify(self._scope) if found is NOT_TOLD else found)
 
     # ── shed: is there capacity for it? ─────────────────────────────────────────────────────────────────────
 
@@ -351,17 +350,18 @@ class Pipeline:
 
     async def refuse(self, refusal: Problem) -> None:
         """Answer with a problem."""
-        if self._line.outcome not in {"limited", "shed"}:
-            self._line.outcome = "refused"
-        self._line.reason = self._line.reason or refusal.type
+        line = self._line
+        line.outcome = line.outcome if line.outcome in {"limited", "shed"} else "refused"
+        line.reason = line.reason or refusal.type
         await self._guarded.refuse(self._out, refusal, self._scope, self.context)
 
     async def fail(self, error: Exception, send: ResponseRecorder | ResponseSender) -> None:
-        """Log an unhandled exception; answer it if nothing was answered yet."""
-        self.error = error
-        self._line.outcome, self._line.reason = "failed", type(error).__name__
-        log_unhandled(self._line.route, raised_again="aws.context" not in self._scope)
-        if not send.started and self._scope["type"] == "http":
+        """Log an unhandled exception, and record the response that is kept of it; others answer it (see `guard`)."""
+        self.error, line = error, self._line
+        line.outcome, line.reason = "failed", type(error).__name__
+        self._scope[FIELDS] = (*self._out.always, *self._out.fields)
+        log_unhandled(line.route, self._scope, error)
+        if isinstance(send, ResponseRecorder) and not send.started:
             await answer_unhandled(error, self._scope, self._receive, send)
 
     # ── settle: let go of what the request holds, and write its line ────────────────────────────────────────
@@ -387,7 +387,7 @@ class Pipeline:
 
     def _report(self) -> None:
         line, scope, environment = self._line, self._scope, self._environment
-        line.status = self._out.status
+        line.status = self._out.status or (500 if self.error is not None and scope["type"] == "http" else None)
         line.cache = None if self.context.cache is None else self.context.cache.word
         took_s = environment.clock.monotonic() - line.began_s
         line.duration_ms = _ms(took_s)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from fastapi import FastAPI
 from fastapi import routing as fastapi_routing
-from starlette.routing import BaseRoute, Host, Mount, WebSocketRoute, compile_path
+from starlette.routing import BaseRoute, Host, Match, Mount, WebSocketRoute, compile_path
 
 from tidegate.depends import Limited
 from tidegate.enforcement import Execution, enforces
 from tidegate.errors import ConfigurationError
-from tidegate.identity.caller import Scope, header
+from tidegate.identity.caller import Scope
 from tidegate.identity.dependants import NOTHING, Reads, calls_of, reads_of
 from tidegate.identity.exemption import covers
 from tidegate.policy import Policy, policy_of
@@ -54,9 +54,44 @@ class RoutePolicy:
         object.__setattr__(self, "name", self.route if self.method == UNMATCHED else f"{self.method} {self.route}")
 
 
+class _Holder(Protocol):
+    """An application or a router."""
+
+    @property
+    def routes(self) -> list[BaseRoute]: ...
+
+
+class _Asks(Protocol):
+    """What is asked, beside a route's path, whether a request is for it."""
+
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, Any]: ...
+
+
+class _OwnMatch(NamedTuple):
+    """A route whose class decides by itself which requests are for it: by a version in a header, say.
+
+    Attributes:
+        route: the route.
+        segments: how many segments of a path are the route's own, behind its routers' prefixes; None: all.
+    """
+
+    route: BaseRoute
+    segments: int | None
+
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, Any]:
+        """Return the route's own match; a full one of a request that isn't whole, as checks at start ask for one."""
+        path = path_of(scope)
+        if self.segments is not None:
+            path = "/" + "/".join(path.split("/")[-self.segments :])
+        try:
+            return self.route.matches({**scope, "path": path, "root_path": ""})
+        except Exception:  # noqa: BLE001  the application's own
+            return Match.FULL, {}
+
+
 class _Entry(NamedTuple):
     pattern: re.Pattern[str]
-    host: re.Pattern[str] | None
+    asks: tuple[_Asks, ...]
     template: str
     policy: Policy
     by_method: Mapping[str, RoutePolicy]
@@ -64,6 +99,10 @@ class _Entry(NamedTuple):
     def route(self, method: str) -> RoutePolicy | None:
         found = self.by_method.get(method)
         return found or (None if method == HANDSHAKE else self.by_method.get(UNMATCHED))
+
+    def is_at(self, scope: Scope) -> bool:
+        """Whether a request is the entry's by more than its path: by its host, say, as the application compares it."""
+        return all(each.matches(dict(scope))[0] is not Match.NONE for each in self.asks)
 
 
 class RouteTable:
@@ -88,18 +127,18 @@ class RouteTable:
     ) -> None:
         everywhere = Reads(frozenset(credentials), session_cookies=_session_cookies(app))
         walk = _Walk(default, everywhere, policies)
-        self._entries = (*walk.entries(app.routes, "", None), *walk.unmatched())
+        self._entries = (*walk.entries(app, "", ()), *walk.unmatched())
         self.by_prefix = {prefix: tuple(names) for prefix, names in walk.by_prefix.items()}
         self.replaced = tuple(walk.replaced)
         self._unmatched = RoutePolicy(UNMATCHED, UNMATCHED, default, everywhere)
         self._credentials: Reads | None = None
-        self._read = tuple((routes, len(routes)) for routes in walk.read)
+        self._read = tuple((holder, list(holder.routes)) for holder in walk.read)
         self._cached = tuple(dict.fromkeys(entry.template for entry in self._entries if entry.policy.cache is not None))
-        self._by_host = any(entry.host is not None for entry in self._entries)
+        self._by_more = any(entry.asks for entry in self._entries)
         # Paths without parameters, each with the first route that matches it: an earlier template may do so, too.
         self._fixed = {
-            (method, entry.template): self._match(entry.template, method, "")
-            for entry in (() if self._by_host else self._entries)
+            (method, entry.template): self._match(entry.template, method, {})
+            for entry in (() if self._by_more else self._entries)
             if "{" not in entry.template
             for method in entry.by_method
         }
@@ -109,15 +148,14 @@ class RouteTable:
         path, method = path_of(scope), scope.get("method", HANDSHAKE)
         found = self._fixed.get((method, path))
         if found is None:
-            host = (header(scope, b"host") or "").partition(":")[0] if self._by_host else ""
-            found = self._match(path, method, host)
+            found = self._match(path, method, scope)
         return found or self._unmatched
 
     @property
     def outdated(self) -> bool:
-        """Whether routes were added or removed since the table was made."""
-        for routes, count_then in self._read:  # noqa: SIM110  twice as fast as `any`, and every request does it
-            if len(routes) != count_then:
+        """Whether routes were added, removed or exchanged since the table was made."""
+        for holder, routes_then in self._read:  # noqa: SIM110  twice as fast as `any`, and every request does it
+            if holder.routes != routes_then:  # lists compare their members by identity first
                 return True
         return False
 
@@ -149,10 +187,10 @@ class RouteTable:
         """Yield every route's template and policy, for checks at start."""
         return ((entry.template, entry.policy) for entry in self._entries)
 
-    def _match(self, path: str, method: str, host: str) -> RoutePolicy | None:
+    def _match(self, path: str, method: str, scope: Scope) -> RoutePolicy | None:
         for entry in self._entries:
             route = entry.route(method)
-            if route is not None and entry.pattern.match(path) and (entry.host is None or entry.host.match(host)):
+            if route is not None and entry.pattern.match(path) and entry.is_at(scope):
                 return route
         return None
 
@@ -168,7 +206,7 @@ class _Walk:
     Attributes:
         by_prefix: the routes that got such a policy.
         replaced: the routes whose `limited` dependency counts for nothing, since a more specific policy does.
-        read: the lists of routes that were read; the table is outdated when the length of one changes.
+        read: what holds the routes that were read; the table is outdated when one of them holds others.
     """
 
     def __init__(self, default: Policy, everywhere: Reads, policies: Mapping[str, Policy]) -> None:
@@ -177,33 +215,35 @@ class _Walk:
         self.by_prefix: dict[str, list[str]] = {prefix: [] for prefix in policies}
         self.replaced: list[str] = []
         self._everywhere = everywhere
-        self.read: list[Sequence[BaseRoute]] = []
+        self.read: list[_Holder] = []
 
-    def entries(self, routes: Sequence[BaseRoute], prefix: str, host: re.Pattern[str] | None) -> Iterator[_Entry]:
-        """Yield the entries of these routes, in order."""
-        self._note(routes)
-        for context in _contexts(routes):
+    def entries(self, holder: _Holder | None, prefix: str, asks: tuple[_Asks, ...]) -> Iterator[_Entry]:
+        """Yield the entries of an application's routes, in order; none if it shows no routes."""
+        if holder is None:
+            return
+        self._note(holder)
+        for context in _contexts(holder.routes):
             route = getattr(context, "route", context)
             if isinstance(route, Host):
-                yield from self.entries(_routes_below(route), prefix, route.host_regex)
+                yield from self.entries(_below(route), prefix, (*asks, route))
                 below = prefix + "/{path:path}"
-                yield self._entry(below, None, _Asked(self._without_own(below)), route.host_regex)
+                yield self._entry(below, None, _Asked(self._without_own(below)), (*asks, route))
                 continue
             path = getattr(context, "path", None)
             if path is None:
                 continue
             if isinstance(route, Mount):
-                yield from self.entries(_routes_below(route), prefix + path, host)
+                yield from self.entries(_below(route), prefix + path, asks)
                 below = prefix + path + "/{path:path}"
-                yield self._entry(below, None, _Asked(self._without_own(below)), host)
+                yield self._entry(below, None, _Asked(self._without_own(below)), asks)
                 continue
-            yield from self._of_route(context, prefix + path, host)
+            yield from self._of_route(context, prefix + path, asks)
 
     def unmatched(self) -> Iterator[_Entry]:
         """Yield what stands for requests that match no route, but a path with a policy."""
         for prefix, policy in self._policies.items():
-            yield self._entry(prefix, None, _Asked(policy), None)
-            yield self._entry(prefix + "/{path:path}", None, _Asked(policy), None)
+            yield self._entry(prefix, None, _Asked(policy), ())
+            yield self._entry(prefix + "/{path:path}", None, _Asked(policy), ())
 
     def _without_own(self, template: str) -> Policy:
         """Return the policy of a route that has none: that of the longest path which it is at or below."""
@@ -224,12 +264,13 @@ class _Walk:
                 self.replaced.append(template)
         return _Asked(declared or self._without_own(template), reads)
 
-    def _of_route(self, context: Any, template: str, host: re.Pattern[str] | None) -> Iterator[_Entry]:
+    def _of_route(self, context: Any, template: str, asks: tuple[_Asks, ...]) -> Iterator[_Entry]:
         endpoint = getattr(context, "endpoint", None)
         original = getattr(context, "original_route", context)
+        asks = (*asks, *_own_match(original, template))
         if isinstance(original, WebSocketRoute):
             declared = _declared_on_socket(endpoint, template)
-            yield self._entry(template, {HANDSHAKE}, self._asked(declared, context, template), host)
+            yield self._entry(template, {HANDSHAKE}, self._asked(declared, context, template), asks)
             return
         reads = reads_of(context)
         if isinstance(endpoint, type):  # Starlette's HTTPEndpoint: the class has a method for each of HTTP's
@@ -237,29 +278,27 @@ class _Walk:
                 run = getattr(endpoint, method, None) or (getattr(endpoint, "get", None) if method == "head" else None)
                 if run is not None:
                     asked = self._asked(_declared(run, template), context, template, reads)
-                    yield self._entry(template, {method.upper()}, asked, host)
-            yield self._entry(template, None, _Asked(self._without_own(template), reads), host)
+                    yield self._entry(template, {method.upper()}, asked, asks)
+            yield self._entry(template, None, _Asked(self._without_own(template), reads), asks)
             return
         asked = self._asked(_declared(endpoint, template), context, template, reads)
-        yield self._entry(template, getattr(context, "methods", None), asked, host)
+        yield self._entry(template, getattr(context, "methods", None), asked, asks)
 
-    def _entry(
-        self, template: str, methods: Iterable[str] | None, asked: _Asked, host: re.Pattern[str] | None
-    ) -> _Entry:
+    def _entry(self, template: str, methods: Iterable[str] | None, asked: _Asked, asks: tuple[_Asks, ...]) -> _Entry:
         # A mount and its routes may use one name for two parameters, which a pattern may not.
         numbers = count()
         pattern, _, _ = compile_path(_PARAMETER.sub(lambda _: f"{{p{next(numbers)}", template))
         reads = asked.reads.joined(self._everywhere)
         by_method = {m: RoutePolicy(template, m, asked.policy, reads) for m in (methods or {UNMATCHED})}
-        return _Entry(pattern, host, template, asked.policy, by_method)
+        return _Entry(pattern, asks, template, asked.policy, by_method)
 
-    def _note(self, routes: Sequence[BaseRoute]) -> None:
-        """Remember a list of routes, and those of its included routers."""
-        self.read.append(routes)
-        for route in routes:
+    def _note(self, holder: _Holder) -> None:
+        """Remember what holds routes, and its included routers."""
+        self.read.append(holder)
+        for route in holder.routes:
             included = getattr(route, "original_router", None)
             if included is not None:
-                self._note(included.routes)
+                self._note(included)
 
 
 class _Asked(NamedTuple):
@@ -291,15 +330,29 @@ def _is_enforced(endpoint: object) -> bool:
     return enforces(endpoint) or enforces(getattr(endpoint, "__call__", None))  # noqa: B004  an instance's, not a test
 
 
-def _routes_below(mount: Mount | Host) -> Sequence[BaseRoute]:
-    """Return the routes of a mounted application, which may be wrapped in middlewares."""
-    app: Any = mount
-    while not getattr(app, "routes", None):
+def _below(mount: Mount | Host) -> _Holder | None:
+    """Return the mounted application that holds routes, which may be wrapped in middlewares; it may get them later."""
+    app: Any = mount.app
+    found = None
+    while app is not None:
+        if isinstance(getattr(app, "routes", None), list):
+            found = app
+            if app.routes:
+                break
         inner = getattr(app, "app", None)
-        if inner is None or inner is app:
-            return []
-        app = inner
-    return app.routes  # type: ignore[no-any-return]
+        app = None if inner is app else inner
+    return found
+
+
+def _own_match(route: BaseRoute, template: str) -> Iterator[_OwnMatch]:
+    """Yield what is to be asked of a route whose class has a `matches` of its own."""
+    if type(route).matches.__module__.partition(".")[0] in {"starlette", "fastapi"}:
+        return
+    own = str(getattr(route, "path", template))
+    if own == template:
+        yield _OwnMatch(route, None)
+    elif ":path}" not in own:  # of such a path it can't be said which part is the route's own
+        yield _OwnMatch(route, own.count("/"))
 
 
 def _session_cookies(app: FastAPI) -> frozenset[str]:

@@ -16,7 +16,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -109,6 +109,8 @@ _written = attrgetter(*_WRITTEN)
 
 VARIABLE = "TIDEGATE_LOG"
 Destination = Literal["json", "logging"]
+# Where an exception that is logged is noted in the scope.
+LOGGED = "tidegate.logged"
 _made: list[Logger] = []  # Powertools' Logger, once it was made
 _log = StandardLog()
 
@@ -272,14 +274,16 @@ def _stream() -> TextIO:
     return handler.stream if isinstance(handler, logging.StreamHandler) else sys.stdout
 
 
-def log_unhandled(route: str, *, raised_again: bool) -> None:
-    """Log the exception of an application's that is handled now.
+def log_unhandled(route: str, scope: MutableMapping[str, Any], error: Exception) -> None:
+    """Log the exception of an application's that is handled now, unless a server logs it as it logs all.
 
     Args:
         route: the request's route.
-        raised_again: whether the server gets it, too, and logs it as it logs all: then it isn't logged here.
+        scope: the request's, where it is noted for a function's handler, which gets it, too.
+        error: the exception.
     """
-    if not raised_again or destination() == "json":
+    if "aws.context" in scope or destination() == "json":
+        scope[LOGGED] = error
         logger().exception("unhandled exception", extra={"route": route})
 
 

@@ -25,6 +25,7 @@ from tidegate.errors import StoreUnavailableError
 from tidegate.messages import Charge, Settlement
 from tidegate.telemetry import logger
 from tidegate.web.asgi import ResponseRecorder
+from tidegate.web.shield import to_its_end
 from tidegate.web.stored_response import StoredResponse
 
 # The pause, jittered, before the next attempt, once an old copy has replaced a failure.
@@ -88,7 +89,7 @@ class CacheFill(NamedTuple):
         """Run the application, keep its response if it may be kept, and give it.
 
         Args:
-            scope: the request's.
+            scope: that of a run whose response is recorded.
             copy: the copy to give if the application fails.
             leased: whether this request holds the fleet's lease.
         """
@@ -97,8 +98,7 @@ class CacheFill(NamedTuple):
         run = _FillRun(self, flight, copy, leased=leased, whole=scope["method"] != "HEAD")
         captured = ResponseRecorder(run.deliver)
         try:
-            # Without the server's extensions, one of which (`http.response.pathsend`) sends files past the recorder.
-            await self.app({**scope, "extensions": {}}, self.receive, captured)
+            await self.app(scope, self.receive, captured)
         except Exception as error:
             if captured.complete:
                 raise
@@ -200,7 +200,8 @@ class _FillRun:
     async def give_up(self) -> None:
         """Release the requests that wait, and the lease, unless they are released already."""
         self._flight.land(UNSHARED if self._pass_ms else None)
-        await self._settle(None)
+        with to_its_end():
+            await self._settle(None)
 
     async def _keep(self, response: StoredResponse, judged: Verdict, refusal: Refusal) -> bool | None:
         """Keep a response in Redis, under the lease, and in this environment; return what `_settle` returns."""

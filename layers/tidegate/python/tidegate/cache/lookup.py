@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope
 from tidegate.admission import Admission
 from tidegate.cache import conditional, fields, tags
 from tidegate.cache.copies import landing_of
+from tidegate.cache.declared import declared_cache
 from tidegate.cache.fields import CacheStatus
 from tidegate.cache.fill import CacheFill, CacheLookupKey, Charged
 from tidegate.cache.freshness import draw
@@ -45,6 +46,7 @@ from tidegate.messages import Answer, Charge, Question
 from tidegate.policy import Policy
 from tidegate.routing import RoutePolicy, RouteTable, path_of
 from tidegate.web.asgi import ResponseSender, send_whole
+from tidegate.web.recorded_scope import recorded, tell_route
 
 # API Gateway gives a request 29 s; a response that takes longer than this isn't kept.
 HOLD_MS = 30_000
@@ -100,9 +102,10 @@ class Caching:
         self._place = environment.cache()
         self._scope = scope
         self._route = route
-        self._cache = route.policy.cache
+        self._cache = declared_cache(route)
         self._out = out
         self._answer: Answer | None = None
+        self._inner: Scope = {}
         credentials = beside_the_principal(scope, caller, route.reads, environment.settings.principal_key)
         self._owner = Owner(caller.principal, credentials)
         self._conditions = conditional.conditions_of(scope)
@@ -279,7 +282,11 @@ class Caching:
         return "" if self.wanted is None else self.wanted.key
 
     async def _compute(self, copy: CachedCopy | None, *, leased: bool) -> None:
-        await self._fill.run(self._asked, copy, leased=leased)
+        inner = self._inner = recorded(self._asked)
+        try:
+            await self._fill.run(inner, copy, leased=leased)
+        finally:
+            tell_route(self._scope, inner)
 
     async def _give_copy(self, copy: CachedCopy, word: str, *, keep: bool = True) -> None:
         """Give a copy; one from Redis is kept here, for an outage of Redis."""
@@ -308,6 +315,7 @@ class Caching:
     async def _give(self, landing: FlightResult, status: CacheStatus, word: str) -> None:
         """Send a response: as 304 if the client has it already, and without its body for a HEAD."""
         self.word = word
+        tell_route(self._scope, self._inner)
         self._out.always = ()
         response = landing.response
         if self._cache is not None and word != "computed":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Scope
@@ -19,6 +20,7 @@ from tidegate.telemetry import logger
 from tidegate.web.asgi import ResponseRecorder, ResponseSender, send_whole
 from tidegate.web.body import Reread
 from tidegate.web.problems import Problem
+from tidegate.web.recorded_scope import recorded, tell_route
 from tidegate.web.stored_response import StoredResponse
 
 
@@ -50,9 +52,10 @@ class IdempotentRun(NamedTuple):
 
     async def run(self, scope: Scope, receive: Reread) -> None:
         """Run the application and deliver its answer once it is settled."""
-        begun, delayed = Execution(self.policy), list[StoredResponse]()
+        begun, delayed, inner = Execution(self.policy), list[StoredResponse](), _whole(recorded(scope))
 
         async def deliver(response: StoredResponse) -> None:
+            tell_route(scope, inner)
             await self._settle(response, begun=begun.begun)
             receive.answered()
 
@@ -62,32 +65,41 @@ class IdempotentRun(NamedTuple):
         captured = ResponseRecorder(hold if self.late else deliver)
         token = execution.set(begun)
         try:
-            # Without the server's extensions: one of them sends files past us.
-            await self.app(_whole({**scope, "extensions": {}}), receive, captured)
+            await self.app(inner, receive, captured)
             if delayed:
                 await deliver(delayed[0])
         except ClaimLostError:
             if self.late or not captured.complete:
                 await self.refuse(protocol.superseded())
-        except Exception as error:  # noqa: BLE001  the application's, whatever it is: logged, and answered as a 500
+        except Exception as error:  # noqa: BLE001  the application's, whatever it is: kept, and raised by the guard
             told = captured.complete and not self.late
-            await self.fail(error, captured if told else ResponseRecorder(deliver))
+            await self.fail(error, captured if told else ResponseRecorder(partial(self._keep_failure, begun)))
         finally:
+            tell_route(scope, inner)
             execution.reset(token)
+
+    async def _keep_failure(self, begun: Execution, response: StoredResponse) -> None:
+        """Keep what a retry is to get of a failure; the exception passes on to those who answer it now."""
+        if not await self._keep(response, begun=begun.begun):
+            await self.refuse(protocol.superseded())
 
     async def _settle(self, response: StoredResponse, *, begun: bool) -> None:
         """Keep the answer for replays or give the claim up, then answer."""
+        own = await self._keep(response, begun=begun)
+        with suppress(OSError):  # the client has gone; its retry will be answered
+            await (send_whole(self.out, response) if own else self.refuse(protocol.superseded()))
+
+    async def _keep(self, response: StoredResponse, *, begun: bool) -> bool:
+        """Keep the answer for replays or give the claim up; False if another attempt's answer counts, or may count."""
         binds = protocol.binds(response, begun=begun, keep_5xx=self.policy.keep_5xx)
         record = protocol.record_of(response) if binds else None
         try:
-            own = await self.environment.claiming(lambda: self.held.settle(record, self.take_corrections))
+            return await self.environment.claiming(lambda: self.held.settle(record, self.take_corrections))
         except StoreUnavailableError as error:
             # The effect has happened: the client must learn of it, though a retry may have to wait for the hold.
             # Past the hold another attempt's answer may count: a retry will learn which.
             logger().warning("answer not kept", extra={"store": error.store, "fault": error.kind})
-            own = self.held.sure_ms > 0
-        with suppress(OSError):  # the client has gone; its retry will be answered
-            await (send_whole(self.out, response) if own else self.refuse(protocol.superseded()))
+            return self.held.sure_ms > 0
 
 
 def _whole(scope: Scope) -> Scope:

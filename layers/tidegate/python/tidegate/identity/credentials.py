@@ -14,7 +14,6 @@ Source: draft-ietf-httpapi-idempotency-key-header, Security Considerations: keys
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -24,6 +23,7 @@ from urllib.parse import parse_qsl
 
 from tidegate.identity.caller import Caller
 from tidegate.identity.dependants import Reads
+from tidegate.identity.found_before import found_before
 
 # Words in a field's or a query parameter's name that suggest a credential or an identity.
 _TELLING = (
@@ -93,7 +93,8 @@ def _digest(credentials: Iterator[tuple[str, str]], caller: Caller, reads: Reads
 def beside_the_principal(scope: Mapping[str, Any], caller: Caller, reads: Reads, secret: bytes) -> str:
     """Return a digest of all credentials of a request, except an API key that is its principal; empty if it has none.
 
-    Every cookie counts, since a response may depend on any: a copy is never shared by requests whose cookies differ.
+    Every cookie counts, since a response may depend on any: a copy is never shared by requests whose cookies differ,
+    unless they are a balancer's, say, and the route declares no parameter that reads them.
 
     The arguments are those of `credentials_digest`.
     """
@@ -101,18 +102,16 @@ def beside_the_principal(scope: Mapping[str, Any], caller: Caller, reads: Reads,
 
 
 def credentials_of(scope: Mapping[str, Any], reads: Reads, *, every_cookie: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of a request's credentials: fields, cookies, the session, query parameters."""
-    session = scope.get("session")
+    """Yield the names and values of a request's credentials: fields, cookies, session, user, query parameters."""
     # A session's cookie is signed anew with each response, so the session's content counts and not the cookie.
-    signed_anew = reads.session_cookies if session else frozenset[str]()
+    signed_anew = reads.session_cookies if scope.get("session") else frozenset[str]()
     for raw_name, raw_value in sorted(scope["headers"], key=_name):
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name == "cookie":
             yield from _cookies(value, reads, signed_anew, every=every_cookie)
         elif tells_who(name) or (name in reads.fields and not is_silent(name)):
             yield name, value
-    if session:
-        yield "session", json.dumps(session, sort_keys=True, default=str)
+    yield from found_before(scope)
     if query := scope.get("query_string", b""):
         yield from _parameters(query.decode("latin-1"), reads)
 
@@ -129,7 +128,9 @@ def _parameters(query: str, reads: Reads) -> Iterator[tuple[str, str]]:
 
 def _cookies(line: str, reads: Reads, signed_anew: frozenset[str], *, every: bool) -> Iterator[tuple[str, str]]:
     for name, _, value in sorted(part.strip().partition("=") for part in line.split(";")):
-        if not name or name in signed_anew or _counts_visitors(name.lower()):
+        if not name or name in signed_anew:
+            continue
+        if _counts_visitors(name.lower()) and not (every and name in reads.cookies):
             continue
         if every or name in reads.cookies or len(value) >= _SECRET_FROM or _names_caller(name):
             yield f"cookie {name}", value

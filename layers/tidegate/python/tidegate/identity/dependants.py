@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from tidegate.identity.parameter_names import names_of
+
 
 class Reads(NamedTuple):
     """The parts of a request that a route and its dependencies read, beside path and body.
@@ -62,9 +64,10 @@ def reads_of(route: Any) -> Reads:
     parameters: set[tuple[str, str]] = set()
     ends_late = insists = False
     for each in _all(dependant):
-        fields.update(str(param.alias).lower() for param in getattr(each, "header_params", ()))
-        cookies.update(str(param.alias) for param in getattr(each, "cookie_params", ()))
-        parameters.update(_parameters(each))
+        read = tuple(_parameters(each))
+        fields.update(name for place, name in read if place == "header")
+        cookies.update(name for place, name in read if place == "cookie")
+        parameters.update(read)
         call = _bare(each.call)
         scheme = _scheme(call)
         if scheme is not None:
@@ -94,8 +97,8 @@ def _all(dependant: Any) -> Iterator[Any]:
 
 def _parameters(dependant: Any) -> Iterator[tuple[str, str]]:
     for place in ("header", "query", "cookie"):
-        for param in getattr(dependant, f"{place}_params", ()):
-            yield place, str(param.alias).lower() if place == "header" else str(param.alias)
+        for name in names_of(getattr(dependant, f"{place}_params", ()), place):
+            yield place, name
 
 
 def _scheme(call: Any) -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ from tidegate.limits.overrides import NONE, Overrides
 from tidegate.messages import Answer, Charge
 from tidegate.routing import RoutePolicy
 from tidegate.web.problems import Headers, Problem, reduced_capacity
+from tidegate.web.shield import to_its_end
 
 if TYPE_CHECKING:
     from tidegate.environment import Environment
@@ -152,7 +153,7 @@ class LimitCharges:
     async def apply_corrections(self, corrections: tuple[Charge, ...], subject: str, environment: Environment) -> None:
         """Write corrections that no settlement took along: a slot is freed, a cost becomes what it was."""
         stores, store = environment.stores, self._store
-        with suppress(StoreUnavailableError):  # a slot's lease ends by itself
+        with suppress(StoreUnavailableError), to_its_end():  # a slot's lease ends by itself
             await environment.call(lambda: stores.correct(store, subject, corrections))
 
 

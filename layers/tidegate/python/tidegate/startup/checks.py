@@ -122,6 +122,13 @@ def check_application(app: FastAPI, guard: Callable[..., Any]) -> None:
     Raises:
         ConfigurationError: `protect` comes too late, or twice.
     """
+    given: object = app
+    if not isinstance(given, FastAPI):
+        raise ConfigurationError(
+            "protect(app)",
+            f"it takes a FastAPI application, not {type(given).__name__}: the one in a middleware, or one that mounts "
+            "yours",
+        )
     if any(each.cls is guard for each in app.user_middleware):
         raise ConfigurationError("protect(app)", "this application is protected already; call it once")
     if app.middleware_stack is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -12,9 +13,12 @@ from starlette.types import Receive, Scope
 
 from tidegate.errors import ProblemError
 from tidegate.telemetry import logger
-from tidegate.web.asgi import ResponseRecorder, ResponseSender, respond
+from tidegate.web.asgi import ResponseRecorder, respond
 from tidegate.web.problems import Problem, problem_type
 
+# Where the guard leaves the fields of the response to an exception that passes on.
+FIELDS = "tidegate.fields"
+_UNHANDLED = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
 _BODILESS = frozenset({204, 205, 304})
 
 
@@ -24,6 +28,13 @@ def install(app: FastAPI) -> None:
     for error, handler in ((HTTPException, _on_http), (RequestValidationError, _on_invalid)):
         if app.exception_handlers.get(error) is None or _is_fastapis_own(app.exception_handlers[error]):
             app.exception_handlers[error] = handler
+    if _last_handler(app.exception_handlers) is None:
+        app.exception_handlers[Exception] = _on_unhandled
+
+
+def _last_handler(handlers: Mapping[Any, Any]) -> Any:
+    """Return the handler of what no other handles, as Starlette finds it; None if there is none."""
+    return next((handler for error, handler in reversed([*handlers.items()]) if error in {500, Exception}), None)
 
 
 def _is_fastapis_own(handler: Any) -> bool:
@@ -98,13 +109,14 @@ def _first(places: list[dict[str, Any]]) -> str | None:
     return f"{'.'.join(places[0]['in'])}: {places[0]['message']}" if places else None
 
 
-async def answer_unhandled(
-    error: Exception, scope: Scope, receive: Receive, send: ResponseRecorder | ResponseSender
-) -> None:
+async def _on_unhandled(request: Request, _: Exception) -> Response:
+    return _respond(_UNHANDLED._replace(headers=request.scope.get(FIELDS, ())))
+
+
+async def answer_unhandled(error: Exception, scope: Scope, receive: Receive, send: ResponseRecorder) -> None:
     """Respond to an unhandled exception by the application's own handler, or with a 500 that reveals nothing of it."""
-    handlers = getattr(scope.get("app"), "exception_handlers", {})
-    handler = handlers.get(Exception) or handlers.get(500)
-    if handler is not None:
+    handler = _last_handler(getattr(scope.get("app"), "exception_handlers", {}))
+    if handler is not None and handler is not _on_unhandled:
         try:
             response = handler(Request(scope), error)
             response = await response if hasattr(response, "__await__") else response
@@ -112,6 +124,4 @@ async def answer_unhandled(
         except Exception:  # noqa: BLE001  the application's last handler has failed, so the 500 below is sent
             logger().exception("the application's own handler of exceptions failed")
     if not send.started:
-        await respond(
-            send, Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
-        )
+        await respond(send, _UNHANDLED)

@@ -13,6 +13,7 @@ from tidegate.enforcement import Execution, execution
 from tidegate.policy import Policy
 from tidegate.telemetry import logger
 from tidegate.web.problems import Headers
+from tidegate.web.recorded_scope import recorded, tell_route
 from tidegate.web.stored_response import StoredResponse
 
 # CORS fields, which a middleware within the guard makes for the origin of this request, not of the first one.
@@ -44,9 +45,14 @@ class StandingIn:
             Exception: the application raised it before its handler.
         """
         token = execution.set(self._run)
+        inner = recorded(scope)
+
+        async def passing(message: Message) -> None:
+            tell_route(scope, inner)
+            await self._pass(message)
+
         try:
-            # Without the server's extensions, one of which (`http.response.pathsend`) sends files past `_pass`.
-            await self._app({**scope, "extensions": {}}, receive, self._pass)
+            await self._app(inner, receive, passing)
         except Exception as error:
             if not self._run.reached:
                 raise

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+import anyio
 
 from tidegate.telemetry import logger
 
@@ -29,6 +33,15 @@ async def run_uncancelled(work: Coroutine[Any, Any, None], when_left: Callable[[
             when_left()
             task.add_done_callback(_report)
         raise
+
+
+def to_its_end() -> AbstractContextManager[object]:
+    """Return a context in which a request that is cancelled may still wait for its end's own calls to stores.
+
+    asyncio cancels once, and anyio at every wait, until its scope is left: a slot or a lease would be left behind.
+    """
+    cancelled = isinstance(sys.exception(), asyncio.CancelledError)
+    return anyio.CancelScope(shield=True) if cancelled else nullcontext()
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message
 
 from tidegate.aws_lambda.events.response import Whole
-from tidegate.telemetry import logger
+from tidegate.telemetry import LOGGED, logger
 from tidegate.web.problems import Problem, problem_headers
 
 _FAILED = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
@@ -35,8 +35,9 @@ class Exchange:
         """Return the application's response; a 500 if it sends none, or not all of one."""
         try:
             await app(self._scope, self._receive, self._send)
-        except (Exception, asyncio.CancelledError):  # noqa: BLE001  the client must get a response after any error
-            logger().exception("unhandled exception", extra={"answered": self._ended})
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the client must get a response after any
+            if self._scope.get(LOGGED) is not error:
+                logger().exception("unhandled exception", extra={"answered": self._ended})
         if self._status is None or not self._ended:
             return problem_answer(_FAILED)
         return Whole(self._status, self._headers, b"".join(self._pieces))
