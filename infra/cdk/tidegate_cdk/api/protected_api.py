@@ -316,7 +316,7 @@ class ProtectedApi(Construct):
             self.release.judge.add_to_role_policy(
                 iam.PolicyStatement(actions=["elasticache:Connect"], resources=self.cache.connect_arns)
             )
-        self.release.govern(ordered, self.table.table_arn)
+        self.release.govern(ordered, self.table)
 
     def _observability(self, thresholds: Thresholds, operations: Operations) -> Observability:
         overflow = self.overflow
@@ -346,6 +346,9 @@ class ProtectedApi(Construct):
         for own in self._tables:
             for actions, arn in own.grants():
                 function.allow(actions, [arn])
+        for table in self._all_tables():
+            if table.encryption_key:
+                table.encryption_key.grant_encrypt_decrypt(function.role)
         if self.cache:
             function.allow(["elasticache:Connect"], self.cache.connect_arns)
 
