@@ -185,6 +185,7 @@ class _Asking(_Worker):
         self._found: dict[str, Fault | None] = {}
         self._began = 0.0
         self._at: str | None = None
+        self._refused = ""
 
     def work(self) -> None:
         for left in reversed(range(_TRIES)):
@@ -200,7 +201,8 @@ class _Asking(_Worker):
         """Return the faults so far; a check that still waits is one, too."""
         found = dict(self._found)
         if self.is_alive() and self._at:
-            found[self._at] = self._fault(self._at, "silence", f"no answer within {self._waited_s():.0f} s")
+            said = self._refused or f"no answer within {self._waited_s():.0f} s"
+            found[self._at] = self._fault(self._at, "silence", said)
         return [fault for fault in found.values() if fault]
 
     def _ask(self, question: _Question) -> None:
@@ -209,7 +211,7 @@ class _Asking(_Worker):
             # Each further check would wait as long.
             self._found[question.name] = silent._replace(question=question.name, said="it wasn't asked any more")
             return
-        self._at, self._began = question.name, time.monotonic()
+        self._at, self._began, self._refused = question.name, time.monotonic(), ""
         answer = self._answer(question)
         well = question.expected == answer.status if question.expected else not answer.said
         status = "without a statusCode" if answer.status is None else answer.status
@@ -223,8 +225,9 @@ class _Asking(_Worker):
             try:
                 return invoked(self._client, self._target, question.event)
             except BusyError as error:
+                self._refused = f"couldn't be invoked for {self._waited_s():.0f} s ({error})"
                 if self._patience.left_s <= _BETWEEN_S:
-                    return Answer(None, None, "silence", f"couldn't be invoked for {self._waited_s():.0f} s ({error})")
+                    return Answer(None, None, "silence", self._refused)
             time.sleep(_BETWEEN_S)
 
     def _fault(self, question: str, kind: Kind, said: str) -> Fault:
