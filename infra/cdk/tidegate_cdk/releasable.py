@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jsii
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IConstruct, IValidation
 
+from tidegate_cdk.known import matches
 from tidegate_cdk.released import ReleasedFunction
 from tidegate_cdk.setting_error import SettingError
 
@@ -22,7 +23,7 @@ _ALIAS_NAME = re.compile(r"(?!\d+$)[A-Za-z0-9_-]{1,128}")
 
 def check(given: Sequence[ReleasedFunction], alias_name: str, scope: Construct) -> None:
     """Refuse what can't be released by this construct; raises SettingError."""
-    if not (Token.is_unresolved(alias_name) or _ALIAS_NAME.fullmatch(alias_name)):
+    if not matches(_ALIAS_NAME, alias_name):
         raise SettingError(
             f"alias_name is {alias_name!r}: write letters, digits, - and _, at most 128 and no number, such as live"
         )
