@@ -45,10 +45,12 @@ def _remarked(document: Document, remark: str) -> Document:
 def prune(document: Document, order: Order, using: Parts) -> Document:
     """Delete versions that aren't needed, and note errors in the ledger."""
     remarks = list(document.get("remarks", ()))
-    try:
-        _prune(document, order, using)
-    except Exception as error:  # noqa: BLE001  # it is reported, and the next release tries again
-        remarks.append(f"Old versions couldn't be deleted. {type(error).__name__}: {error}")
+    for target in order.targets:
+        try:
+            _prune(document, order, using, target.name)
+        except Exception as error:  # noqa: BLE001  # it is reported, and the next release tries again
+            remarks.append(f"Old versions couldn't be deleted. {type(error).__name__}: {error}")
+            remarks = list(dict.fromkeys(remarks))
     for remark in remarks:
         logging.getLogger(__name__).error("%s", remark)
     try:
@@ -58,18 +60,16 @@ def prune(document: Document, order: Order, using: Parts) -> Document:
     return {"remarks": remarks}
 
 
-def _prune(document: Document, order: Order, using: Parts) -> None:
+def _prune(document: Document, order: Order, using: Parts, name: str) -> None:
     history = using.ledger.history()
     promotions = history.promotions()
-    for target in order.targets:
-        name = target.name
-        # The versions in force before are kept, however many releases failed in between. So are those to which the
-        # stack goes back if another of its resources fails now.
-        needed = [*promotions[-order.keep :], document["stable"], document.get("former") or {}, history.in_force]
-        spared = {versions[name] for versions in needed if name in versions}
-        given_up = {
-            entry.versions[name]
-            for entry in history.entries
-            if name in entry.versions and not history.served(name, entry.versions[name])
-        }
-        using.aliases.prune(name, order.keep, spared, given_up)
+    # The versions in force before are kept, however many releases failed in between. So are those to which the stack
+    # goes back if another of its resources fails now.
+    needed = [*promotions[-order.keep :], document["stable"], document.get("former") or {}, history.in_force]
+    spared = {versions[name] for versions in needed if name in versions}
+    given_up = {
+        entry.versions[name]
+        for entry in history.entries
+        if name in entry.versions and not history.served(name, entry.versions[name])
+    }
+    using.aliases.prune(name, order.keep, spared, given_up)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from functions.rollout.order import Target
@@ -13,6 +13,14 @@ class Split(NamedTuple):
 
     version: str
     weights: Mapping[str, float]
+
+
+def made_again(function: str, version: str) -> str:
+    """Say that an alias was missing, and what its maker has to see to."""
+    return (
+        f"The alias of {function} was missing, and is made again at version {version}. What it let API Gateway do went "
+        "with it: see docs/releases.md."
+    )
 
 
 class Aliases:
@@ -52,6 +60,34 @@ class Aliases:
         """Give one version all of the traffic."""
         self._update(function, version, {})
 
+    def put_back(self, versions: Mapping[str, str]) -> list[str]:
+        """Give each function's version all of the traffic, and return a sentence of each alias that wasn't there.
+
+        One that fails keeps none of the others from it.
+
+        Raises:
+            Exception: the first error, when all were tried.
+        """
+        said, errors = list[str](), list[Exception]()
+        for function, version in versions.items():
+            try:
+                said += self._put_back(function, version)
+            except Exception as error:  # noqa: BLE001  # it is raised after the others
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return said
+
+    def _put_back(self, function: str, version: str) -> list[str]:
+        try:
+            self.settle(function, version)
+        except self._client.exceptions.ResourceNotFoundException:
+            missing = self.read(function) is None
+            if not missing or self.settle_at_first(function, (version,), missing=True) is None:
+                return [f"Version {version} of {function}, which was in force, isn't there."]
+            return [made_again(function, version)]
+        return []
+
     def settle_at_first(self, function: str, versions: Sequence[str], *, missing: bool) -> str | None:
         """Give the first of these versions that still exists all of the traffic, and return it; None if none does.
 
@@ -77,6 +113,9 @@ class Aliases:
 
         Never deleted are the versions that an alias names, those newer than all of these, and `spared`; the last `keep`
         are deleted only if `given_up`.
+
+        Raises:
+            Exception: the first error, when all were tried.
         """
         versions = self._published(function)
         named = self._named(function)
@@ -84,8 +123,14 @@ class Aliases:
         newest = max([int(version) for version in named if version.isdigit()], default=0)
         old = {str(version) for version in versions[:-keep]} | set(given_up)
         pruned = [str(version) for version in versions if str(version) in old - kept and version <= newest]
+        errors = list[Exception]()
         for version in pruned:
-            self._client.delete_function(FunctionName=function, Qualifier=version)
+            try:
+                self._client.delete_function(FunctionName=function, Qualifier=version)
+            except Exception as error:  # noqa: BLE001  # it is raised after the others
+                errors.append(error)
+        if errors:
+            raise errors[0]
         return pruned
 
     def _published(self, function: str) -> list[int]:
@@ -93,9 +138,18 @@ class Aliases:
         return sorted(int(v["Version"]) for p in pages for v in p["Versions"] if v["Version"].isdigit())
 
     def _named(self, function: str) -> set[str]:
-        found = self._client.list_aliases(FunctionName=function)["Aliases"]
+        found = list(self._all(function))
         weighted = [(alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {} for alias in found]
         return {alias["FunctionVersion"] for alias in found} | {version for weights in weighted for version in weights}
+
+    def _all(self, function: str) -> Iterator[Mapping[str, Any]]:
+        asked: dict[str, str] = {"FunctionName": function}
+        while True:
+            page = self._client.list_aliases(**asked)
+            yield from page["Aliases"]
+            if not page.get("NextMarker"):
+                return
+            asked["Marker"] = page["NextMarker"]
 
     def _update(self, function: str, version: str, weights: Mapping[str, float]) -> None:
         self._client.update_alias(

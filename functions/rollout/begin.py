@@ -65,20 +65,20 @@ def _taken(event: Mapping[str, Any], to: Mapping[str, str]) -> tuple[bool, str |
     aliases = {} if kind == "Delete" else using.aliases.read_all(order.versions)
     found = meaning(request, known, aliases)
     if found.act in {"settled", "answered"}:
-        return found.well, _settled(Asked(request, known, aliases), found, using, lost)
+        return found.well, _settled(Asked(request, known, aliases), found, using, str(lost) if lost else "")
     if lost:
-        raise LedgerMissingError(f"{lost} Restore it from a backup, or make it as the stack's template says.")
+        raise type(lost)(f"{lost} {lost.mend}") from lost
     document = {"answer": to, "order": dict(properties), "id": request.id, "former": dict(former), "asked": now_s()}
     _start(properties["Machine"], {**document, "first": found.act == "first"})
     return True, None
 
 
-def _history(using: Parts) -> tuple[History, str]:
-    """Read the history of releases; if there is no ledger, return an empty one and the reason."""
+def _history(using: Parts) -> tuple[History, LedgerMissingError | None]:
+    """Read the history of releases; if there is no ledger, or none that can be read, return an empty one and why."""
     try:
-        return using.ledger.history(), ""
+        return using.ledger.history(), None
     except LedgerMissingError as error:
-        return NOTHING, str(error)
+        return NOTHING, error
 
 
 def _settled(asked: Asked, found: Meaning, using: Parts, lost: str) -> str:

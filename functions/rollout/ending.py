@@ -45,7 +45,10 @@ def _taken_back(document: Mapping[str, Any], using: Parts, reason: str) -> tuple
         return entry.ended == "promoted", entry.reason
     running = known.history.running
     if running and running.release == document["id"]:
-        for name, version in running.before.items():
-            using.aliases.settle(name, version)
-        using.ledger.end(known.token, "rolled-back", reason)
+        by_hand = known.history.put_by_hand(document.get("asked", 0))
+        in_force = {name: by_hand.get(name, version) for name, version in running.before.items()}
+        try:
+            reason = " ".join([reason, *using.aliases.put_back(in_force)])
+        finally:
+            using.ledger.end(known.token, "rolled-back", reason, in_force if in_force != running.before else None)
     return False, reason

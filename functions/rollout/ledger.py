@@ -26,7 +26,15 @@ class SupersededError(Exception):
 
 
 class LedgerMissingError(Exception):
-    """The ledger's table doesn't exist; the message names it."""
+    """The ledger's table doesn't exist; the message names it, and `mend` says what to do."""
+
+    mend = "Restore it from a backup, or make it as the stack's template says."
+
+
+class LedgerDamagedError(LedgerMissingError):
+    """The ledger's item is none that a release wrote; the message names it."""
+
+    mend = "Delete the item: the next release begins a history of its own."
 
 
 class Known(NamedTuple):
@@ -48,6 +56,15 @@ class Known(NamedTuple):
 
 
 NOTHING = History()
+
+
+def _known(item: Mapping[str, Any]) -> Known:
+    """Read an item whole, its history included, so that what is wrong with it is found here."""
+    known = Known(int(item.get("token", 0)), item.get("doing") == "running", _loaded(item))
+    versions = [of for entry in known.history.entries for of in (entry.versions, entry.before)]
+    if not all(isinstance(of, dict) for of in (*versions, known.history.in_force)):
+        raise TypeError("the history has what are no versions")
+    return known
 
 
 def _under_way(attributes: Mapping[str, Any]) -> UnderWay:
@@ -97,6 +114,7 @@ class Ledger:
 
         Raises:
             LedgerMissingError: there is no such table.
+            LedgerDamagedError: the item is none that a release wrote.
         """
         try:
             item = self._table.get_item(Key={"pk": self._key}, ConsistentRead=True).get("Item")
@@ -104,7 +122,13 @@ class Ledger:
             raise LedgerMissingError(
                 f"The table {self._table.name}, which the ledger of releases is in, is missing."
             ) from error
-        return Known(int(item.get("token", 0)), item.get("doing") == "running", _loaded(item)) if item else None
+        try:
+            return _known(item) if item else None
+        except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
+            raise LedgerDamagedError(
+                f"The item {self._key} of the table {self._table.name}, which the ledger of releases is in, can't be "
+                f"read ({type(error).__name__}: {error})."
+            ) from error
 
     def history(self) -> History:
         """Read the history of releases."""

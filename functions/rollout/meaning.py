@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from functions.rollout.aliases import Split
+from functions.rollout.aliases import Split, made_again
 from functions.rollout.history import History, Versions
 
 Kind = Literal["Create", "Update", "Delete"]
@@ -159,10 +159,7 @@ def _sentences(request: Request, aliases: Aliases, moves: tuple[Move, ...], *, e
     for move in moves:
         alias, version = aliases.get(move.function), move.versions[0]
         if alias is None:
-            yield (
-                f"The alias of {move.function} was missing, and is made again at version {version}. What it let API "
-                "Gateway do went with it: see docs/releases.md."
-            )
+            yield made_again(move.function, version)
         elif not alias.version.isdigit():
             yield f"The alias of {move.function} named {alias.version}, and is put at version {version}."
         elif alias.version != version:

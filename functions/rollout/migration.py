@@ -53,13 +53,34 @@ class Migration:
         """
         event = json.dumps({"action": action, "release": release})
         invoked = self._invoke(FunctionName=self._function, Payload=event.encode())
-        document = json.loads(invoked["Payload"].read() or b"null")
+        document = _read(invoked["Payload"].read() or b"null")
         if "FunctionError" in invoked:
             about = document if isinstance(document, dict) else {}
             why = f"{about.get('errorType', 'Error')}: {about.get('errorMessage', document)}"
             raise MigrationCrashedError(f"{self._function} didn't answer ({why})")
+        if not _is_told(document):
+            raise MigrationError(
+                f"{self._function} answers {json.dumps(document)[:400]}: it has to answer a status (done, more, or "
+                'failed with a reason) and the schema\'s number, such as {"status": "done", "schema": 1}.'
+            )
         if document["status"] == "failed":
             reason = document.get("reason") or str(document)
             raise (MigrationDeniedError if _DENIED in reason else MigrationError)(reason)
         schema = int(document["schema"])
         return Told(document["status"], schema, int(document.get("before", schema)), document.get("progress") or {})
+
+
+def _is_told(document: Any) -> bool:
+    """Whether the runner answered as one does."""
+    if not isinstance(document, dict):
+        return False
+    numbers = [document.get("schema"), document.get("before", 0)]
+    well = document.get("status") in {"done", "more"} and all(isinstance(of, int) for of in numbers)
+    return well or document.get("status") == "failed"
+
+
+def _read(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode(errors="replace")

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from functions.rollout.aliases import Aliases
 from functions.rollout.clock import now_s
 from functions.rollout.counted import Counting
+from functions.rollout.invoking import ANSWER_WITHIN_S
 from functions.rollout.ledger import Ledger
 from functions.rollout.order import Order
-from functions.rollout.smoke import ANSWER_WITHIN_S, Smoke
+from functions.rollout.smoke import Smoke
 
 
 class Parts(NamedTuple):

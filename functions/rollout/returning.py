@@ -10,7 +10,7 @@ from typing import Any
 
 from functions.rollout import cloudformation
 from functions.rollout.clock import now_s
-from functions.rollout.ledger import SupersededError
+from functions.rollout.ledger import LedgerMissingError, SupersededError
 from functions.rollout.migration import Migration, MigrationCrashedError, MigrationError
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts
@@ -27,18 +27,28 @@ def roll_back(document: Document, order: Order, using: Parts) -> Document:
     try:
         using.ledger.write(document["token"], phase="rolling back", percent="0", unshifted=_unshifted(document))
     except SupersededError as error:
-        return {"outcome": "FAILED", "reason": f"{reason} ({error})", "undoing": "done"}
+        if not _is_lost(document, using):
+            return {"outcome": "FAILED", "reason": f"{reason} ({error})", "undoing": "done"}
+        reason = f"{reason} The ledger's item of this release is gone."
     except Exception:  # noqa: BLE001  # the aliases have to be set even if the table is gone
         _log().exception("the ledger doesn't answer")
     in_force = _in_force(document, using)
-    for name, version in in_force.items():
-        using.aliases.settle(name, version)
+    reason = " ".join([reason, *using.aliases.put_back(in_force)])
     filed(using, document, order)
     # A runner that returned no result may have expanded the schema, too.
     same = "schema" in document and document["schema"] == document["schema_before"]
     untouched = document.get("untouched") or same or not order.migrate
     more = {"in_force": in_force} if in_force != document["stable"] else {}
     return {"outcome": "FAILED", "reason": reason, "undoing": "done" if untouched else "more", **more}
+
+
+def _is_lost(document: Document, using: Parts) -> bool:
+    """Whether the ledger's item was deleted or overwritten meanwhile, and no other release has its lock."""
+    try:
+        known = using.ledger.read()
+    except LedgerMissingError:
+        return True
+    return known is None or (not known.running and known.token < document["token"])
 
 
 def _in_force(document: Document, using: Parts) -> dict[str, str]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from threading import Lock, Thread
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
+from functions.rollout.invoking import ANSWER_WITHIN_S, Answer, BusyError, Kind, invoked
 from functions.rollout.order import Check, Target
 from functions.rollout.patience import Patience
 
 _BATCH = "an empty batch"
-# API Gateway waits no longer, so a later response reaches no client.
-ANSWER_WITHIN_S = 29
 # Several attempts, because a busy moment is no reason to refuse a version.
 _TRIES = 3
 _BETWEEN_S = 1.0
@@ -26,8 +26,6 @@ _SOURCE_IP = "192.0.2.1"
 
 _NO_CHECKS: Mapping[str, Sequence[Check]] = MappingProxyType({})
 
-# A wrong response; none, because the function crashed; none in time. Each is worse than the one before.
-Kind = Literal["answer", "crash", "silence"]
 _WORSE: tuple[Kind, ...] = ("answer", "crash", "silence")
 
 
@@ -46,15 +44,6 @@ class Fault(NamedTuple):
     def is_worse_than(self, other: Fault) -> bool:
         """Whether it is worse than another version's fault in the same check."""
         return _WORSE.index(self.kind) > _WORSE.index(other.kind)
-
-
-class Answer(NamedTuple):
-    """The result of an invocation: a status and a body, or the reason why there is none."""
-
-    status: int | None
-    body: Any
-    kind: Kind
-    said: str
 
 
 def request(target: str, sent_by: str = "release", source_ip: str = _SOURCE_IP) -> dict[str, Any]:
@@ -148,7 +137,7 @@ class Smoke:
 
     def schema_needed(self, target: Target) -> int | None:
         """Return the schema that a version needs; call it only if the version has passed other checks."""
-        body = _invoked(self._client, target, request("/health")).body
+        body = invoked(self._client, target, request("/health")).body
         needed = body.get("schema_version") if isinstance(body, dict) else None
         return needed if isinstance(needed, int) else None
 
@@ -196,6 +185,7 @@ class _Asking(_Worker):
         self._found: dict[str, Fault | None] = {}
         self._began = 0.0
         self._at: str | None = None
+        self._refused = ""
 
     def work(self) -> None:
         for left in reversed(range(_TRIES)):
@@ -211,7 +201,8 @@ class _Asking(_Worker):
         """Return the faults so far; a check that still waits is one, too."""
         found = dict(self._found)
         if self.is_alive() and self._at:
-            found[self._at] = self._fault(self._at, "silence", f"no answer within {self._waited_s():.0f} s")
+            said = self._refused or f"no answer within {self._waited_s():.0f} s"
+            found[self._at] = self._fault(self._at, "silence", said)
         return [fault for fault in found.values() if fault]
 
     def _ask(self, question: _Question) -> None:
@@ -220,12 +211,24 @@ class _Asking(_Worker):
             # Each further check would wait as long.
             self._found[question.name] = silent._replace(question=question.name, said="it wasn't asked any more")
             return
-        self._at, self._began = question.name, time.monotonic()
-        answer = _invoked(self._client, self._target, question.event)
+        self._at, self._began, self._refused = question.name, time.monotonic(), ""
+        answer = self._answer(question)
         well = question.expected == answer.status if question.expected else not answer.said
-        said = answer.said or f"answers {answer.status}: {_shortened(answer.body)}"
+        status = "without a statusCode" if answer.status is None else answer.status
+        said = answer.said or f"answers {status}: {_shortened(answer.body)}"
         self._found[question.name] = None if well else self._fault(question.name, answer.kind, said)
         self._at = None
+
+    def _answer(self, question: _Question) -> Answer:
+        """Invoke the version as soon as Lambda takes the call."""
+        while True:
+            try:
+                return invoked(self._client, self._target, question.event)
+            except BusyError as error:
+                self._refused = f"couldn't be invoked for {self._waited_s():.0f} s ({error})"
+                if self._patience.left_s <= _BETWEEN_S:
+                    return Answer(None, None, "silence", self._refused)
+            time.sleep(_BETWEEN_S)
 
     def _fault(self, question: str, kind: Kind, said: str) -> Fault:
         return Fault(self._target.name, self._target.version, question, kind, said)
@@ -244,8 +247,8 @@ class _Warming(_Worker):
         self._silent = False
 
     def work(self) -> None:
-        answer = _invoked(self._client, self._target, self._question.event)
-        self._silent = answer.kind == "silence"
+        with suppress(BusyError):  # so many environments run as may
+            self._silent = invoked(self._client, self._target, self._question.event).kind == "silence"
 
     def faults(self) -> list[Fault]:
         """Return a fault if it hung."""
@@ -283,7 +286,8 @@ class _Reader(_Worker):
             time.sleep(max(0.0, self._pace.wait_s()))
             # An address for each version, so that their replayed requests don't share limits.
             source_ip = f"192.0.2.{2 + int(target.version) % 250}"
-            _invoked(self._client, target, request(path, "replay", source_ip))
+            with suppress(BusyError):  # the next one may come through
+                invoked(self._client, target, request(path, "replay", source_ip))
 
 
 class _Question(NamedTuple):
@@ -303,40 +307,7 @@ def _questions(target: Target) -> list[_Question]:
     return [_Question(_BATCH, {"Records": []}, None)] if target.serves == "queue" else []
 
 
-def _invoked(client: Any, target: Target, event: Any) -> Answer:
-    """Invoke a version; a timeout is a result, too."""
-    from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415  # pure modules are imported without it
-
-    try:
-        invoked = client.invoke(FunctionName=target.name, Qualifier=target.version, Payload=json.dumps(event).encode())
-        document = json.loads(invoked["Payload"].read() or b"null")
-    except ReadTimeoutError:
-        return Answer(None, None, "silence", f"no answer within {ANSWER_WITHIN_S} s")
-    if "FunctionError" in invoked:
-        return Answer(None, None, "silence" if _timed_out(document) else "crash", _crash(document))
-    if not isinstance(document, dict) or "statusCode" not in document:
-        return Answer(None, document, "answer", "")
-    return Answer(document["statusCode"], _body(document.get("body")), "answer", "")
-
-
 def _shortened(body: Any) -> str:
     """Return a short text of a body; of problem details (RFC 9457) their `detail`."""
     detail = body.get("detail") if isinstance(body, dict) else None
     return (detail if isinstance(detail, str) else json.dumps(body))[:400].rstrip(".")
-
-
-def _timed_out(document: Any) -> bool:
-    """Whether Lambda ended the invocation at the function's timeout."""
-    return isinstance(document, dict) and "Task timed out" in str(document.get("errorMessage"))
-
-
-def _crash(document: Any) -> str:
-    about = document if isinstance(document, dict) else {}
-    return f"crashes ({about.get('errorType', 'Error')}: {str(about.get('errorMessage', document))[:400]})"
-
-
-def _body(text: object) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        return text

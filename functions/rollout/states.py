@@ -95,6 +95,9 @@ def lock(document: Document, order: Order, using: Parts) -> Document:
         # New functions count their versions from 1, so the history of former ones doesn't apply.
         **({} if stable else {"history": [], "promotions": []}),
     }
+    # Somebody may start an execution again, with the input of one that is over.
+    if (ended := history.ended(document["id"])) is not None:
+        return {"outcome": "refused", "reason": f"This release has ended already: {ended.reason}"}
     token = using.ledger.lock(document["id"], about)
     if token is None:
         reason = "Another release is under way: wait for its end, or abort it."

@@ -9,6 +9,7 @@ from functions.rollout import judge as judging
 from functions.rollout import looks, replays
 from functions.rollout.clock import now_ms, now_s
 from functions.rollout.judge import TimeBucket, Verdict
+from functions.rollout.ledger import SupersededError
 from functions.rollout.order import Order
 from functions.rollout.parts import Parts
 from functions.rollout.patience import Patience
@@ -27,7 +28,9 @@ _NONE_TO_REPLAY = "there are few requests, and none of them may be replayed"
 def judge(document: Document, order: Order, using: Parts) -> Document:
     """Take the counts since the last look, and judge the step."""
     known = using.ledger.read()
-    attributes: Mapping[str, Any] = known.attributes if known else {}
+    if known is None or "looks" not in known.attributes:
+        raise SupersededError("the ledger's item of this release is gone")
+    attributes: Mapping[str, Any] = known.attributes
     now, step = now_s(), document["step"]
     at = (document["looked"], step, document["percent"])
     seen = looks.again(attributes["looks"], using.counting, shifted(document, order), document["stable"], at)

@@ -36,7 +36,7 @@ def project_folder() -> Path:
     pyproject.toml has [tool.tidegate], else the checkout that this package is installed from.
 
     Raises:
-        ProjectError: there is none.
+        ProjectError: there is none, or its pyproject.toml can't be read.
     """
     if named := os.environ.get(_NAMED):
         folder = Path(named).resolve()
@@ -58,11 +58,21 @@ def project_folder() -> Path:
 
 
 def _is_project(folder: Path) -> bool:
+    """Whether a folder is a project's; raises ProjectError if its pyproject.toml is broken: no other one is meant."""
+    file = folder / "pyproject.toml"
     try:
-        told = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        written = file.read_bytes()
+    except OSError:
         return False
-    return "tidegate" in told.get("tool", {})
+    try:
+        tool = tomllib.loads(written.decode()).get("tool")
+    except ValueError as error:
+        if b"tool.tidegate" in written:
+            raise ProjectError(
+                f"{file} can't be read: {error}. Mend it, or name another project in {_NAMED}."
+            ) from error
+        return False
+    return isinstance(tool, dict) and "tidegate" in tool
 
 
 def toolchain_folder() -> Path:

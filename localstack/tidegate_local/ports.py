@@ -8,6 +8,7 @@ import time
 from tidegate_local.errors import StartError
 
 LOOPBACK = "127.0.0.1"
+_LAST = 65_535
 # The number of the file descriptor under which the engine's process gets its listening socket.
 ENGINE_SOCKET = 3
 _BELOW_EPHEMERAL = range(22_000, 32_000)
@@ -17,8 +18,11 @@ def listen_from(first: int, tries: int = 50) -> socket.socket:
     """Return a socket that listens on loopback at the first free port from `first` on.
 
     Raises:
-        StartError: all of them are taken.
+        StartError: all of them are taken, or the first is none.
     """
+    if not 0 < first <= _LAST:
+        raise StartError(f"Port {first} is none: write 1 to {_LAST}.")
+    tries = min(tries, _LAST + 1 - first)
     for port in range(first, first + tries):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # Without it a port stays "in use" for a minute after an engine that had connections.

@@ -2,11 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tidegate_local.errors import StateError
 from tidegate_local.files import write_atomically
+
+
+class Outputs(dict[str, str]):
+    """A stack's outputs; one that it doesn't have is said."""
+
+    def __missing__(self, name: str) -> str:
+        raise StateError(f"The stack that is up has no output {name}: `make up` deploys what the project is now.")
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class LocalState:
             StateError: the file is not a state of this version.
         """
         try:
-            return cls(**json.loads(file.read_text()))
+            return _checked(cls(**json.loads(file.read_text())))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
@@ -76,3 +83,19 @@ class LocalState:
         if state is None:
             raise StateError(f"The local cloud is not up ({file} does not exist). Start it with `make up`.")
         return state
+
+
+_TEXTS = ("api_url", "endpoint_url", "redis_url", "engine", "started_at", "deployed", "stack_version", "software")
+_TABLES: Mapping[str, type] = {"api_keys": str, "pids": int, "outputs": str, "versions": str}
+
+
+def _checked(state: LocalState) -> LocalState:
+    """See that each value is of its type, which JSON doesn't say; raises TypeError."""
+    for name in _TEXTS:
+        if not isinstance(getattr(state, name), str):
+            raise TypeError(f"{name} is no text")
+    for name, of in _TABLES.items():
+        table = getattr(state, name)
+        if not isinstance(table, dict) or not all(isinstance(value, of) for value in table.values()):
+            raise TypeError(f"{name} is no table of {of.__name__}")
+    return replace(state, outputs=Outputs(state.outputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 
 from functions.rollout import ledger as ledger_module
 from functions.rollout.history import Entry, UnderWay
-from functions.rollout.ledger import LEASE_S, Ledger, LedgerMissingError, SupersededError
+from functions.rollout.ledger import LEASE_S, Ledger, LedgerDamagedError, LedgerMissingError, SupersededError
 from functions.rollout.report import Release, as_json
 from tidegate_local.releases import report
 from tidegate_local.releases.item import Releases
@@ -233,3 +234,24 @@ def test_a_table_that_is_missing_is_named(dynamo):
         Ledger(resource.Table("gone"), "local").read()
     client = boto3.client("dynamodb", endpoint_url=dynamo.endpoint_url, **CREDENTIALS)
     assert not Releases(client, "gone", "local").enter("{}", {})
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {"history": ["oops"]},
+        {"history": [json.dumps({"release": 1})]},
+        {"history": [json.dumps(["r", "versions", {}, "promoted", 1])]},
+        {"in_force": "7"},
+        {"in_force": "oops"},
+        {"looks": b"oops"},
+        {"targets": "oops", "doing": "running"},
+        {"targets": "[7]", "doing": "running"},
+        {"token": "oops"},
+    ],
+)
+def test_an_item_that_is_none_of_a_release_s_is_named(ledger, dynamo, library_table, namespace, garbage):
+    resource = boto3.resource("dynamodb", endpoint_url=dynamo.endpoint_url, **CREDENTIALS)
+    resource.Table(library_table).put_item(Item={"pk": f"release#{namespace}", **garbage})
+    with pytest.raises(LedgerDamagedError, match=rf"The item release#{namespace} of the table .* can't be read \("):
+        ledger.history()

@@ -1,7 +1,7 @@
 """A protected API in somebody else's stack, with parts replaced or left out, and arguments that are wrong."""
 
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_sqs as sqs
@@ -112,7 +112,8 @@ def test_a_redis_that_exists_is_reached_from_its_network(tmp_path):
 
 def test_queues_and_a_table_that_exist_are_taken(tmp_path):
     def made(stack):
-        queues = tuple(sqs.Queue(stack, name, fifo=True) for name in ("Waiting", "Dead"))
+        six_times = Duration.minutes(6)
+        queues = tuple(sqs.Queue(stack, of, fifo=True, visibility_timeout=six_times) for of in ("Waiting", "Dead"))
         table = TidegateTable(stack, "Own")
         return {"queue": Queue("app.worker", queues=queues), "table": table}
 

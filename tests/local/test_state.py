@@ -145,3 +145,28 @@ def test_outside_of_a_project_there_is_the_checkout_or_a_sentence(tmp_path, monk
     monkeypatch.setattr(layout, "CHECKOUT", None)
     with pytest.raises(ProjectError, match="make one by `tidegate new NAME`"):
         project_folder()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"endpoint_url": 7}, "endpoint_url is no text"),
+        ({"outputs": 5}, "outputs is no table of str"),
+        ({"outputs": {"ApiId": 5}}, "outputs is no table of str"),
+        ({"pids": {"redis": "12"}}, "pids is no table of int"),
+    ],
+)
+def test_a_value_of_another_type_is_named(folder, wrong, said):
+    folder.path.mkdir()
+    folder.state_file.write_text(json.dumps({**dataclasses.asdict(STATE), **wrong}))
+    with pytest.raises(StateError, match=rf"{said}\). `make down && make up` makes a new one"):
+        LocalState.read(folder.state_file)
+
+
+def test_an_output_that_the_stack_does_not_have_is_named(folder):
+    STATE.write(folder.state_file)
+    state = LocalState.require(folder.state_file)
+    assert state.outputs.get("NoSuchName") is None
+    with pytest.raises(StateError, match="no output NoSuchName: `make up` deploys what the project is now"):
+        state.outputs["NoSuchName"]
+    assert dataclasses.asdict(state)["outputs"] == dict(STATE.outputs)

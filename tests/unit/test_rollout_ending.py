@@ -27,7 +27,7 @@ class Ledger:
     def __init__(self, monkeypatch, entries=(), running=None, missing=False):
         self.history = History(entries, {}, running)
         self.token, self.settled, self.over, self.answered = 4, {}, [], []
-        self._missing = missing
+        self._missing, self.fails, self.in_force = missing, None, None
         monkeypatch.setattr(ending, "parts", lambda _: SimpleNamespace(aliases=self, ledger=self))
         monkeypatch.setattr(cloudformation, "answer", lambda to, *said: self.answered.append((to, *said)))
 
@@ -36,11 +36,15 @@ class Ledger:
             raise RuntimeError("the table is gone")
         return self
 
-    def settle(self, name, version):
-        self.settled[name] = version
+    def put_back(self, versions):
+        self.settled.update(versions)
+        if self.fails:
+            raise self.fails
+        return []
 
-    def end(self, token, state, reason):
+    def end(self, token, state, reason, in_force):
         self.over.append((token, state))
+        self.in_force = in_force
 
 
 def died(status="ABORTED"):
@@ -58,6 +62,21 @@ def test_a_dead_machine_s_release_is_taken_back_and_answered(monkeypatch, status
     ((to, state, reason),) = ledger.answered
     assert (to, state) == (TO, "FAILED")
     assert status in reason
+
+
+def test_what_a_person_put_in_force_meanwhile_is_where_it_goes_back_to(monkeypatch):
+    hand = Entry("hand", {"shop-api": "3"}, {}, "by-hand", 1)
+    ledger = Ledger(monkeypatch, [hand], running=UnderWay("id-1", {"shop-api": "7"}, {"shop-api": "6"}))
+    died()
+    assert ledger.settled == ledger.in_force == {"shop-api": "3"}
+
+
+def test_an_alias_that_can_not_be_put_back_keeps_no_lock(monkeypatch):
+    ledger = Ledger(monkeypatch, running=UnderWay("id-1", {"shop-api": "7"}, {"shop-api": "6"}))
+    ledger.fails = ConnectionError("throttled")
+    died()
+    assert ledger.over == [(4, "rolled-back")]
+    assert ledger.answered[0][1] == "FAILED"
 
 
 def test_one_that_had_promoted_stays_promoted(monkeypatch):

@@ -79,6 +79,11 @@ class Aliases:
     def settle(self, name, version):
         self.splits[name] = Split(version, {})
 
+    def put_back(self, versions):
+        for name, version in versions.items():
+            self.settle(name, version)
+        return []
+
     def shift(self, name, stable, canary, percent):
         self.splits[name] = Split(stable, {canary: percent / 100})
 

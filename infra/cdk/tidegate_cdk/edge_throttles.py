@@ -9,6 +9,8 @@ import jsii
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct, IValidation
 
+from tidegate_cdk.setting_error import SettingError
+
 # Letters and digits make the names of a tier's resources.
 _TIER = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -23,6 +25,11 @@ class Throttle:
 
     rate_per_s: float
     burst: int
+
+    def __post_init__(self) -> None:
+        """Refuse less than nothing."""
+        if self.rate_per_s < 0 or self.burst < 0:
+            raise SettingError(f"a throttle of {self.rate_per_s} a second and {self.burst} at once: write 0 or more")
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,11 @@ class EdgeThrottles(Construct):
         """
         super().__init__(scope, construct_id)
         check(plans)
+        if getattr(api, "latest_deployment", None) is None or not hasattr(api, "methods"):
+            raise SettingError(
+                f"{api.node.path} deploys no stage here that a plan could be of: write a RestApi of this app's with "
+                "deploy=True"
+            )
         self._api = api
         self.keys: Mapping[str, apigateway.IApiKey] = MappingProxyType(
             {tier: self._key(tier, plan) for tier, plan in plans.items()}

@@ -1,15 +1,21 @@
 """The edge's own answers as problem+json (RFC 9457), with Retry-After wherever trying again helps."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
+from tidegate_cdk.known import matches
+from tidegate_cdk.setting_error import SettingError
+
 _REGISTERED = "https://iana.org/assignments/http-problem-types#"
 QUOTA_EXCEEDED = f"{_REGISTERED}quota-exceeded"
 REDUCED_CAPACITY = f"{_REGISTERED}temporary-reduced-capacity"
+# No quote, which would end the gateway's own.
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9.:-]+")
 INVALID_API_KEY = "urn:tidegate:problem:invalid-api-key"
 
 
@@ -114,6 +120,10 @@ class GatewayProblems(Construct):
         self, scope: Construct, construct_id: str, *, api: apigateway.RestApi, origins: Sequence[str] = ()
     ) -> None:
         super().__init__(scope, construct_id)
+        if isinstance(origins, str):
+            raise SettingError(f"origins is {origins!r}: write a list, such as [{origins!r}]")
+        if wrong := [origin for origin in origins if not matches(_ORIGIN, origin)]:
+            raise SettingError(f"origins has {wrong[0]!r}: write what a browser sends, such as https://www.example.com")
         readable = {}
         if origins:
             origin = origins[0] if len(origins) == 1 else "*"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -18,9 +17,11 @@ from tidegate_cdk.controller import controller
 from tidegate_cdk.metrics import LAMBDA_METRICS, Metrics
 from tidegate_cdk.own_counts import TidegateCounts
 from tidegate_cdk.pacing import as_late, in_time, usual
+from tidegate_cdk.releasable import AliasesAreMovedAlone, check
 from tidegate_cdk.released import Question, ReleasedFunction, published, written
 from tidegate_cdk.resources import TIMEOUT_S, Governed, ReleaseResources, allow
-from tidegate_cdk.rollout import Rollout
+from tidegate_cdk.rollout import Rollout, Unattended
+from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.table import TidegateTable
 from tidegate_cdk.way import way
 
@@ -53,7 +54,7 @@ class JudgedRelease(ReleaseResources):
         metrics: Metrics | TidegateCounts = LAMBDA_METRICS,
         alias_name: str = "live",
         table: dynamodb.ITable | None = None,
-        unattended: Literal["roll_back", "go_on"] | None = None,
+        unattended: Unattended | None = None,
         rollout: Rollout | None = None,
     ) -> None:
         """Make it.
@@ -75,31 +76,33 @@ class JudgedRelease(ReleaseResources):
             rollout: the weights and times, in place of the defaults.
 
         Raises:
-            ValueError: there is no function, one is given twice, an alias has another name, or TidegateCounts have no
-                table.
+            SettingError: there is no function, one is given twice, is another stack's or is imported, an alias has
+                another name, TidegateCounts have no table, or an argument has a value that it doesn't take.
             StrategyError: there is no such strategy.
             ReleaseTimeError: the steps don't fit into CloudFormation's hour, or a minute of metrics into a step.
         """
         super().__init__(scope, construct_id)
         self.namespace = self.machine_name
+        if isinstance(functions, lambda_.Function | lambda_.Alias):
+            raise SettingError("functions is one function: write a list, such as [function]")
         given = [one if isinstance(one, ReleasedFunction) else ReleasedFunction(one, smoke) for one in functions]
-        _check(given, alias_name)
-        release = in_time(rollout or usual(metrics), strategy, step_s)
+        check(given, alias_name, self)
+        release = in_time(_own(rollout or usual(metrics)), strategy, step_s)
         if unattended:
             release = replace(release, unattended=unattended)
         if isinstance(metrics, Metrics):
             release = as_late(release, metrics)
         elif table is None:
-            raise ValueError("TidegateCounts are in a table: give table, the library's own")
+            raise SettingError("TidegateCounts are in a table: give table, the library's own")
         # One that is made is of this stack's releases, and says nothing without them.
         self.table = table or TidegateTable(self, "Ledger", removal_policy=RemovalPolicy.DESTROY)
         self.rollout = self.judge = self._function("Rollout", metrics if isinstance(metrics, TidegateCounts) else None)
         if isinstance(metrics, TidegateCounts) and metrics.vpc:
             self.judge = self._function("Judge", metrics, metrics.vpc)
-        self.machine = self.make_machine([one if isinstance(one, str) else one.alarm_name for one in alarms])
+        self.machine = self.make_machine(_names(alarms))
         self._aliases = {one.function.node.path: self._alias(one.function, alias_name) for one in given}
         versions = [published(one.function) for one in given]
-        self.grant(Governed([one.lambda_.function_arn for one in versions], alias_name, self.table.table_arn, migrate))
+        self.grant(Governed([one.lambda_.function_arn for one in versions], alias_name, self.table, migrate))
         if isinstance(metrics, Metrics):
             # No resource narrows this action.
             allow(self.judge, ["cloudwatch:GetMetricData"], ["*"])
@@ -111,15 +114,19 @@ class JudgedRelease(ReleaseResources):
             "Way": json.dumps(way(release)),
             "Evidence": metrics.written(),
             **({"Migrate": migrate.function_name} if migrate else {}),
+            **({"IntoIncident": release.into_incident} if release.into_incident else {}),
         }
         awaited = [one.role for one in (self.rollout, self.judge, migrate) if one and one.role]
         resource = self.order_of(self.machine, properties, awaited)
-        for alias in self._aliases.values():
-            alias.node.add_dependency(resource)
+        self.have_wait(list(self._aliases.values()), resource)
+        self.node.add_validation(AliasesAreMovedAlone(list(self._aliases.values()), weighted=bool(release.weights)))
 
     def alias(self, function: Function) -> lambda_.Alias:
         """Return the alias to point event sources at; raises KeyError for a function that isn't released."""
-        return self._aliases[function.node.path]
+        alias = self._aliases.get(function.node.path)
+        if alias is None:
+            raise KeyError(f"{function.node.path} isn't released by {self.node.path}: give it to functions")
+        return alias
 
     def _alias(self, function: Function, name: str) -> lambda_.Alias:
         if isinstance(function, lambda_.Alias):
@@ -167,10 +174,18 @@ def _target(version: lambda_.IVersion, released: ReleasedFunction) -> dict[str, 
     }
 
 
-def _check(given: Sequence[ReleasedFunction], alias_name: str) -> None:
-    paths = [one.function.node.path for one in given]
-    if not paths or len(paths) != len(set(paths)):
-        raise ValueError("functions takes at least one function, and each once")
-    for one in given:
-        if isinstance(one.function, lambda_.Alias) and one.function.alias_name != alias_name:
-            raise ValueError(f"{one.function.node.path} isn't named {alias_name}: say alias_name, the same for all")
+def _names(alarms: Sequence[cloudwatch.IAlarm | str]) -> list[str]:
+    if isinstance(alarms, str):
+        raise SettingError(f"alarms is {alarms!r}: write a list, such as [{alarms!r}]")
+    return [one if isinstance(one, str) else one.alarm_name for one in alarms]
+
+
+def _own(release: Rollout) -> Rollout:
+    """Refuse what only a ProtectedApi's release does: here it would be left out unsaid."""
+    if release.by != "tidegate" or release.former:
+        raise SettingError(
+            f"rollout has by={release.by!r}, and a JudgedRelease shifts traffic by itself: leave by and former away"
+        )
+    if release.alarms not in {(), Rollout().alarms}:
+        raise SettingError(f"rollout has alarms={release.alarms!r}: write alarms={list(release.alarms)!r} beside it")
+    return release

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from tidegate_cdk.setting_error import SettingError
+
 _OF_A_VERSION = MappingProxyType({"FunctionName": "{function}", "FunctionVersion": "{version}"})
 
 
@@ -25,6 +27,18 @@ class Metrics:
     refused: str | None = None
     dimensions: Mapping[str, str] = field(default_factory=lambda: _OF_A_VERSION)
     settled_s: int = 60
+
+    def __post_init__(self) -> None:
+        """Refuse what tells no version from another, or has no name."""
+        if not any("{version}" in value for value in self.dimensions.values()):
+            raise SettingError(
+                f"metrics have the dimensions {dict(self.dimensions)!r}, the same for both versions: write one with "
+                "{version}, such as 'function_version': '{version}'"
+            )
+        if not (self.namespace and self.errors and self.duration):
+            raise SettingError("metrics have an empty namespace, errors or duration: write the metrics' names")
+        if self.settled_s < 0:
+            raise SettingError(f"metrics have settled_s={self.settled_s}: write 0 or more seconds")
 
     @property
     def delay_s(self) -> int:

@@ -6,6 +6,10 @@ from types import MappingProxyType
 
 from aws_cdk import aws_ec2 as ec2
 
+from tidegate_cdk.setting_error import SettingError
+
+_SAID = MappingProxyType({"TIDEGATE_NAMESPACE": "namespace", "TIDEGATE_TABLE": "JudgedRelease's table"})
+
 
 @dataclass(frozen=True)
 class TidegateCounts:
@@ -21,6 +25,14 @@ class TidegateCounts:
     vpc: ec2.IVpc | None = None
     subnets: ec2.SubnetSelection | None = None
     security_groups: Sequence[ec2.ISecurityGroup] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse variables that other arguments say, and a place that is in no VPC."""
+        for variable, argument in _SAID.items():
+            if variable in self.environment:
+                raise SettingError(f"environment has {variable}: write {argument} instead")
+        if self.vpc is None and (self.subnets or self.security_groups):
+            raise SettingError("subnets and security_groups are those of a vpc: write vpc, or leave them away")
 
     @property
     def variables(self) -> dict[str, str]:

@@ -42,9 +42,11 @@ def in_time(release: Rollout, strategy: str | None, step_s: int | None) -> Rollo
 
     Raises:
         StrategyError: there is no such strategy.
-        ReleaseTimeError: the steps take too long.
+        ReleaseTimeError: the steps take too long, or no time.
     """
-    if strategy:
+    if step_s is not None and step_s < 1:
+        raise ReleaseTimeError(f"step_s={step_s}: write 1 or more, or leave it away")
+    if strategy is not None:
         release = replace(release, weights=weights(strategy))
     if step_s is None and longest_s(release) > ROOM_S:
         step_s = next(

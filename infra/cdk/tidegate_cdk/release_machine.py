@@ -188,8 +188,13 @@ def _alarms(names: Sequence[str], following: str) -> dict[str, Any]:
     return {
         "Type": "Task",
         "Resource": f"arn:{Aws.PARTITION}:states:::aws-sdk:cloudwatch:describeAlarms",
-        "Parameters": {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm"], "StateValue": "ALARM"},
-        "ResultSelector": {"ringing.$": "$.MetricAlarms[*].AlarmName"},
+        "Parameters": {
+            "AlarmNames": list(names),
+            "AlarmTypes": ["CompositeAlarm", "MetricAlarm"],
+            "StateValue": "ALARM",
+        },
+        # Of both lists, of which an empty one may be missing.
+        "ResultSelector": {"ringing.$": "$.*[*].AlarmName"},
         "ResultPath": "$.alarms",
         "Catch": [_caught(following, "$.alarms")],
         "Next": following,

@@ -8,6 +8,8 @@ from typing import Any
 from aws_cdk import CfnResource, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 
+from tidegate_cdk.setting_error import SettingError
+
 
 @dataclass(frozen=True)
 class Smoke:
@@ -34,7 +36,12 @@ class ReleasedFunction:
 
 def written(smoke: Sequence[Question]) -> str:
     """Write a smoke test down, as functions/rollout/order.py reads it."""
-    return json.dumps([_check(question) for question in smoke])
+    if isinstance(smoke, str):
+        raise SettingError(f"smoke is {smoke!r}: write a list, such as [{smoke!r}]")
+    try:
+        return json.dumps([_check(question) for question in smoke])
+    except TypeError as error:
+        raise SettingError(f"smoke has what is no JSON ({error}): write texts, numbers, lists and mappings") from error
 
 
 def _check(question: Question) -> dict[str, Any]:
@@ -42,13 +49,17 @@ def _check(question: Question) -> dict[str, Any]:
         return _get(question, 200)
     if isinstance(question, Smoke):
         event, status = question.event, question.status
+        if status is not None and not isinstance(status, int):
+            raise SettingError(f"smoke has status={status!r}: write a number, such as 404")
         return _get(event, status or 200) if isinstance(event, str) else {"event": event, "status": status}
+    if not isinstance(question, Mapping):
+        raise SettingError(f"smoke has {question!r}: write a path, a mapping such as {{'ping': True}}, or Smoke(event)")
     return {"event": dict(question)}
 
 
 def _get(path: str, status: int) -> dict[str, Any]:
     if not path.startswith("/"):
-        raise ValueError(f"smoke has {path!r}: a path begins with a slash")
+        raise SettingError(f"smoke has {path!r}: a path begins with a slash, such as /health")
     return {"path": path, "status": status}
 
 

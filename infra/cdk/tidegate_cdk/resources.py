@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aws_cdk import ArnFormat, CustomResource, Duration, Names, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -16,6 +17,7 @@ from constructs import Construct, IDependable
 
 from tidegate_cdk.release_machine import definition
 from tidegate_cdk.release_time import CLOUDFORMATION_S
+from tidegate_cdk.setting_error import SettingError
 
 # What a release asks of Lambda: of the functions alone, and of their versions and aliases.
 _VERSION_ACTIONS = ("lambda:InvokeFunction", "lambda:DeleteFunction")
@@ -23,6 +25,8 @@ _TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 _LOOK_ACTIONS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
 # The longest call of a function; the machine waits a little longer.
 TIMEOUT_S = 120
+# DescribeAlarms takes no more names.
+_MOST_ALARMS = 100
 _AN_HOUR = Duration.seconds(CLOUDFORMATION_S)
 
 
@@ -31,7 +35,7 @@ class Governed(NamedTuple):
 
     functions: Sequence[str]
     alias: str
-    table_arn: str
+    table: dynamodb.ITable
     migrate: lambda_.IFunction | None
 
 
@@ -47,12 +51,22 @@ class ReleaseResources(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, machine_name: str | None = None) -> None:
         super().__init__(scope, construct_id)
+        self.moved: set[str] = set()
         self._machine_role = iam.Role(self, "MachineRole", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         # Step Functions takes 80 characters.
         self.machine_name = machine_name or Names.unique_resource_name(self, max_length=64, separator="-")
 
     def make_machine(self, alarms: Sequence[str]) -> sfn.CfnStateMachine:
-        """Make the machine; any of the alarms, by their names, fails a release when it rings."""
+        """Make the machine; any of the alarms, by their names, fails a release when it rings.
+
+        Raises:
+            SettingError: there are more than CloudWatch is asked for at once.
+        """
+        if len(alarms) > _MOST_ALARMS:
+            raise SettingError(
+                f"there are {len(alarms)} alarms, and CloudWatch is asked for {_MOST_ALARMS} at once: write a "
+                "composite alarm of them"
+            )
         role = self._machine_role
         called = sorted({self.rollout.function_arn, self.judge.function_arn})
         role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=called))
@@ -94,7 +108,7 @@ class ReleaseResources(Construct):
         functions = governed.functions
         aliases = [f"{arn}:{governed.alias}" for arn in functions]
         versions = [f"{arn}:*" for arn in functions]
-        tables = [governed.table_arn]
+        tables = [governed.table.table_arn]
         allowed: list[tuple[Sequence[str], Sequence[str]]] = [
             # One that somebody deleted is made again.
             (("lambda:CreateAlias", "lambda:GetAlias", "lambda:UpdateAlias"), [*functions, *aliases]),
@@ -110,6 +124,23 @@ class ReleaseResources(Construct):
         allow(self.judge, _LOOK_ACTIONS, tables)
         for action, resources in (("dynamodb:UpdateItem", tables), ("lambda:UpdateAlias", [*functions, *aliases])):
             self._machine_role.add_to_policy(iam.PolicyStatement(actions=[action], resources=resources))
+        # A table that a key of the account's encrypts is read and written by whoever may use the key.
+        if key := governed.table.encryption_key:
+            for user in {self.rollout, self.judge}:
+                key.grant_encrypt_decrypt(user)
+            key.grant_encrypt_decrypt(self._machine_role)
+
+    def have_wait(self, aliases: Sequence[lambda_.Alias], resource: CustomResource) -> None:
+        """Have aliases wait for the release; raises SettingError if another release moves one."""
+        self.moved = {alias.node.path for alias in aliases}
+        for other in Stack.of(self).node.find_all():
+            if isinstance(other, ReleaseResources) and other is not self and (both := other.moved & self.moved):
+                raise SettingError(
+                    f"{min(both)} is moved by {other.node.path} already: give it to one release (ProtectedApi has one "
+                    "of its own unless release=None)"
+                )
+        for alias in aliases:
+            alias.node.add_dependency(resource)
 
     def _dead_machines(self, machine: sfn.CfnStateMachine) -> Construct:
         """Tell the controller of a machine that ended without an answer, whatever the machine's own role may do."""

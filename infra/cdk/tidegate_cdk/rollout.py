@@ -3,9 +3,37 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
+from tidegate_cdk.setting_error import SettingError
 from tidegate_cdk.strategy import STRATEGIES
+
+Unproven = Literal["advance", "top_up", "wait", "hold"]
+Unattended = Literal["roll_back", "go_on"]
+By = Literal["tidegate", "codedeploy", "two-deploys"]
+_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "unproven": get_args(Unproven),
+        "last_unproven": get_args(Unproven),
+        "unattended": get_args(Unattended),
+        "by": get_args(By),
+    }
+)
+_LEAST: Mapping[str, int] = MappingProxyType(
+    {
+        "look_s": 1,
+        "least_s": 0,
+        "most_s": 0,
+        "last_most_s": 0,
+        "hold_s": 0,
+        "bake_s": 0,
+        "settle_s": 0,
+        "stretch_s": 0,
+        "replay_per_s": 0,
+        "warm": 0,
+        "keep": 1,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -30,11 +58,11 @@ class Rollout:
     look_s: int = 10
     least_s: int = 60
     most_s: int = 120
-    unproven: Literal["advance", "top_up", "wait", "hold"] = "advance"
+    unproven: Unproven = "advance"
     last_most_s: int = 1200
-    last_unproven: Literal["advance", "top_up", "wait", "hold"] = "hold"
+    last_unproven: Unproven = "hold"
     hold_s: int = 600
-    unattended: Literal["roll_back", "go_on"] = "roll_back"
+    unattended: Unattended = "roll_back"
     bake_s: int = 840
     bake_percent: float = 75
     settle_s: int = 60
@@ -43,6 +71,20 @@ class Rollout:
     warm: int = 5
     keep: int = 5
     alarms: tuple[str, ...] = ("ServerErrors", "Latency", "Throttles")
-    by: Literal["tidegate", "codedeploy", "two-deploys"] = "tidegate"
+    by: By = "tidegate"
     former: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     into_incident: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the controller would find in the middle of a release, or never."""
+        rising = list(self.weights) == sorted(set(self.weights))
+        if not rising or any(not 0 < weight < 100 for weight in self.weights):
+            raise SettingError(f"rollout has weights={self.weights!r}: write rising percentages, such as (1, 10, 50)")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise SettingError(f"rollout has {name}={getattr(self, name)}: write {least} or more")
+        if not 0 < self.bake_percent < 100:
+            raise SettingError(f"rollout has bake_percent={self.bake_percent}: write more than 0 and less than 100")
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                raise SettingError(f"rollout has {name}={getattr(self, name)!r}: write one of {', '.join(words)}")

@@ -1,5 +1,6 @@
 """How every command ends that can't go on: one sentence, and the exit status that shells expect."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,18 @@ def clear_errors() -> Iterator[None]:
             raise
         _say(f"[red]error:[/red] {escape(said)}")
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def json_errors(*, wanted: bool) -> Iterator[None]:
+    """Have whoever reads the output as JSON read an error, too: a document whose `error` is the sentence."""
+    try:
+        yield
+    except Exception as error:
+        said = faults.sentence(error)
+        if wanted and said is not None:
+            print(json.dumps({"error": said}))  # noqa: T201  for machines
+        raise
 
 
 def _say(line: str) -> None:

@@ -18,7 +18,7 @@ from tidegate_local import dev as dev_server
 from tidegate_local import toolchain
 from tidegate_local.cli import faults, shown
 from tidegate_local.cli import layer as layer_command
-from tidegate_local.cli.clear_errors import clear_errors
+from tidegate_local.cli.clear_errors import clear_errors, json_errors
 from tidegate_local.cli.versions import print_versions
 from tidegate_local.deployment import aws_deploy
 from tidegate_local.doctor import account
@@ -111,13 +111,14 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Show what runs, the stack, its release and its aliases; exit status 1 unless all is well."""
-    folder = StateFolder.from_environ()
-    if stage == "local":
-        state = LocalState.require(folder.state_file)
-        parts, told = inspection.inspect(folder, state), state.outputs
-    else:
-        with release_command.place_of(stage) as place:
-            parts, told = tuple(place_status.parts_of(place)), place.outputs
+    with json_errors(wanted=as_json):
+        folder = StateFolder.from_environ()
+        if stage == "local":
+            state = LocalState.require(folder.state_file)
+            parts, told = inspection.inspect(folder, state), state.outputs
+        else:
+            with release_command.place_of(stage) as place:
+                parts, told = tuple(place_status.parts_of(place)), place.outputs
     if as_json:
         print(json.dumps({"parts": [asdict(part) for part in parts], "outputs": dict(told)}, indent=2))  # noqa: T201  for machines
     else:
@@ -313,7 +314,15 @@ def _way(strategy: str | None, step_s: int | None, into_incident: str | None) ->
     reason = None if into_incident is None else " ".join(into_incident.split())
     if reason == "":
         raise typer.BadParameter("--into-incident needs a reason: why release though the version in force is ill?")
-    if strategy is not None and not _STRATEGY.fullmatch(strategy):
+    if strategy is not None and not (_STRATEGY.fullmatch(strategy) and _rises(strategy)):
         raise typer.BadParameter(f"--strategy is {strategy!r}: it takes {STRATEGIES}, or weights such as 1,10,50")
+    if step_s is not None and step_s < 1:
+        raise typer.BadParameter(f"--step-s is {step_s}: it takes whole seconds, less than an hour")
     way = {"strategy": strategy, "step_s": None if step_s is None else str(step_s), "into_incident": reason}
     return {name: value for name, value in way.items() if value}
+
+
+def _rises(strategy: str) -> bool:
+    """Whether weights rise from above 0 to 100 at most; a name is none."""
+    weights = [float(word) for word in strategy.split(",") if word[0].isdigit()]
+    return weights == sorted(set(weights)) and all(0 < weight <= 100 for weight in weights)

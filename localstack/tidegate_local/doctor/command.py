@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tidegate_local import toolchain
+from tidegate_local.cli.clear_errors import json_errors
 from tidegate_local.deployment import aws_deploy
 from tidegate_local.doctor import account, machine, running, tools
 from tidegate_local.doctor.finding import Finding
@@ -32,8 +33,13 @@ def doctor(
     ] = None,
 ) -> None:
     """Look at everything that a local cloud and a deploy need, and say what to do; exit status 1 on a failure."""
+    with json_errors(wanted=as_json):
+        _look(stage, context or (), as_json=as_json)
+
+
+def _look(stage: str, context: Sequence[str], *, as_json: bool) -> None:
     if stage != "local":
-        given = context_in([word for one in context or () for word in ("-c", one)])
+        given = context_in([word for one in context for word in ("-c", one)])
         _end(_of_account({**context_of(stage), **given}), as_json=as_json)
         return
     if context:

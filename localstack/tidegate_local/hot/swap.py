@@ -117,7 +117,10 @@ def parts(state: LocalState) -> list[str]:
 
 
 def _names(state: LocalState) -> list[str]:
-    return [state.outputs[output] for output in _OUTPUTS if output in state.outputs]
+    names = [state.outputs[output] for output in _OUTPUTS if output in state.outputs]
+    if not names:
+        raise SwapError("This cloud has no functions whose code can be swapped: `make up` deploys them.")
+    return names
 
 
 def _begun(folder: StateFolder, state: LocalState, functions: Any, names: list[str]) -> HotRecord:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from tidegate_cdk.setting_error import SettingError
 
+_LEAST_ECPU_PER_S = 1000
+
 
 @dataclass(frozen=True)
 class CacheLimits:
@@ -20,6 +22,11 @@ class CacheLimits:
 
     def __post_init__(self) -> None:
         """Refuse a minimum above the maximum."""
+        if self.data_gb < 1 or self.ecpu_per_s < _LEAST_ECPU_PER_S:
+            raise SettingError(
+                f"cache_limits has data_gb={self.data_gb} and ecpu_per_s={self.ecpu_per_s}: write 1 and "
+                f"{_LEAST_ECPU_PER_S} or more, as ElastiCache takes them"
+            )
         for name, most in (("data_gb", self.data_gb), ("ecpu_per_s", self.ecpu_per_s)):
             least = getattr(self, f"least_{name}")
             if least is not None and not 1 <= least <= most:

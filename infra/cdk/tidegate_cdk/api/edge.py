@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from aws_cdk import aws_lambda as lambda_
 
+from tidegate_cdk.known import matches
 from tidegate_cdk.setting_error import SettingError
 
 # AWS's own rules: addresses of ill repute, the usual attacks, and inputs that are known to be bad.
@@ -26,6 +27,11 @@ class Firewall:
     per_ip_per_s: int = 100
     managed: tuple[str, ...] = _MANAGED
 
+    def __post_init__(self) -> None:
+        """Refuse a rate that AWS WAF doesn't take."""
+        if self.per_ip_per_s < 1:
+            raise SettingError(f"firewall has per_ip_per_s={self.per_ip_per_s}: write 1 or more, or firewall=None")
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -40,9 +46,9 @@ class Domain:
 
     def __post_init__(self) -> None:
         """Refuse what API Gateway would."""
-        if not _DOMAIN.fullmatch(self.name):
+        if not matches(_DOMAIN, self.name):
             raise SettingError(f"domain is {self.name!r}: write a name such as api.example.com")
-        if not _CERTIFICATE.fullmatch(self.certificate_arn):
+        if not matches(_CERTIFICATE, self.certificate_arn):
             raise SettingError(
                 f"certificate is {self.certificate_arn!r}: write the ARN of a certificate of AWS Certificate Manager "
                 "in the API's own region, such as arn:aws:acm:eu-central-1:123456789012:certificate/ID"
@@ -69,12 +75,12 @@ class Edge:
 
     def __post_init__(self) -> None:
         """Refuse two authorizers for one method, as API Gateway does."""
-        if isinstance(self.firewall, str) and not _WEB_ACL.fullmatch(self.firewall):
+        if isinstance(self.firewall, str) and not matches(_WEB_ACL, self.firewall):
             raise SettingError(
                 f"firewall is {self.firewall!r}: write Firewall(), None, or the ARN of a regional web ACL, such as "
                 "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/NAME/ID"
             )
-        wrong = [arn for arn in self.user_pools if not _USER_POOL.fullmatch(arn)]
+        wrong = [arn for arn in self.user_pools if not matches(_USER_POOL, arn)]
         if wrong:
             raise SettingError(
                 f"user_pool is {','.join(wrong)!r}: write the ARN of a Cognito user pool, such as "

@@ -14,6 +14,7 @@ from tidegate_cdk.api.keeping import Keeping
 from tidegate_cdk.api.network import Place
 from tidegate_cdk.api.own_arns import own_function
 from tidegate_cdk.api.sizing import Sizing
+from tidegate_cdk.setting_error import SettingError
 
 ALIAS = "live"
 
@@ -48,6 +49,12 @@ class Program:
     layers: Sequence[lambda_.ILayerVersion]
     timeout: Duration
     environment: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse a handler that Python's runtime can't call: it would be found at the first request."""
+        module, dot, function = self.handler.rpartition(".")
+        if not (module and dot and function.isidentifier()):
+            raise SettingError(f"handler is {self.handler!r}: write the module and the function, such as app.handler")
 
 
 class LiveFunction(Construct):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from tidegate_cdk.known import matches
 from tidegate_cdk.setting_error import SettingError
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -19,9 +20,9 @@ class Operations:
 
     def __post_init__(self) -> None:
         """Refuse whom nobody could tell."""
-        if self.email is not None and not _EMAIL.fullmatch(self.email):
+        if self.email is not None and not matches(_EMAIL, self.email):
             raise SettingError(f"alarm_email is {self.email!r}: write an address such as team@example.com")
-        if self.topic_arn is not None and not _TOPIC.fullmatch(self.topic_arn):
+        if self.topic_arn is not None and not matches(_TOPIC, self.topic_arn):
             raise SettingError(
                 f"alarm_topic is {self.topic_arn!r}: write the ARN of an SNS topic, such as "
                 "arn:aws:sns:eu-central-1:123456789012:alarms"

@@ -53,11 +53,13 @@ class Overflow(Construct):
     def accept_from(self, api: LiveFunction) -> None:
         """Let a function put requests into the queue, as long as it isn't full."""
         api.allow(["sqs:GetQueueAttributes", "sqs:SendMessage"], [self.queue.queue_arn])
+        self._let_use_keys(api)
 
     def feed(self, worker: LiveFunction) -> None:
         """Have the worker run what is queued, so many batches at once as the settings allow."""
         worker.allow(_WORKER_ACTIONS, [self.queue.queue_arn])
         worker.allow(["sqs:SendMessage"], [self.dead_letters.queue_arn])
+        self._let_use_keys(worker)
         mapping = worker.alias.add_event_source_mapping(
             "Requests",
             event_source_arn=self.queue.queue_arn,
@@ -66,3 +68,9 @@ class Overflow(Construct):
             max_concurrency=self._settings.concurrency,
         )
         mapping.node.add_dependency(worker.role)
+
+    def _let_use_keys(self, function: LiveFunction) -> None:
+        """Let a function use the keys of the account's that encrypt the queues."""
+        for queue in (self.queue, self.dead_letters):
+            if queue.encryption_master_key:
+                queue.encryption_master_key.grant_encrypt_decrypt(function.role)

@@ -21,6 +21,7 @@ from tidegate_cdk.api.cors import Cors
 from tidegate_cdk.api.edge import Edge
 from tidegate_cdk.api.function import ALIAS, LiveFunction, Platform, Program, plain_function
 from tidegate_cdk.api.gateway import PLANS, Front, Gateway
+from tidegate_cdk.api.heard import check_alarms, check_alone, check_heard, check_lists, check_stack_name, check_told
 from tidegate_cdk.api.keeping import Keeping
 from tidegate_cdk.api.measures import Backlog, Measures
 from tidegate_cdk.api.migrations import Migrations
@@ -149,7 +150,11 @@ class ProtectedApi(Construct):
             ArchiveMissingError: the package was installed without its archives.
         """
         super().__init__(scope, construct_id)
-        _alone(self)
+        check_alone(self)
+        check_stack_name(self)
+        check_lists(layers=layers, tables=tables, binary_media_types=binary_media_types)
+        check_heard(release is None, smoke=smoke, controller=controller)
+        check_told(observability is None, operations)
         self.name = checked_name(name, Stack.of(self).stack_name)
         self.namespace = namespace or self.name
         self._service, self._metrics_namespace = service, metrics_namespace
@@ -210,6 +215,8 @@ class ProtectedApi(Construct):
         )
         self.gateway = Gateway(self, "Gateway", front=front, target=self.api.alias, keeping=keeping)
         self.observability = self._observability(observability, operations or Operations()) if observability else None
+        if rollout and self.observability:
+            check_alarms(rollout.alarms, self.observability)
 
     @property
     def url(self) -> str:
@@ -316,7 +323,7 @@ class ProtectedApi(Construct):
             self.release.judge.add_to_role_policy(
                 iam.PolicyStatement(actions=["elasticache:Connect"], resources=self.cache.connect_arns)
             )
-        self.release.govern(ordered, self.table.table_arn)
+        self.release.govern(ordered, self.table)
 
     def _observability(self, thresholds: Thresholds, operations: Operations) -> Observability:
         overflow = self.overflow
@@ -327,7 +334,7 @@ class ProtectedApi(Construct):
                 gateway=self.gateway,
                 function=self.api,
                 namespace=self._metrics_namespace,
-                service=self._service.format(function="api"),
+                service=self._service.replace("{function}", "api"),
                 least_requests=thresholds.least_requests,
             ),
             thresholds=thresholds,
@@ -346,12 +353,20 @@ class ProtectedApi(Construct):
         for own in self._tables:
             for actions, arn in own.grants():
                 function.allow(actions, [arn])
+        for table in self._all_tables():
+            if table.encryption_key:
+                table.encryption_key.grant_encrypt_decrypt(function.role)
         if self.cache:
             function.allow(["elasticache:Connect"], self.cache.connect_arns)
 
     def _environment(self, function: str) -> dict[str, str]:
         """Configure the library and the application of one function."""
-        ours = dict(self._variables(function))
+        said = list(self._variables(function))
+        ours = dict(said)
+        if len(ours) < len(said):
+            names = [name for name, _ in said]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise SettingError(f"tables have variable={twice!r}, which is said already: write one for each table")
         if taken := sorted(ours.keys() & self._further.keys()):
             raise SettingError(
                 f"environment has {', '.join(taken)}, which ProtectedApi's own arguments say: leave it away"
@@ -376,15 +391,5 @@ class ProtectedApi(Construct):
             yield "TIDEGATE_QUEUE_URL", self.overflow.queue.queue_url
         if self._cors:
             yield "TIDEGATE_CORS_ORIGINS", ",".join(self._cors.origins)
-        yield "POWERTOOLS_SERVICE_NAME", self._service.format(function=function)
+        yield "POWERTOOLS_SERVICE_NAME", self._service.replace("{function}", function)
         yield "POWERTOOLS_METRICS_NAMESPACE", self._metrics_namespace
-
-
-def _alone(api: ProtectedApi) -> None:
-    stack = Stack.of(api)
-    others = [one for one in stack.node.find_all() if isinstance(one, ProtectedApi) and one.node.path != api.node.path]
-    if others:
-        raise SettingError(
-            f"{stack.stack_name} has {others[0].node.id} already, and functions are named after their stack: make a "
-            f"stack of its own for {api.node.id}"
-        )

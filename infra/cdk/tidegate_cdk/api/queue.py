@@ -9,6 +9,10 @@ from aws_cdk import aws_sqs as sqs
 from tidegate_cdk.api.sizing import LONGEST_RUN_S
 from tidegate_cdk.setting_error import SettingError
 
+_MOST_BATCHES = 1000
+# SQS's visibility timeout where none is said.
+_USUAL_S = 30
+
 
 @dataclass(frozen=True)
 class Queue:
@@ -35,5 +39,21 @@ class Queue:
                 f"a worker with timeout_s={self.timeout_s}: write 1 to {LONGEST_RUN_S}, as long as Lambda lets a "
                 "function run"
             )
-        if self.concurrency < 2:
-            raise SettingError(f"a worker with concurrency={self.concurrency}: write 2 or more, as SQS wants it")
+        if not 2 <= self.concurrency <= _MOST_BATCHES:
+            raise SettingError(
+                f"a worker with concurrency={self.concurrency}: write 2 to {_MOST_BATCHES}, as SQS wants it"
+            )
+        if self.queues:
+            self._check(*self.queues)
+
+    def _check(self, queue: sqs.IQueue, dead_letters: sqs.IQueue) -> None:
+        if queue.node.path == dead_letters.node.path:
+            raise SettingError("a worker with queues that are one: write two, the second for what can't be run")
+        if not (queue.fifo and dead_letters.fifo):
+            raise SettingError("a worker with queues that are no FIFO queues: write sqs.Queue(…, fifo=True) for both")
+        made = queue.node.default_child
+        if isinstance(made, sqs.CfnQueue) and (made.visibility_timeout or _USUAL_S) < self.timeout_s:
+            raise SettingError(
+                f"a worker with timeout_s={self.timeout_s} and a queue whose visibility timeout is shorter, which "
+                f"Lambda refuses: write visibility_timeout=Duration.seconds({6 * self.timeout_s})"
+            )

@@ -1,9 +1,13 @@
 """A Redis that exists, in place of the cache that is made."""
 
+import re
 from dataclasses import dataclass
 
 from tidegate_cdk.api.network import Place
+from tidegate_cdk.known import matches
 from tidegate_cdk.setting_error import SettingError
+
+_URL = re.compile("rediss?://.*")
 
 
 @dataclass(frozen=True)
@@ -20,5 +24,5 @@ class ExistingRedis:
 
     def __post_init__(self) -> None:
         """Refuse what is no Redis's URL."""
-        if not self.url.startswith(("redis://", "rediss://")):
+        if not matches(_URL, self.url):
             raise SettingError(f"redis is {self.url!r}: it must start with redis:// or rediss://")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IDependable
 
@@ -77,10 +78,10 @@ class Release(ReleaseResources):
         self.judge = self._function("Judge", place) if place else self.rollout
         self.machine = self.make_machine(alarms)
 
-    def govern(self, ordered: Ordered, table_arn: str) -> None:
+    def govern(self, ordered: Ordered, table: dynamodb.ITable) -> None:
         """Have the functions' aliases wait for the release."""
         live, migrate, release = list(ordered.functions.values()), ordered.migrate, ordered.release
-        self.grant(Governed([one.function.function_arn for one in live], ALIAS, table_arn, migrate))
+        self.grant(Governed([one.function.function_arn for one in live], ALIAS, table, migrate))
         properties = {"Machine": self.machine.attr_arn, **ordered.properties()}
         if release.by == "two-deploys":
             hold(live, release.former)
@@ -95,8 +96,7 @@ class Release(ReleaseResources):
             # What nothing refers to: the endpoints, and the rules of the security groups.
             awaited.append(self._place.ready)
         resource = self.order_of(self.machine, properties, awaited)
-        for function in live:
-            function.alias.node.add_dependency(resource)
+        self.have_wait([function.alias for function in live], resource)
 
     def _function(self, name: str, place: Place | None) -> lambda_.Function:
         handler, timeout = "functions.rollout.handler.handler", Duration.seconds(TIMEOUT_S)

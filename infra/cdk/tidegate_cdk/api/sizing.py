@@ -8,6 +8,7 @@ from tidegate_cdk.setting_error import SettingError
 # API Gateway waits no longer for an answer, and Lambda lets a function run no longer.
 LONGEST_ANSWER_S = 29
 LONGEST_RUN_S = 900
+LEAST_MB, MOST_MB = 128, 10_240
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Sizing:
                 f"timeout_s={self.timeout_s}: write 1 to {LONGEST_ANSWER_S}, as long as API Gateway waits for an "
                 "answer. What takes longer goes to the queue (overflow); see the worker's timeout"
             )
+        if not LEAST_MB <= self.memory_mb <= MOST_MB:
+            raise SettingError(f"memory_mb={self.memory_mb}: write {LEAST_MB} to {MOST_MB}, as Lambda takes it")
+        if self.reserved_concurrency is not None and self.reserved_concurrency < 1:
+            raise SettingError(f"reserved_concurrency={self.reserved_concurrency}: write 1 or more, or None")
         if self.provisioned is None:
             return
         if self.snap_start:
