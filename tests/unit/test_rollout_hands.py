@@ -146,7 +146,7 @@ def test_a_judge_whose_ledger_entry_was_deleted_says_so(functions):
         watching.judge(document(looked=1, percent=10, step_began=1), ORDER, using(functions))
 
 
-def test_an_alias_that_was_deleted_is_made_again_and_the_others_are_put_back(functions):
+def test_a_deleted_alias_is_made_again_and_the_others_are_put_back(functions):
     del functions.aliases[API, "live"]
     said = Aliases(functions, "live").put_back(STABLE)
     assert functions.aliases == {(API, "live"): ("6", {}), (WORKER, "live"): ("4", {})}

@@ -63,5 +63,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _is_whole(config: pytest.Config) -> bool:
     """Whether all tests were asked for, or all quick ones, which need every grant: of a part it can't be told."""
     option = config.option
-    chosen = option.keyword or option.markexpr == "slow" or getattr(option, "lf", False) or option.collectonly or option.maxfail
+    chosen = (
+        option.keyword
+        or option.markexpr == "slow"
+        or getattr(option, "lf", False)
+        or option.collectonly
+        or option.maxfail
+    )
     return config.args == config.getini("testpaths") and not chosen and not option.ignore

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope
 
 from tidegate.errors import ProblemError
 from tidegate.telemetry import logger
-from tidegate.web.asgi import ResponseRecorder, respond
+from tidegate.web.asgi import ResponseRecorder
 from tidegate.web.problems import Problem, problem_type
 
 # Where the guard leaves the fields of the response to an exception that passes on.
@@ -124,4 +124,4 @@ async def answer_unhandled(error: Exception, scope: Scope, receive: Receive, sen
         except Exception:  # noqa: BLE001  the application's last handler has failed, so the 500 below is sent
             logger().exception("the application's own handler of exceptions failed")
     if not send.started:
-        await respond(send, _UNHANDLED)
+        await _respond(_UNHANDLED)(scope, receive, send)
