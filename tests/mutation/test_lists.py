@@ -1,6 +1,8 @@
 """The lists of faults, of suites and of equivalent mutants fit the sources as they are."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests.mutation.tree import CHECKOUT
 from tests.mutation.trial import Selection
 
 FAULTS = faults()
+SUITES = [*PACKAGES.values(), *(suite for own in FILES.values() for suite in own)]
 
 
 def source_of(path: str) -> str:
@@ -43,13 +46,22 @@ def test_the_tests_that_find_a_fault_are_there(fault: Fault) -> None:
         )
 
 
-@pytest.mark.parametrize("suite", [*PACKAGES.values(), *(suite for own in FILES.values() for suite in own)])
+@pytest.mark.parametrize("suite", SUITES)
 def test_the_files_of_a_suite_are_there(suite: Selection) -> None:
     paths = [
         argument.partition("::")[0] for argument in suite.arguments if argument.endswith(".py") or "::" in argument
     ]
     assert paths
     assert [path for path in paths if not (CHECKOUT / path).is_file()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", sorted({suite.arguments[-1] for suite in SUITES if "-k" in suite.arguments}))
+def test_a_suite_that_chooses_tests_has_some_of_each_file(chosen: str) -> None:
+    files = {file for suite in SUITES if suite.arguments[-2:] == ("-k", chosen) for file in suite.arguments[:-2]}
+    asked = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files, "-k", chosen]
+    told = subprocess.run(asked, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
+    assert {line.partition("::")[0] for line in told.splitlines() if "::" in line} == files
 
 
 @pytest.mark.parametrize("file", FILES)
