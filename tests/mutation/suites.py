@@ -44,7 +44,10 @@ PACKAGES = {
         "memory",
     ),
     "failover": Selection(
-        _unit("breaker failover failover_bound failover_windows debts tracked_store fallback claims_in_time")
+        (
+            *_unit("breaker failover failover_bound failover_windows debts tracked_store fallback token_prefetch"),
+            *_unit("claims_in_time"),
+        )
     ),
 }
 
