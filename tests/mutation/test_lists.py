@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from tests.mutation.equivalents import equivalents
+from tests.mutation.equivalents import Equivalent, equivalents, reason_of
 from tests.mutation.faults import Fault, faults
 from tests.mutation.operators import mutants
-from tests.mutation.sampling import LIBRARY, sampled
+from tests.mutation.sampling import LIBRARY, Sampled, sampled
 from tests.mutation.suites import FILES, PACKAGES
 from tests.mutation.tree import CHECKOUT
 from tests.mutation.trial import Selection
@@ -69,10 +69,12 @@ def test_a_file_with_a_suite_of_its_own_is_there(file: str) -> None:
     assert (CHECKOUT / LIBRARY / file).is_file()
 
 
-def test_an_equivalent_mutant_still_is_a_mutant() -> None:
-    for one in equivalents():
-        assert one.change in {mutant.change for mutant in mutants(source_of(f"{LIBRARY}/{one.file}"))}
-        assert one.because
+@pytest.mark.parametrize("one", equivalents(), ids=lambda one: f"{one.file} {one.change}")
+def test_an_equivalent_mutant_is_one_mutant_of_its_file_and_has_a_reason(one: Equivalent) -> None:
+    path = f"{LIBRARY}/{one.file}"
+    every = [Sampled(path, mutant) for mutant in mutants(source_of(path))]
+    assert [reason_of(mutant) for mutant in every].count(one.because) == 1
+    assert one.because
 
 
 def test_a_seed_draws_the_same_sample_again() -> None:
