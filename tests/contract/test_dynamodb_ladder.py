@@ -73,6 +73,15 @@ def test_a_clock_corrected_after_its_arrival_loses_only_what_it_was_ahead(lost, 
     assert one.spend() == 2
 
 
+def test_a_refused_request_buys_what_is_due_but_not_at_every_moment(lost, clock):
+    clock.advance(60)
+    one, quick = lost(), Bucket(interval_us=10_000, burst=10)
+    assert one.ask(quick).admitted
+    for passed, admitted in ((0.02, False), (0.04, True)):
+        clock.advance(passed)
+        assert one.ask(quick).admitted is admitted
+
+
 @pytest.mark.parametrize("kind", [Window, WindowCounter])
 def test_a_window_that_it_doesnt_know_comes_free_while_it_is_on_it(lost, clock, kind):
     """It was used up at an even pace before: none at first, the half after half a window, and then all of it."""

@@ -79,7 +79,8 @@ def test_any_cost_is_decided_alike(clocked, new_subject, limit, steps, min_defic
 @given(units=st.sampled_from([10**12, LARGEST_QUOTA]), kind=st.sampled_from(["bucket", "leaky"]))
 def test_no_cost_that_a_handler_says_closes_a_limit_for_years(clocked, new_subject, units, kind):
     subject = new_subject()
-    rule = TokenBucket("1/s").bucket if kind == "bucket" else LeakyBucket("1/s").drain
+    # Ten days deep: a debt begins where the bucket is empty.
+    rule = TokenBucket("1/s", burst=864_000).bucket if kind == "bucket" else LeakyBucket("1/s").rule(0)
     charge = Charge("limit", rule, units)
     clocked.store.settle(Settlement(subject, None, None, fenced=False, corrections=(charge,)))
     [state] = clocked.store.admit(Question(subject, (charge._replace(cost=1),))).limits

@@ -7,7 +7,7 @@ import logging
 from functools import partial
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from tests.harness.ports import free_port
 from tidegate import Quota, Settings, policy, protect, telemetry
@@ -50,6 +50,19 @@ def test_a_policy_that_says_nothing_of_claims_has_them_where_they_can_be(run, se
     in_table = [item for item in stores.dynamo.items(stores.table) if item["pk"]["S"].startswith("claim#")]
     assert len(in_table) == (settings.table is not None)
     assert bool(redis_db.keys("tidegate:*:i:*")) == (settings.redis_url is not None)
+
+
+@pytest.mark.parametrize("claims", ["redis", "dynamodb"])
+def test_a_handler_is_told_of_the_table_only_if_its_claim_lies_there(run, stores, claims):
+    app = FastAPI()
+
+    @app.post("/orders")
+    @policy(idempotent=True, claims=claims)
+    async def order(request: Request):
+        return request.state.tidegate.claim.table
+
+    answer = run(app, stores.settings()).post("/orders", key="alice", headers=KEY)
+    assert answer.json() == (stores.table if claims == "dynamodb" else None)
 
 
 @pytest.mark.parametrize("claims", ["redis", "dynamodb", None])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.mutation.sampling import LIBRARY, Sampled
+from tests.mutation.tree import CHECKOUT
 
 
 class Equivalent(NamedTuple):
@@ -15,11 +16,13 @@ class Equivalent(NamedTuple):
 
     Attributes:
         file: as the library's package has it.
+        stands_in: the source's line, without its indentation, since one file may have the same change in several.
         change: as `Mutant.change` writes it.
         because: the reason.
     """
 
     file: str
+    stands_in: str
     change: str
     because: str
 
@@ -34,4 +37,6 @@ def equivalents() -> tuple[Equivalent, ...]:
 def reason_of(one: Sampled) -> str | None:
     """Return why a mutant is equivalent; None if it isn't known to be."""
     file = one.file.removeprefix(f"{LIBRARY}/")
-    return next((e.because for e in equivalents() if (e.file, e.change) == (file, one.mutant.change)), None)
+    line = (CHECKOUT / one.file).read_text("utf-8").splitlines()[one.mutant.line - 1].strip()
+    found = file, line, one.mutant.change
+    return next((e.because for e in equivalents() if (e.file, e.stands_in, e.change) == found), None)

@@ -13,7 +13,11 @@ def _contract(names: str) -> tuple[str, ...]:
     return tuple(f"tests/contract/test_{name}.py" for name in names.split())
 
 
-def _http(*names: str, only: str = "function") -> Selection:
+# A test that runs on one face alone has the name of none.
+_ONE_FACE = "(function or not server)"
+
+
+def _http(*names: str, only: str = _ONE_FACE) -> Selection:
     """Tests of applications; on the face of a function, where they run on both."""
     return Selection((*(f"tests/http/test_{name}.py" for name in names), "-k", only))
 
@@ -24,22 +28,27 @@ _HOT_KEY = "tests/simulation/test_overadmission.py::test_a_hot_key_costs_far_few
 PACKAGES = {
     "limits": Selection(
         (
-            *_unit(
-                "slots quota token_bucket algorithms limits limit_numbers limit_charges http_fields quick_decisions"
-            ),
-            *_contract("every_limit quota concurrency sliding_window"),
+            *_unit("quota token_bucket algorithms limits limit_numbers limit_charges http_fields quick_decisions"),
+            *_unit("held_slots"),
+            *_contract("every_limit quota concurrency sliding_window extremes"),
             *_unit("debts sliding_window memory_store share"),
         ),
         "memory",
     ),
     "idempotency": Selection(
         (
-            *_unit("claims_in_time memory_claims fingerprint idempotency_key recovery_points record replay_budget"),
+            *_unit("claims_in_time memory_claims held_claim fingerprint idempotency_key recovery_points record"),
+            *_unit("replay_budget"),
             *_contract("claims claims_unknown claims_renewal claims_skew claims_model"),
         ),
         "memory",
     ),
-    "failover": Selection(_unit("breaker failover failover_bound failover_windows debts tracked_store claims_in_time")),
+    "failover": Selection(
+        (
+            *_unit("breaker failover failover_bound failover_windows debts tracked_store fallback token_prefetch"),
+            *_unit("claims_in_time"),
+        )
+    ),
 }
 
 _IN_TIME = Selection(("tests/simulation/test_idempotency_simulation.py::test_histories_by_their_seeds",))
@@ -56,17 +65,24 @@ FILES = {
     "limits/tiers.py": (_http("tiers"),),
     "idempotency/attempt.py": (
         _IN_TIME,
-        _http("takeover", "unknown_outcomes", "idempotency_outages", only="function and not hung and not hangs"),
+        _http("takeover", "unknown_outcomes", "idempotency_outages", only=f"{_ONE_FACE} and not hung and not hangs"),
     ),
-    "idempotency/bounded_claims.py": (_http("idempotency_outages", only="function and hung"),),
+    "idempotency/bounded_claims.py": (_http("idempotency_outages", only=f"{_ONE_FACE} and hung"),),
     "idempotency/dynamodb.py": (Selection(_contract("claims claims_unknown claims_renewal"), "dynamodb"), _IN_TIME),
-    "idempotency/held_claim.py": (_IN_TIME, _http("renewal", "takeover")),
-    "idempotency/protocol.py": (_http("idempotency_keys", "in_progress", "keep_5xx"),),
+    "idempotency/held_claim.py": (
+        _IN_TIME,
+        _http("renewal", "takeover", "recovery"),
+        _http("modes", "idempotency_outages", only=f"{_ONE_FACE} and (table or Redis)"),
+    ),
+    "idempotency/protocol.py": (
+        _http("idempotency_keys", "in_progress", "keep_5xx", "takeover"),
+        _http("unreadable_answers", "idempotency_outages", only=f"{_ONE_FACE} and (both_records or nothing_runs)"),
+    ),
     "idempotency/read_ahead.py": (_http("request_bodies", "replay"),),
-    "idempotency/recovery.py": (_http("recovery"),),
+    "idempotency/recovery.py": (_http("recovery"), _http("unreadable_answers", only="points")),
     "idempotency/renewal.py": (_http("renewal"),),
     "idempotency/replay_budget.py": (_http("replays_bounded"),),
-    "idempotency/run.py": (_IN_TIME, _http("keep_5xx", "disconnects")),
+    "idempotency/run.py": (_IN_TIME, _http("keep_5xx", "disconnects", "policy_in_force")),
     "idempotency/unknown_outcome.py": (_http("unknown_outcomes"),),
     "failover/fallback.py": (_LADDER,),
     "failover/fallback_clock.py": (_LADDER, _OVER),

@@ -1,18 +1,21 @@
 """The lists of faults, of suites and of equivalent mutants fit the sources as they are."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
-from tests.mutation.equivalents import equivalents
+from tests.mutation.equivalents import Equivalent, equivalents, reason_of
 from tests.mutation.faults import Fault, faults
 from tests.mutation.operators import mutants
-from tests.mutation.sampling import LIBRARY, sampled
+from tests.mutation.sampling import LIBRARY, Sampled, sampled
 from tests.mutation.suites import FILES, PACKAGES
 from tests.mutation.tree import CHECKOUT
 from tests.mutation.trial import Selection
 
 FAULTS = faults()
+SUITES = [*PACKAGES.values(), *(suite for own in FILES.values() for suite in own)]
 
 
 def source_of(path: str) -> str:
@@ -43,7 +46,7 @@ def test_the_tests_that_find_a_fault_are_there(fault: Fault) -> None:
         )
 
 
-@pytest.mark.parametrize("suite", [*PACKAGES.values(), *(suite for own in FILES.values() for suite in own)])
+@pytest.mark.parametrize("suite", SUITES)
 def test_the_files_of_a_suite_are_there(suite: Selection) -> None:
     paths = [
         argument.partition("::")[0] for argument in suite.arguments if argument.endswith(".py") or "::" in argument
@@ -52,15 +55,26 @@ def test_the_files_of_a_suite_are_there(suite: Selection) -> None:
     assert [path for path in paths if not (CHECKOUT / path).is_file()] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", sorted({suite.arguments[-1] for suite in SUITES if "-k" in suite.arguments}))
+def test_a_suite_that_chooses_tests_has_some_of_each_file(chosen: str) -> None:
+    files = {file for suite in SUITES if suite.arguments[-2:] == ("-k", chosen) for file in suite.arguments[:-2]}
+    asked = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files, "-k", chosen]
+    told = subprocess.run(asked, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
+    assert {line.partition("::")[0] for line in told.splitlines() if "::" in line} == files
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_with_a_suite_of_its_own_is_there(file: str) -> None:
     assert (CHECKOUT / LIBRARY / file).is_file()
 
 
-def test_an_equivalent_mutant_still_is_a_mutant() -> None:
-    for one in equivalents():
-        assert one.change in {mutant.change for mutant in mutants(source_of(f"{LIBRARY}/{one.file}"))}
-        assert one.because
+@pytest.mark.parametrize("one", equivalents(), ids=lambda one: f"{one.file} {one.change}")
+def test_an_equivalent_mutant_is_one_mutant_of_its_file_and_has_a_reason(one: Equivalent) -> None:
+    path = f"{LIBRARY}/{one.file}"
+    every = [Sampled(path, mutant) for mutant in mutants(source_of(path))]
+    assert [reason_of(mutant) for mutant in every].count(one.because) == 1
+    assert one.because
 
 
 def test_a_seed_draws_the_same_sample_again() -> None:

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tidegate import Concurrency, ConfigurationError, LeakyBucket, Policy, Quota, SlidingWindow, TokenBucket
+from tidegate import (
+    Concurrency,
+    ConfigurationError,
+    LeakyBucket,
+    Policy,
+    Quota,
+    SlidingWindow,
+    SlidingWindowCounter,
+    TokenBucket,
+)
 from tidegate.decision import NEVER, LimitState
 from tidegate.identity.caller import Caller
 from tidegate.limits import charges
@@ -143,6 +152,8 @@ def test_the_fields_of_the_documented_example():
     [
         (LeakyBucket("10/s"), LimitState(True, 2, 0), b'"10/s";q=10;w=1', b'"10/s";r=2;t=1'),
         (SlidingWindow("100/min"), LimitState(True, 7, 0), b'"100/min";q=100;w=60', b'"100/min";r=7;t=60'),
+        (SlidingWindow("30/1500ms"), LimitState(True, 7, 0), b'"30/1500ms";q=40;w=2', b'"30/1500ms";r=7;t=2'),
+        (SlidingWindowCounter("30/1500ms"), LimitState(True, 7, 0), b'"30/1500ms";q=40;w=2', b'"30/1500ms";r=7;t=2'),
         (Quota("1000/day"), LimitState(True, 7, 0), b'"1000/day";q=1000;w=86400', b'"1000/day";r=7;t=57600'),
         (Quota("1000/month", name="m"), LimitState(False, 0, 5_000_000), b'"m";q=1000;w=2678400', b'"m";r=0;t=5'),
         (

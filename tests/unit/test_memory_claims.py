@@ -60,6 +60,16 @@ def test_beyond_what_all_may_hold_nobody_is_let_in_and_nothing_forgotten(clock):
         assert claims.claim(request("a", "retry", owner)) == Completed(b"answer")
 
 
+def test_an_answer_is_kept_for_its_lifetime_and_no_longer(clock):
+    claims = MemoryClaims(clock)
+    complete(claims, request("a"))
+    clock.advance(59.999)
+    assert claims.claim(request("a", "retry")) == Completed(b"answer")
+    clock.advance(0.001)
+    assert claims.recall(request("a", "retry")) is None
+    assert claims.claim(request("a", "retry")) == Granted()
+
+
 def test_what_has_expired_makes_room(clock):
     claims = MemoryClaims(clock, capacity=2)
     complete(claims, request("a"))

@@ -2,17 +2,32 @@
 
 import pytest
 
+from tidegate.decision import SLOTS, Rule
 from tidegate.limits.concurrency import Slots
+from tidegate.limits.leaky_bucket import Drain
+from tidegate.limits.quota import Period
+from tidegate.limits.sliding_window import Window
+from tidegate.limits.sliding_window_counter import WindowCounter
 from tidegate.limits.token_bucket import Bucket
 from tidegate.messages import Charge, Question, Settlement
 from tidegate.stores.memory import MemoryStore
 from tidegate.testing import FakeClock
 
-SLOW = Bucket(interval_us=3_600_000_000, burst=2)
+HOUR_US, NOW_US = 3_600_000_000, FakeClock().wall_us()
+SLOW = Bucket(interval_us=HOUR_US, burst=2)
+RULES = [
+    SLOW,
+    Drain(HOUR_US, HOUR_US),
+    Window(3_600_000, 2),
+    WindowCounter(3_600_000, 2),
+    Period(NOW_US, NOW_US + HOUR_US, 2),
+    Slots(1, HOUR_US),
+]
+every_kind = pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
 
 
-def question(subject: str, *, cost: int = 2) -> Question:
-    return Question(subject, (Charge("limit", SLOW, cost),))
+def question(subject: str, *, cost: int = 2, rule: Rule = SLOW, holder: str = "one") -> Question:
+    return Question(subject, (Charge("limit", rule, cost, holder=subject + holder if rule.kind == SLOTS else ""),))
 
 
 @pytest.fixture
@@ -34,12 +49,22 @@ def test_who_comes_when_all_places_are_taken_shares_one_with_all_who_do(store):
     assert [store.admit(question(f"late-{n}", cost=1)).admitted for n in range(4)] == [True, True, False, False]
 
 
-def test_a_state_that_says_nothing_any_more_makes_room(store, clock):
+@every_kind
+def test_a_state_that_says_nothing_any_more_makes_room(store, clock, rule):
     for n in range(20):
-        assert store.admit(question(f"early-{n}")).admitted
-    clock.advance(7200)
-    assert [store.admit(question(f"late-{n}")).admitted for n in range(20)] == [True] * 20
+        assert store.admit(question(f"early-{n}", rule=rule)).admitted
+    clock.advance(7202)
+    assert [store.admit(question(f"late-{n}", rule=rule)).admitted for n in range(20)] == [True] * 20
     assert len(store._states) == 20
+
+
+@every_kind
+def test_a_state_that_says_something_still_makes_none(store, clock, rule):
+    for n in range(20):
+        assert store.admit(question(f"early-{n}", rule=rule)).admitted
+    clock.advance(3000)
+    assert not all(store.admit(question(f"late-{n}", rule=rule)).admitted for n in range(20))
+    assert not any(store.admit(question(f"early-{n}", rule=rule, holder="another")).admitted for n in range(20))
 
 
 def test_a_routes_own_limit_always_has_a_place(store):

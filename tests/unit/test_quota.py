@@ -122,6 +122,14 @@ def test_a_count_of_the_release_before_goes_on():
     assert spend(former, now + DAY_US)[1] == 10
 
 
+@pytest.mark.parametrize(("until", "left"), [("00:00", 10), ("06:00", 8), ("12:00", 5)])
+def test_a_day_that_counts_as_evenly_used_has_its_rest_left(until, left):
+    noon = us("2027-01-15T12:00:00+00:00")
+    rule = period_at(noon, "day", UTC, 10)
+    used = rule.evenly_used(None, noon, us(f"2027-01-15T{until}:00+00:00"), NOTHING)
+    assert spend(used, noon)[1] == left
+
+
 @pytest.mark.parametrize("skew_us", [-1_000_000, 1_000_000])
 def test_who_asks_by_another_clock_around_midnight_gets_no_second_quota(skew_us):
     """The asker finds the period by its own clock, and the store decides by its own."""

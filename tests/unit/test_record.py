@@ -192,6 +192,15 @@ def test_a_record_cut_short_is_refused_with_a_value_error():
         StoredResponse.decode(stored[:-5])
 
 
+def test_an_answer_that_just_fits_into_one_item_is_kept_whole():
+    noise = os.urandom(LARGEST_RECORD_BYTES)
+    head = len(StoredResponse(200, (), noise).encode()) - len(noise)
+    fits, larger = (StoredResponse(200, (), noise[: LARGEST_RECORD_BYTES - head + more]) for more in (0, 1))
+    assert len(record_of(fits)) == LARGEST_RECORD_BYTES
+    assert StoredResponse.decode(record_of(fits)) == fits
+    assert StoredResponse.decode(record_of(larger)).body is None
+
+
 def test_an_answer_too_large_for_one_item_is_kept_as_its_status_alone():
     large = StoredResponse(201, ((b"location", b"/exports/1"),), os.urandom(LARGEST_RECORD_BYTES))
     stored = record_of(large)

@@ -71,6 +71,16 @@ def test_a_window_is_shared_as_the_bucket_of_its_rate(kind, environments, quota)
     assert len(admitted_by_fleet(kind(1000, quota), environments, moments)) <= 3 * quota
 
 
+@given(fleets, st.integers(1, 1_000_000), st.integers(1, 30), st.data())
+@pytest.mark.parametrize("kind", ["bucket", "leaky"])
+def test_a_share_admits_at_last_any_cost_that_the_whole_limit_would(kind, environments, interval_us, most, data):
+    rule = Bucket(interval_us, most) if kind == "bucket" else Drain(interval_us, (most - 1) * interval_us)
+    cost, rank = data.draw(st.integers(1, most)), data.draw(st.integers(0, environments - 1))
+    later = SINCE_US + (environments + 1) * (most + 1) * interval_us
+    part = scaled_rule(rule, Share(environments, rank, SINCE_US), later, cost, NOTHING)
+    assert part.rule.decide(None, later, cost, Known(part.debt_us)).allowed
+
+
 @given(fleets, st.integers(10_000, 1_000_000))
 def test_a_fleets_leaky_buckets_start_no_more_than_the_pace(environments, interval_us):
     moments = [SINCE_US + i * interval_us for i in range(3 * environments)]
