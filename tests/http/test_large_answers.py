@@ -1,11 +1,13 @@
 """An answer that is too large to keep: it comes whole, in bounded memory, and is told once."""
 
 import asyncio
+import os
 import tracemalloc
 
 import pytest
 from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
+from starlette.background import BackgroundTask
 
 from tests.http.wire import call, http_scope
 from tidegate import Cache, Policy, policy, protect
@@ -69,6 +71,36 @@ async def test_its_memory_is_bounded(memory, method, path):
     came, peak = await size_of(Export(memory).app, method, path)
     assert came == PIECES * MIB
     assert peak < 2 * LARGEST_INFLATED_BYTES
+
+
+async def test_work_in_the_background_holds_no_answer(memory):
+    export, at_work, may_end = Export(memory), asyncio.Event(), asyncio.Event()
+
+    async def work():
+        at_work.set()
+        await may_end.wait()
+
+    @export.app.post("/later")
+    @policy(idempotent=True)
+    async def later():
+        return Response(os.urandom(8 * MIB), background=BackgroundTask(work))
+
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+    tracemalloc.start()
+    try:
+        asked = asyncio.ensure_future(
+            export.app(http_scope("POST", "/later", KEY), lambda: _now(messages.pop()), _drop)
+        )
+        await asyncio.wait_for(at_work.wait(), 10)
+        assert tracemalloc.get_traced_memory()[0] < 12 * MIB, "that of the response itself, which the application holds"
+    finally:
+        tracemalloc.stop()
+        may_end.set()
+        await asked
+
+
+async def _drop(message):
+    pass
 
 
 async def test_a_retry_learns_that_it_was_given_and_runs_nothing(memory):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -102,6 +103,8 @@ class ResponseRecorder:
                 self.complete = True
                 body = self._body.held()
                 overlong = self._body if body is None else None
+                if body is not None:
+                    self._body.close()  # background tasks may run for long
                 await self._deliver(StoredResponse(self._status or 500, self._headers, body, overlong=overlong))
 
     @property
@@ -110,7 +113,7 @@ class ResponseRecorder:
         return self._status is not None
 
     def close(self) -> None:
-        """Forget a body that lies in a file."""
+        """Forget the body."""
         self._body.close()
 
 
@@ -121,6 +124,7 @@ async def send_whole(send: Send, response: StoredResponse, *more: tuple[bytes, b
     if response.overlong is not None:
         for piece in response.overlong.pieces():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)  # a server needn't wait in `send`, as when the client has gone
     await send({"type": "http.response.body", "body": response.body or b"", "more_body": False})
 
 

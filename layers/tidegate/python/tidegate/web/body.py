@@ -63,7 +63,8 @@ class Body:
             yield piece
 
     def close(self) -> None:
-        """Delete the file, if there is one."""
+        """Forget the bytes, and delete the file, if there is one."""
+        self._held = bytearray()
         if self._file is not None:
             self._file.close()
 
