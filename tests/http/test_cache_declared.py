@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import pytest
-from fastapi import APIRouter, Cookie, Depends, FastAPI, Header
+from fastapi import APIRouter, Cookie, Depends, FastAPI, Header, Query
 
 from tidegate import Cache, TokenBucket, policy
 
@@ -43,6 +43,21 @@ def test_what_a_routers_dependency_reads_counts(run, memory):
     app.include_router(router)
     api = run(app, memory)
     assert [api.get("/greeting", headers={"accept-language": each}).json() for each in ("de", "fr")] == ["de", "fr"]
+
+
+def test_a_query_parameter_that_its_policy_leaves_out_counts_if_declared(run, memory):
+    app = FastAPI()
+
+    @app.get("/list")
+    @policy(limits=AMPLE, cache=Cache("60s", query=["page"]))
+    async def listed(page: int = 1, order: Annotated[str, Query(alias="order-by")] = "name"):
+        return [page, order]
+
+    api = run(app, memory)
+    queries = ("page=2&order-by=price", "page=2&order-by=name", "page=2&order-by=name&utm_source=mail")
+    answers = [api.get(f"/list?{query}") for query in queries]
+    assert [answer.json() for answer in answers] == [[2, "price"], [2, "name"], [2, "name"]]
+    assert "hit" in answers[2].headers["cache-status"]
 
 
 @pytest.mark.parametrize("cookie", ["csrftoken", "_ga"])

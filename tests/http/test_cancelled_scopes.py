@@ -1,11 +1,15 @@
 """A middleware's time is up, as anyio ends it: at every further wait. What its request held is given back."""
 
+import asyncio
+
 import anyio
 import pytest
 from fastapi import FastAPI
 
+from tests.harness.waiting import eventually
 from tests.http.wire import call
 from tidegate import Cache, Concurrency, TokenBucket, policy, protect
+from tidegate.web.shield import ended_runs
 
 pytestmark = pytest.mark.anyio
 ROUNDS = 8  # whether a call to a store has begun when its wait is cancelled is the scheduler's choice
@@ -66,3 +70,20 @@ async def test_a_slot_is_given_back(ask):
     for _ in range(ROUNDS):
         await ask("/slot")
         assert (await ask("/slot", whole=True)).status == 200
+
+
+async def test_what_a_question_on_its_way_is_granted_is_given_back(stores, ask):
+    for path in ("/slot", "/cached/late"):
+        await ask("/slot", whole=True)  # connected, and the scripts are known
+        stores.reset_counts()
+        stores.to_redis.delay(200)
+        asked = asyncio.ensure_future(ask(path, whole=True))
+        await asyncio.to_thread(eventually, lambda: stores.to_redis.commands)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        stores.to_redis.pass_through()
+        assert await ended_runs(10) == 0
+        made = await ask(path, whole=True)
+        assert made.status == 200
+        assert path == "/slot" or made.headers["cache-status"].endswith(";stored")

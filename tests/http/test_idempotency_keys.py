@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.http.payments import Payments
-from tidegate import TokenBucket, policy
+from tidegate import TokenBucket, policy, protect
 
 UUID = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 
@@ -25,6 +25,22 @@ def is_problem(answer, status, word):
     assert (body["type"], body["status"]) == (f"urn:tidegate:problem:{word}", status)
     assert body["title"]
     return True
+
+
+def test_an_answer_below_one_mount_is_not_given_below_another(serve, stores, closing):
+    """Whether the mounts are one application's, or two that share a title, as their routes and callers are alike."""
+    outer, gates = FastAPI(), []
+    for place in ("eu", "us"):
+        app = FastAPI(title="Tenants")
+        app.post("/orders")(policy(idempotent=True)(lambda place=place: place))
+        gates.append(protect(app, settings=stores.settings()))
+        outer.mount(f"/{place}", app)
+    closing.callback(gates[0].close)
+    api = serve(outer, gate=gates[1])
+    asked = [pay(api, path=f"/{place}/orders") for place in ("eu", "us", "eu")]
+    assert asked[0].json() == asked[2].json() == "eu"
+    assert asked[2].headers["idempotent-replayed"] == "true"
+    assert is_problem(asked[1], 422, "idempotency-key-reused")
 
 
 def test_a_missing_key_is_refused(api, payments):

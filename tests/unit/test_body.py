@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,29 @@ def open_files() -> int:
 
 
 @pytest.mark.parametrize("pieces", [[b""], [b"one"], [b"one", b"", b"two"], [b"a" * 1000] * 1000])
-async def test_a_body_in_memory_is_given_on_in_the_pieces_in_which_it_came(pieces):
+async def test_a_body_in_memory_is_shown_in_its_pieces_and_given_on_whole(pieces):
     seen = []
     body = await read_body(sending(*pieces), 2 * MEBIBYTE, seen.append)
     assert seen == pieces
-    assert await read_again(body) == pieces
+    assert await read_again(body) == [b"".join(pieces)]
     assert body.size_bytes == sum(map(len, pieces))
+
+
+async def test_a_body_in_many_small_pieces_takes_little_more_than_its_bytes():
+    pieces = iter(range(100_000))
+
+    async def receive():
+        at = next(pieces)
+        return {"type": "http.request", "body": at.to_bytes(4, "big"), "more_body": at < 99_999}
+
+    tracemalloc.start()
+    try:
+        body = await read_body(receive, MEBIBYTE, len)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert body.size_bytes == 400_000
+    assert taken < 2 * body.size_bytes
 
 
 async def test_a_large_body_waits_in_a_file_and_comes_back_whole():
@@ -53,7 +71,7 @@ async def test_a_large_body_waits_in_a_file_and_comes_back_whole():
     before, seen = open_files(), []
     body = await read_body(sending(*pieces), 6 * MEBIBYTE, seen.append)
     assert seen == pieces
-    assert body._pieces == []
+    assert body.held() is None
     assert open_files() == before + 1
     again = await read_again(body)
     assert b"".join(again) == b"".join(pieces)

@@ -35,6 +35,11 @@ class BlockingRunner:
 
             self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix=name)
 
+    @property
+    def inline(self) -> bool:
+        """Whether calls block the event loop."""
+        return self._threads is None
+
     async def __call__(self, call: Callable[[], Result]) -> Result:
         """Run a call and return its result."""
         if self._threads is None:

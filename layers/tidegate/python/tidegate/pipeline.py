@@ -16,6 +16,7 @@ from contextlib import nullcontext
 
 from starlette.types import Receive, Scope
 
+from tidegate.asking import ask
 from tidegate.enforcement import execution
 from tidegate.environment import Environment
 from tidegate.errors import StoreUnavailableError
@@ -209,7 +210,7 @@ class Pipeline:
         if charged.refusal is not None or question.asks_nothing:  # its cost isn't known, or no limit applies to it
             return charged.refusal
         asked_s = environment.clock.monotonic()
-        answer = await environment.decide.steps(environment.stores.admitting(question))
+        answer = await ask(question, charged, environment)
         line.admission_ms = _ms(environment.clock.monotonic() - asked_s)
         environment.shedder.observe("store", line.admission_ms)
         line.charge_set, line.store = charged, answer.store
@@ -389,8 +390,7 @@ class Pipeline:
         line, scope, environment = self._line, self._scope, self._environment
         line.status = self._out.status or (500 if self.error is not None and scope["type"] == "http" else None)
         line.cache = None if self.context.cache is None else self.context.cache.word
-        took_s = environment.clock.monotonic() - line.began_s
-        line.duration_ms = _ms(took_s)
+        line.duration_ms = _ms(took_s := environment.clock.monotonic() - line.began_s)
         if environment.outcomes is not None and scope["type"] == "http":
             environment.outcomes.ended(scope, line.status, took_s, line.outcome, self.context.route)
         self._guarded.report(line, scope, environment)

@@ -107,6 +107,7 @@ class CacheFill(NamedTuple):
                 raise
             logger().exception("a copy stands in for a failure", extra={"error": type(error).__name__})
         finally:
+            captured.close()
             await run.give_up()
 
 
@@ -158,6 +159,8 @@ class _FillRun:
     def _judged(self, response: StoredResponse) -> Verdict:
         if self._fill.receive.has_body:
             return Verdict(None, "request-body", common=False)
+        if response.body is None:
+            return Verdict(None, "too-large", common=False)
         cache = self._fill.wanted.cache
         if cache is None:
             return verdict_for_those_at_once(response)

@@ -324,7 +324,7 @@ class Caching:
         if response is not whole and response.status == 304:
             response = response._replace(headers=(*response.headers, *fields.age_of(whole.headers)))
         if self._scope["method"] == "HEAD":
-            response = response._replace(body=b"")
+            response = response._replace(body=b"", overlong=None)
         with suppress(OSError):  # the client has gone; the response is kept all the same
             await send_whole(self._out, response, (fields.STATUS_FIELD, status.field()))
 

@@ -27,7 +27,8 @@ class Cache:
         stale: how long after that it is still given while one caller makes a new one; not at all if None.
         stale_if_error: how long after freshness it is given if the route fails, or, from an environment's own copies,
             while Redis is away; as long as `stale` if None.
-        query: the query parameters that the response depends on; all, in any order, if None.
+        query: the query parameters that the response depends on, beside those that the route declares; all, in any
+            order, if None.
         vary: the request's header fields that the response depends on.
         shared: whether all callers get the same response; else each principal has copies of its own. A request with
             `Authorization` or `Cookie` has its own even then.

@@ -1,7 +1,7 @@
 """A payload's fingerprint, computed while its body comes in, piece by piece.
 
-Two requests with one key must carry the same payload: the same path, query, content type and body, byte for byte, and
-the same credentials, where the principal doesn't say who asks.
+Two requests with one key must carry the same payload: the same path with what it is mounted below, query, content type
+and body, byte for byte, and the same credentials, where the principal doesn't say who asks.
 JSON is bytes, too: `{"a":1}` and `{ "a": 1 }` differ, as they do in what a client signs or a proxy caches. Of a
 multipart body (RFC 2046, section 5.1) the boundary is left out, in the body and in the content type: clients draw
 a new one for every attempt, and it says nothing of the payload.
@@ -39,7 +39,8 @@ class Fingerprint:
         boundary, content_type = _without_boundary(content_type)
         self._body: _Digest = hashlib.sha256() if boundary is None else _MultipartDigest(boundary)
         self._rest: tuple[bytes, ...] = (
-            path_of(scope).encode("utf-8", "surrogatepass"),
+            # Below a mount the handler may read from its prefix whose it is, and another application may have its name.
+            (str(scope.get("root_path", "")).rstrip("/") + path_of(scope)).encode("utf-8", "surrogatepass"),
             scope.get("query_string", b""),
             content_type.encode(),
         )

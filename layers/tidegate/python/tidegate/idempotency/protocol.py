@@ -164,6 +164,8 @@ def record_of(response: StoredResponse) -> bytes:
 
     A cookie is a credential, given to one client once: it isn't kept.
     """
+    if response.body is None:
+        return StoredResponse(response.status, (), None).encode()
     response = response._replace(headers=tuple(field for field in response.headers if field[0].lower() != _SET_COOKIE))
     record = response.encode()
     if len(record) <= LARGEST_RECORD_BYTES:

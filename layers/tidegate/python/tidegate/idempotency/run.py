@@ -75,6 +75,7 @@ class IdempotentRun(NamedTuple):
             told = captured.complete and not self.late
             await self.fail(error, captured if told else ResponseRecorder(partial(self._keep_failure, begun)))
         finally:
+            captured.close()
             tell_route(scope, inner)
             execution.reset(token)
 

@@ -271,12 +271,15 @@ class Runner:
             return messages.pop() if messages else {"type": "http.disconnect"}
 
         scope = request.scope(state=dict(self._state), **{KEY: run, "aws.context": self._context})
+        recorder = ResponseRecorder(deliver, LARGEST_ANSWER_BYTES)
         try:
-            await self._app(scope, receive, ResponseRecorder(deliver))
+            await self._app(scope, receive, recorder)
         except Exception as error:
             if not delivered and not self._is_done_with(run, item, error):
                 raise
             logger().warning("a queued run raised", exc_info=True)
+        finally:
+            recorder.close()
         return delivered[0] if delivered else StoredResponse(503, ((b"retry-after", b"1"),), b"")
 
     def _is_done_with(self, run: QueuedRun, item: QueuedItem, error: Exception) -> bool:

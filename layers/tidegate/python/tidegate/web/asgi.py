@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from starlette.types import Message, Send
 
+from tidegate.web.body import Body
 from tidegate.web.problems import Headers, Problem, may_carry_fields, problem_headers
-from tidegate.web.stored_response import StoredResponse
+from tidegate.web.stored_response import LARGEST_INFLATED_BYTES, StoredResponse
 
 
 class Way(Protocol):
@@ -74,17 +76,20 @@ async def _dropped() -> None:
 
 
 class ResponseRecorder:
-    """Records an application's response instead of sending it.
+    """Records an application's response instead of sending it; close it at last.
 
     Args:
         deliver: called with the response as soon as it is whole, while background tasks may still run.
+        held_bytes: a longer body isn't kept: it goes to a temporary file, from which it is sent once.
     """
 
-    def __init__(self, deliver: Callable[[StoredResponse], Awaitable[None]]) -> None:
+    def __init__(
+        self, deliver: Callable[[StoredResponse], Awaitable[None]], held_bytes: int = LARGEST_INFLATED_BYTES
+    ) -> None:
         self._deliver = deliver
         self._status: int | None = None
         self._headers: Headers = ()
-        self._body = bytearray()
+        self._body = Body(held_bytes)
         self.complete = False
 
     async def __call__(self, message: Message) -> None:
@@ -93,21 +98,33 @@ class ResponseRecorder:
             self._status = message["status"]
             self._headers = tuple((bytes(n), bytes(v)) for n, v in message.get("headers", ()))
         elif message["type"] == "http.response.body":
-            self._body += message.get("body", b"")
+            self._body.append(message.get("body", b""))
             if not message.get("more_body", False):
                 self.complete = True
-                await self._deliver(StoredResponse(self._status or 500, self._headers, bytes(self._body)))
+                body = self._body.held()
+                overlong = self._body if body is None else None
+                if body is not None:
+                    self._body.close()  # background tasks may run for long
+                await self._deliver(StoredResponse(self._status or 500, self._headers, body, overlong=overlong))
 
     @property
     def started(self) -> bool:
         """Whether the application has sent a status."""
         return self._status is not None
 
+    def close(self) -> None:
+        """Forget the body."""
+        self._body.close()
+
 
 async def send_whole(send: Send, response: StoredResponse, *more: tuple[bytes, bytes]) -> None:
     """Send a whole response, with further fields."""
     headers = [*response.headers, *more]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if response.overlong is not None:
+        for piece in response.overlong.pieces():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)  # a server needn't wait in `send`, as when the client has gone
     await send({"type": "http.response.body", "body": response.body or b"", "more_body": False})
 
 

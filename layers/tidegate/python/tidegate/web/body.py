@@ -1,4 +1,7 @@
-"""A request's body, read before its handler runs: it is fingerprinted as it arrives, and given to the handler later."""
+"""A body that is held: a request's, read before its handler runs, and a response's, recorded before it is sent.
+
+A request's is fingerprinted as it arrives, and given to the handler later.
+"""
 
 from __future__ import annotations
 
@@ -20,39 +23,48 @@ class BodyTooLargeError(Exception):
 
 
 class Body:
-    """A body's bytes: in memory up to `HELD_IN_MEMORY_BYTES`, beyond that in a temporary file.
+    """A body's bytes: in memory up to a size, beyond that in a temporary file.
 
     The file is written and read on the event loop, since a piece reaches the page cache in less time than it takes to
     wake a thread.
+
+    Args:
+        held_bytes: that size.
     """
 
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+    def __init__(self, held_bytes: int) -> None:
+        self._held_bytes = held_bytes
+        self._held = bytearray()  # a list of pieces takes forty times as much if each has one byte
         self._file: IO[bytes] | None = None
         self.size_bytes = 0
 
     def append(self, piece: bytes) -> None:
         """Keep the next piece."""
         self.size_bytes += len(piece)
-        if self._file is None and self.size_bytes > HELD_IN_MEMORY_BYTES:
-            self._file = _file_of(self._pieces)
-            self._pieces = []
+        if self._file is None and self.size_bytes > self._held_bytes:
+            self._file = _file_of(self._held)
+            self._held = bytearray()
         if self._file is None:
-            self._pieces.append(piece)
+            self._held += piece
         else:
             self._file.write(piece)
+
+    def held(self) -> bytes | None:
+        """Return all of it; None if it lies in a file."""
+        return bytes(self._held) if self._file is None else None
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes once more, from the beginning; at least one piece, which may be empty."""
         if self._file is None:
-            yield from self._pieces or [b""]
+            yield bytes(self._held)
             return
         self._file.seek(0)
         while piece := self._file.read(_REREAD_BYTES):
             yield piece
 
     def close(self) -> None:
-        """Delete the file, if there is one."""
+        """Forget the bytes, and delete the file, if there is one."""
+        self._held = bytearray()
         if self._file is not None:
             self._file.close()
 
@@ -64,7 +76,7 @@ async def read_body(receive: Receive, limit_bytes: int, seen: Callable[[bytes], 
         BodyTooLargeError: it has more than `limit_bytes`.
         ConnectionError: the client disconnected before its end.
     """
-    body, more = Body(), True
+    body, more = Body(HELD_IN_MEMORY_BYTES), True
     try:
         while more:
             piece, more = await _piece(receive, limit_bytes - body.size_bytes)
@@ -130,9 +142,9 @@ class Reread:
         return await self._receive()
 
 
-def _file_of(pieces: list[bytes]) -> IO[bytes]:
+def _file_of(held: bytearray) -> IO[bytes]:
     from tempfile import TemporaryFile  # noqa: PLC0415  few requests need it, and it takes a while to import
 
     file = TemporaryFile(prefix="tidegate-body-")  # noqa: SIM115  closed by `Body.close`
-    file.writelines(pieces)
+    file.write(held)
     return file

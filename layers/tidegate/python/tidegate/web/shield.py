@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -14,6 +14,7 @@ from tidegate.telemetry import logger
 
 # The event loop keeps only weak references to its tasks.
 _UNDER_WAY: set[asyncio.Task[None]] = set()
+Result = TypeVar("Result")
 
 
 async def run_uncancelled(work: Coroutine[Any, Any, None], when_left: Callable[[], None]) -> None:
@@ -33,6 +34,28 @@ async def run_uncancelled(work: Coroutine[Any, Any, None], when_left: Callable[[
             when_left()
             task.add_done_callback(_report)
         raise
+
+
+async def heard_out(work: Awaitable[Result], take_back: Callable[[Result], Awaitable[None]]) -> Result:
+    """Wait for work, and return its result.
+
+    Args:
+        work: what goes on by itself if the waiting task is cancelled.
+        take_back: called with its result then.
+    """
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        task = asyncio.get_running_loop().create_task(_taken_back(working, take_back))
+        _UNDER_WAY.add(task)
+        task.add_done_callback(_UNDER_WAY.discard)
+        task.add_done_callback(_report)
+        raise
+
+
+async def _taken_back(working: Awaitable[Result], take_back: Callable[[Result], Awaitable[None]]) -> None:
+    await take_back(await working)
 
 
 def to_its_end() -> AbstractContextManager[object]:

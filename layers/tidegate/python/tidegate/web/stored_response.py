@@ -11,7 +11,10 @@ import json
 import re
 import zlib
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from tidegate.web.body import Body
 
 # The longest first line whose parsed form is cached; all of them together take half a megabyte at most.
 _REMEMBERED_BYTES = 4096
@@ -45,12 +48,14 @@ class StoredResponse(NamedTuple):
         headers: (name, value) pairs as ASGI sends them, in order.
         body: the whole body; None if it was too large to keep.
         pending_sync: set while the response is still to be written to the claim store.
+        overlong: a body too large to keep, for as long as its own request lasts.
     """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes | None
     pending_sync: PendingSync | None = None
+    overlong: Body | None = None
 
     def encode(self) -> bytes:
         """Return the stored form; a body from one kilobyte to 16 MiB is deflated if that makes it smaller."""
