@@ -204,3 +204,29 @@ def test_the_next_commands_can_be_copied_from_a_folder_with_a_space(tmp_path):
 
 def test_archives_of_layers_are_not_committed(project):
     assert "dist/" in (project / ".gitignore").read_text().split()
+
+
+def test_a_version_comes_after_the_builds_on_its_way(project):
+    for version in ("0.2.0.dev1", "0.2.0a1", "0.2.0rc1.dev3", "0.2.0rc1", "0.2.0", "0.2.0.post1", "0.10"):
+        status, said = tidegate("upgrade", version)
+        assert status == 0, said
+        assert f"→ {version}\n" in said
+    assert "older than 0.10" in tidegate("upgrade", "0.9.1")[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ('[tool.uv]\nfind-links = ["wheels"]\n', ""),
+        ('[tool.uv]\n# Ours.\nfind-links = ["wheels"]\npackage = true\n', "[tool.uv]\n# Ours.\npackage = true\n"),
+    ],
+)
+def test_an_index_takes_the_place_of_wheels_in_an_edited_file(project, written, left):
+    file = project / "pyproject.toml"
+    template = '[tool.uv]\n# Tidegate\'s packages, while no index has them.\nfind-links = ["wheels"]\n'
+    assert template in file.read_text()
+    file.write_text(file.read_text().replace(template, written))
+    assert tidegate("upgrade", "0.2.0")[0] == 0
+    assert "find-links" not in file.read_text()
+    assert tomllib.loads(file.read_text())["project"]["name"] == "book-store"
+    assert left in file.read_text()
