@@ -20,7 +20,7 @@ class ItemError(Exception):
         cause: the error of the computation, or of the update.
     """
 
-    def __init__(self, key: Mapping[str, Any], cause: Exception) -> None:
+    def __init__(self, key: Mapping[str, Any], cause: BaseException) -> None:
         super().__init__(f"on the item {_shown(key)}: {said(cause)}")
         self.cause = cause
 

@@ -74,6 +74,6 @@ def _imported(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may have been taken for a migration
         raise MigrationFileError(f"{path.name}: can't be imported: {type(error).__name__}: {error}") from error
     return module

@@ -62,7 +62,7 @@ class Rounds:
             while segment.items and not errors and self._clock.monotonic_s() < until_s and left.take():
                 try:
                     self._change(segment.items[0])
-                except Exception as error:  # noqa: BLE001  # of the computation, too: it is raised with the item's key
+                except (Exception, SystemExit) as error:  # noqa: BLE001  # of the computation, too: raised with the key
                     errors.append(ItemError(self._table.key(segment.items[0]), error))
                     return
                 segment.done(self._table.key)

@@ -118,6 +118,8 @@ def test_a_name_that_lambda_takes_for_no_alias_is_refused(stack, name):
         ({"smoke": "/health"}, r"smoke is '/health': write a list, such as \['/health'\]"),
         ({"smoke": [5]}, "smoke has 5: write a path"),
         ({"smoke": [Smoke("/none", "404")]}, "smoke has status='404': write a number"),
+        ({"smoke": [{"at": float("nan")}]}, "smoke has what is no JSON"),
+        ({"step_s": 300.5}, "step_s=300.5: write 1 or more, a whole number"),
         ({"smoke": [{"at": object()}]}, "smoke has what is no JSON"),
         ({"alarms": "Errors"}, r"alarms is 'Errors': write a list, such as \['Errors'\]"),
         ({"alarms": [f"A{at}" for at in range(101)]}, "write a composite alarm of them"),
@@ -144,10 +146,16 @@ def test_one_function_is_no_list_of_them(stack):
         (lambda: Rollout(weights=(50, 10)), "rising percentages"),
         (lambda: Rollout(weights=(0,)), "rising percentages"),
         (lambda: Rollout(weights=(50, 100)), "rising percentages"),
+        (lambda: Rollout(weights=(0.001, 50)), "0.01 is the least that Lambda takes"),
+        (lambda: Rollout(weights=("1", "50")), "rising percentages"),
+        (lambda: Rollout(look_s=1.5), "look_s=1.5: write a whole number, 1 or more"),
+        (lambda: Rollout(most_s="120"), "most_s='120': write a whole number"),
+        (lambda: Rollout(least_s=200), "most_s=120, and least_s=200: write most_s of 200 or more, or least_s of 120"),
+        (lambda: Rollout(last_most_s=30), "last_most_s=30, and least_s=60: write last_most_s of 60 or more"),
         (lambda: Rollout(bake_percent=150), "bake_percent=150: write more than 0 and less than 100"),
-        (lambda: Rollout(look_s=0), "look_s=0: write 1 or more"),
-        (lambda: Rollout(keep=0), "keep=0: write 1 or more"),
-        (lambda: Rollout(hold_s=-1), "hold_s=-1: write 0 or more"),
+        (lambda: Rollout(look_s=0), "look_s=0: write a whole number, 1 or more"),
+        (lambda: Rollout(keep=0), "keep=0: write a whole number, 1 or more"),
+        (lambda: Rollout(hold_s=-1), "hold_s=-1: write a whole number, 0 or more"),
         (lambda: Rollout(unproven="holds"), "unproven='holds': write one of advance, top_up, wait, hold"),
         (lambda: Rollout(by="hand"), "by='hand': write one of tidegate, codedeploy, two-deploys"),
         (lambda: Metrics("Shop", dimensions={"service": "{function}"}), "the same for both versions: write one with"),
@@ -204,3 +212,29 @@ def test_a_function_that_is_not_released_has_no_alias_and_is_named(stack):
     release = JudgedRelease(stack, "Release", functions=[function(stack)])
     with pytest.raises(KeyError, match="Outsider/Other isn't released by Outsider/Release: give it to functions"):
         release.alias(function(stack, "Other"))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({"partition_key": dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)}, "has another key"),
+        ({"partition_key": dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.NUMBER)}, "has another key"),
+        ({"sort_key": dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING)}, "has another key"),
+        ({"time_to_live_attribute": "ttl"}, 'write time_to_live_attribute="expires_at", or take a TidegateTable'),
+    ],
+)
+@pytest.mark.parametrize("kind", [dynamodb.Table, dynamodb.TableV2])
+def test_a_table_of_another_key_is_refused(stack, kind, made, said):
+    key = dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING)
+    table = kind(stack, "Table", **{"partition_key": key, **made})
+    with pytest.raises(SettingError, match=said):
+        JudgedRelease(stack, "Release", functions=[function(stack)], table=table)
+    with pytest.raises(SettingError, match=said):
+        ProtectedApi(stack, "Api", code="examples/without_cdk/src", handler="app.handler", table=table)
+
+
+def test_a_table_of_the_library_key_is_taken(stack):
+    key = dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING)
+    table = dynamodb.TableV2(stack, "Table", partition_key=key, time_to_live_attribute="expires_at")
+    JudgedRelease(stack, "Release", functions=[function(stack)], table=table)
+    assert template(stack)

@@ -173,3 +173,60 @@ def test_the_same_wheels_change_nothing(project, tmp_path):
 def test_what_is_no_source_of_packages_is_refused(project):
     status, said = tidegate("upgrade", "newest")
     assert (status, "neither a folder of wheels nor a version" in said) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["fastapi", "pytest", "typing-extensions"])
+def test_a_name_of_a_package_that_it_depends_on_is_refused(name, tmp_path):
+    status, said = tidegate("new", name, "--into", tmp_path / "made", "--wheels", wheels(tmp_path / "w", "0.1.0"))
+    assert status == 1
+    assert f"write another, such as my-{name}." in said
+
+
+def test_a_member_of_a_workspace_above_is_refused_with_the_way_out(tmp_path):
+    made, given = tmp_path / "services" / "book-store", wheels(tmp_path / "w", "0.1.0")
+    root = tmp_path / "pyproject.toml"
+    root.write_text('[tool.uv.workspace]\nmembers = ["services/*"]\n')
+    status, said = tidegate("new", "book-store", "--into", made, "--wheels", given)
+    assert (status, made.exists()) == (1, False)
+    exclude = 'exclude = ["services/book-store"]'
+    assert f"write {exclude} into [tool.uv.workspace]" in said
+    root.write_text(f"{root.read_text()}{exclude}\n")
+    assert tidegate("new", "book-store", "--into", made, "--wheels", given)[0] == 0
+    assert tidegate("new", "book-store", "--into", tmp_path / "elsewhere", "--wheels", given)[0] == 0
+
+
+def test_the_next_commands_can_be_copied_from_a_folder_with_a_space(tmp_path):
+    made = tmp_path / "my books"
+    status, said = tidegate("new", "book-store", "--into", made, "--wheels", wheels(tmp_path / "w", "0.1.0"))
+    assert status == 0
+    assert f"cd '{made}'" in said
+
+
+def test_archives_of_layers_are_not_committed(project):
+    assert "dist/" in (project / ".gitignore").read_text().split()
+
+
+def test_a_version_comes_after_the_builds_on_its_way(project):
+    for version in ("0.2.0.dev1", "0.2.0a1", "0.2.0rc1.dev3", "0.2.0rc1", "0.2.0", "0.2.0.post1", "0.10"):
+        status, said = tidegate("upgrade", version)
+        assert status == 0, said
+        assert f"→ {version}\n" in said
+    assert "older than 0.10" in tidegate("upgrade", "0.9.1")[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ('[tool.uv]\nfind-links = ["wheels"]\n', ""),
+        ('[tool.uv]\n# Ours.\nfind-links = ["wheels"]\npackage = true\n', "[tool.uv]\n# Ours.\npackage = true\n"),
+    ],
+)
+def test_an_index_takes_the_place_of_wheels_in_an_edited_file(project, written, left):
+    file = project / "pyproject.toml"
+    template = '[tool.uv]\n# Tidegate\'s packages, while no index has them.\nfind-links = ["wheels"]\n'
+    assert template in file.read_text()
+    file.write_text(file.read_text().replace(template, written))
+    assert tidegate("upgrade", "0.2.0")[0] == 0
+    assert "find-links" not in file.read_text()
+    assert tomllib.loads(file.read_text())["project"]["name"] == "book-store"
+    assert left in file.read_text()

@@ -22,7 +22,7 @@ from tidegate_cdk.released import Question, ReleasedFunction, published, written
 from tidegate_cdk.resources import TIMEOUT_S, Governed, ReleaseResources, allow
 from tidegate_cdk.rollout import Rollout, Unattended
 from tidegate_cdk.setting_error import SettingError
-from tidegate_cdk.table import TidegateTable
+from tidegate_cdk.table import TidegateTable, check_key
 from tidegate_cdk.way import way
 
 Function = lambda_.Function | lambda_.Alias
@@ -94,6 +94,8 @@ class JudgedRelease(ReleaseResources):
             release = as_late(release, metrics)
         elif table is None:
             raise SettingError("TidegateCounts are in a table: give table, the library's own")
+        if table is not None:
+            check_key(table)
         # One that is made is of this stack's releases, and says nothing without them.
         self.table = table or TidegateTable(self, "Ledger", removal_policy=RemovalPolicy.DESTROY)
         self.rollout = self.judge = self._function("Rollout", metrics if isinstance(metrics, TidegateCounts) else None)
@@ -118,8 +120,10 @@ class JudgedRelease(ReleaseResources):
         }
         awaited = [one.role for one in (self.rollout, self.judge, migrate) if one and one.role]
         resource = self.order_of(self.machine, properties, awaited)
-        self.have_wait(list(self._aliases.values()), resource)
-        self.node.add_validation(AliasesAreMovedAlone(list(self._aliases.values()), weighted=bool(release.weights)))
+        moved = list(self._aliases.values())
+        needed = [*(one.lambda_ for one in versions), *([migrate] if migrate else []), *_made(alarms)]
+        self.have_wait(moved, resource, needed)
+        self.node.add_validation(AliasesAreMovedAlone(moved, weighted=bool(release.weights)))
 
     def alias(self, function: Function) -> lambda_.Alias:
         """Return the alias to point event sources at; raises KeyError for a function that isn't released."""
@@ -172,6 +176,10 @@ def _target(version: lambda_.IVersion, released: ReleasedFunction) -> dict[str, 
         "Serves": "any",
         "Smoke": written(released.smoke),
     }
+
+
+def _made(alarms: Sequence[cloudwatch.IAlarm | str]) -> list[cloudwatch.IAlarm]:
+    return [one for one in alarms if not isinstance(one, str)]
 
 
 def _names(alarms: Sequence[cloudwatch.IAlarm | str]) -> list[str]:

@@ -44,8 +44,8 @@ def in_time(release: Rollout, strategy: str | None, step_s: int | None) -> Rollo
         StrategyError: there is no such strategy.
         ReleaseTimeError: the steps take too long, or no time.
     """
-    if step_s is not None and step_s < 1:
-        raise ReleaseTimeError(f"step_s={step_s}: write 1 or more, or leave it away")
+    if step_s is not None and not _is_whole(step_s):
+        raise ReleaseTimeError(f"step_s={step_s!r}: write 1 or more, a whole number, or leave it away")
     if strategy is not None:
         release = replace(release, weights=weights(strategy))
     if step_s is None and longest_s(release) > ROOM_S:
@@ -56,6 +56,10 @@ def in_time(release: Rollout, strategy: str | None, step_s: int | None) -> Rollo
         release = paced(release, step_s)
     check(release, option="step_s")
     return release
+
+
+def _is_whole(step_s: object) -> bool:
+    return isinstance(step_s, int) and step_s >= 1
 
 
 def as_late(release: Rollout, metrics: Metrics) -> Rollout:

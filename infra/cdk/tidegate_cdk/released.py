@@ -38,9 +38,10 @@ def written(smoke: Sequence[Question]) -> str:
     """Write a smoke test down, as functions/rollout/order.py reads it."""
     if isinstance(smoke, str):
         raise SettingError(f"smoke is {smoke!r}: write a list, such as [{smoke!r}]")
+    questions = [_check(question) for question in smoke]
     try:
-        return json.dumps([_check(question) for question in smoke])
-    except TypeError as error:
+        return json.dumps(questions, allow_nan=False)  # Lambda takes no NaN, which Python would write
+    except (TypeError, ValueError) as error:
         raise SettingError(f"smoke has what is no JSON ({error}): write texts, numbers, lists and mappings") from error
 
 

@@ -13,8 +13,9 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
-from constructs import Construct, IDependable
+from constructs import Construct, IConstruct, IDependable
 
+from tidegate_cdk.circles import NothingWaitsForItself
 from tidegate_cdk.release_machine import definition
 from tidegate_cdk.release_time import CLOUDFORMATION_S
 from tidegate_cdk.setting_error import SettingError
@@ -130,8 +131,14 @@ class ReleaseResources(Construct):
                 key.grant_encrypt_decrypt(user)
             key.grant_encrypt_decrypt(self._machine_role)
 
-    def have_wait(self, aliases: Sequence[lambda_.Alias], resource: CustomResource) -> None:
-        """Have aliases wait for the release; raises SettingError if another release moves one."""
+    def have_wait(
+        self, aliases: Sequence[lambda_.Alias], resource: CustomResource, needed: Sequence[IConstruct]
+    ) -> None:
+        """Have aliases wait for the release, and so for what is `needed` for it, which may not wait for them.
+
+        Raises:
+            SettingError: another release moves one.
+        """
         self.moved = {alias.node.path for alias in aliases}
         for other in Stack.of(self).node.find_all():
             if isinstance(other, ReleaseResources) and other is not self and (both := other.moved & self.moved):
@@ -141,6 +148,7 @@ class ReleaseResources(Construct):
                 )
         for alias in aliases:
             alias.node.add_dependency(resource)
+        self.node.add_validation(NothingWaitsForItself(needed, aliases))
 
     def _dead_machines(self, machine: sfn.CfnStateMachine) -> Construct:
         """Tell the controller of a machine that ended without an answer, whatever the machine's own role may do."""

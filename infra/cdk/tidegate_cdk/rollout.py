@@ -19,6 +19,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "by": get_args(By),
     }
 )
+# The controller gives Lambda a weight with four digits behind the point, of 1.
+_LEAST_PERCENT = 0.01
 _LEAST: Mapping[str, int] = MappingProxyType(
     {
         "look_s": 1,
@@ -77,14 +79,33 @@ class Rollout:
 
     def __post_init__(self) -> None:
         """Refuse what the controller would find in the middle of a release, or never."""
-        rising = list(self.weights) == sorted(set(self.weights))
-        if not rising or any(not 0 < weight < 100 for weight in self.weights):
-            raise SettingError(f"rollout has weights={self.weights!r}: write rising percentages, such as (1, 10, 50)")
+        if not all(map(_is_weight, self.weights)) or list(self.weights) != sorted(set(self.weights)):
+            raise SettingError(
+                f"rollout has weights={self.weights!r}: write rising percentages, such as (1, 10, 50), of which "
+                f"{_LEAST_PERCENT} is the least that Lambda takes"
+            )
         for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise SettingError(f"rollout has {name}={getattr(self, name)}: write {least} or more")
-        if not 0 < self.bake_percent < 100:
-            raise SettingError(f"rollout has bake_percent={self.bake_percent}: write more than 0 and less than 100")
+            number = getattr(self, name)
+            # Step Functions waits for whole seconds alone.
+            if not isinstance(number, int) or isinstance(number, bool) or number < least:
+                raise SettingError(f"rollout has {name}={number!r}: write a whole number, {least} or more")
+        if not _is_weight(self.bake_percent):
+            raise SettingError(f"rollout has bake_percent={self.bake_percent!r}: write more than 0 and less than 100")
+        self._check_steps()
         for name, words in _WORDS.items():
             if getattr(self, name) not in words:
                 raise SettingError(f"rollout has {name}={getattr(self, name)!r}: write one of {', '.join(words)}")
+
+    def _check_steps(self) -> None:
+        """Refuse a step that ends before it may."""
+        ends = {"most_s": len(self.weights) > 1, "last_most_s": bool(self.weights)}
+        for name, counts in ends.items():
+            if counts and self.by != "codedeploy" and getattr(self, name) < self.least_s:
+                raise SettingError(
+                    f"rollout has {name}={getattr(self, name)}, and least_s={self.least_s}: write {name} of "
+                    f"{self.least_s} or more, or least_s of {getattr(self, name)} or less"
+                )
+
+
+def _is_weight(percent: object) -> bool:
+    return isinstance(percent, int | float) and _LEAST_PERCENT <= percent < 100

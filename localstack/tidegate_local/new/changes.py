@@ -5,6 +5,11 @@ import zipfile
 from pathlib import Path
 
 _MEMBER = "tidegate/CHANGELOG.md"
+_PARTS = re.compile(
+    r"(?P<release>\d+(\.\d+)*)((?P<kind>a|b|rc)(?P<pre>\d+))?(\.post(?P<post>\d+))?(\.dev(?P<dev>\d+))?"
+)
+_FIRST, _KINDS, _LAST = -1, {"a": 0, "b": 1, "rc": 2}, 3
+Order = tuple[tuple[int, ...], tuple[int, ...], int, float]
 _HEADING = re.compile(r"^## \[([^\]]+)\]", re.MULTILINE)
 
 
@@ -28,6 +33,15 @@ def _within(name: str, before: str, after: str) -> bool:
     return bool(re.match(r"\d", name)) and order(before) < order(name) <= order(after)
 
 
-def order(version: str) -> tuple[int, ...]:
-    """Return what orders versions: their numbers."""
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+def order(version: str) -> Order:
+    """Return what orders versions, as PEP 440 does: 0.2.0.dev1, 0.2.0a1, 0.2.0rc1, 0.2.0, 0.2.0.post1."""
+    found = _PARTS.match(version)
+    if found is None:
+        return (), (), 0, 0.0
+    numbers = [int(part) for part in found["release"].split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    # A build on the way to a version, or to what comes before it, is the first of all.
+    before = _KINDS[found["kind"]] if found["kind"] else (_FIRST if found["dev"] and not found["post"] else _LAST)
+    post, dev = int(found["post"] or -1), float(found["dev"] or "inf")
+    return tuple(numbers), (before, int(found["pre"] or 0)), post, dev

@@ -1,6 +1,7 @@
 """The commands `tidegate new`, `tidegate upgrade` and `tidegate wheels`."""
 
 import re
+import shlex
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +40,8 @@ def new(
         given = _wheels(wheels, Path(scratch))
         versions = given.versions if given else {package: version(package) for package in PACKAGES}
         made = make(project, "shop" if shop else "bare", folder, given, versions)
-    told = f"{project.stack} is in {folder}: {len(made)} files. Next:\n  cd {folder}\n  make test\n  make up"
+    there = shlex.quote(str(folder))
+    told = f"{project.stack} is in {folder}: {len(made)} files. Next:\n  cd {there}\n  make test\n  make up"
     Console().print(told, soft_wrap=True, highlight=False, markup=False)
 
 

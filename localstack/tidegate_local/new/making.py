@@ -4,10 +4,11 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 from tidegate_local.errors import ProjectError
-from tidegate_local.new import pins
+from tidegate_local.new import pins, workspaces
 from tidegate_local.new.wheels import Wheels
 
 _TEMPLATES = Path(__file__).with_name("template")
@@ -15,6 +16,8 @@ _TEMPLATES = Path(__file__).with_name("template")
 _EVERY = _TEMPLATES / "every"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 32
+# What a project depends on beside what Tidegate's packages bring.
+_TEMPLATES_NEED = frozenset({"hatchling", "pytest", "uvicorn"})
 # What nobody tracks under its own name in a package.
 _RENAMED = {"gitignore": ".gitignore"}
 
@@ -34,6 +37,11 @@ class Project:
             )
         if self.name.startswith("tidegate"):
             raise ProjectError(f"{self.name} would be taken for one of Tidegate's own packages: write another name.")
+        if self.name in _packages():
+            raise ProjectError(
+                f"{self.name} is a Python package's name, and a project that depends on it can't have the same one: "
+                f"write another, such as my-{self.name}."
+            )
 
     @property
     def stack(self) -> str:
@@ -43,6 +51,11 @@ class Project:
     def rewritten(self, text: str) -> str:
         """Return a template's text under this name."""
         return text.replace("MyProject", self.stack).replace("my-project", self.name)
+
+
+def _packages() -> set[str]:
+    """Return the names of what Tidegate's packages depend on: this environment has it."""
+    return {*_TEMPLATES_NEED, *(re.sub(r"[-_.]+", "-", found.name).lower() for found in distributions() if found.name)}
 
 
 def make(project: Project, template: str, into: Path, wheels: Wheels | None, versions: Mapping[str, str]) -> list[Path]:
@@ -56,10 +69,11 @@ def make(project: Project, template: str, into: Path, wheels: Wheels | None, ver
         versions: those of the packages.
 
     Raises:
-        ProjectError: the folder has files.
+        ProjectError: the folder has files, or is a part of somebody's uv workspace.
     """
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise ProjectError(f"{into} has files already: give an empty folder, or one that is to be made.")
+    workspaces.check(into)
     made = [
         _written(file, into / file.relative_to(source), project)
         for source in (_EVERY, _TEMPLATES / template)

@@ -8,7 +8,10 @@ from tidegate_local.errors import ProjectError
 from tidegate_local.new.wheels import PACKAGES
 
 _FILE = "pyproject.toml"
-_FIND_LINKS = re.compile(r"\n\[tool\.uv\]\n# [^\n]*\nfind-links = \[\"wheels\"\]\n")
+# With its table where nothing else is in it; uv finds nothing in a folder that isn't there, and says so.
+_FIND_LINKS = re.compile(
+    r'(\n\[tool\.uv\]\n(#[^\n]*\n)*find-links = \["wheels"\]\n(?=\n*(\[|$)))|(?<=\n)find-links = \["wheels"\]\n'
+)
 
 
 def read(project: Path) -> dict[str, str]:
@@ -20,7 +23,7 @@ def read(project: Path) -> dict[str, str]:
     text = (project / _FILE).read_text(encoding="utf-8")
     found = {name: _line(name).search(text) for name in PACKAGES}
     if loose := [name for name, pin in found.items() if pin is None]:
-        raise ProjectError(f"{project / _FILE} pins no {' and no '.join(loose)}: write it as {loose[0]}==0.1.0.")
+        raise ProjectError(f'{project / _FILE} pins no {" and no ".join(loose)}: write it as "{loose[0]}==0.1.0".')
     return {name: pin["version"] for name, pin in found.items() if pin}
 
 

@@ -44,7 +44,7 @@ from tidegate_cdk.layer import TidegateLayer
 from tidegate_cdk.released import Question
 from tidegate_cdk.rollout import Rollout
 from tidegate_cdk.setting_error import SettingError
-from tidegate_cdk.table import TidegateTable
+from tidegate_cdk.table import TidegateTable, check_key
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -163,6 +163,8 @@ class ProtectedApi(Construct):
         sizing.check(rollout)
         self._rollout = rollout
         self._platform = Platform(runtime, architecture, keeping, tracing=edge.tracing)
+        if table is not None:
+            check_key(table)
         self.table = table or TidegateTable(
             self, "Table", removal_policy=keeping.removal, deletion_protection=keeping.protected
         )

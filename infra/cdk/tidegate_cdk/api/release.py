@@ -96,7 +96,8 @@ class Release(ReleaseResources):
             # What nothing refers to: the endpoints, and the rules of the security groups.
             awaited.append(self._place.ready)
         resource = self.order_of(self.machine, properties, awaited)
-        self.have_wait([function.alias for function in live], resource)
+        needed = [*(one.function for one in live), *([migrate] if migrate else [])]
+        self.have_wait([function.alias for function in live], resource, needed)
 
     def _function(self, name: str, place: Place | None) -> lambda_.Function:
         handler, timeout = "functions.rollout.handler.handler", Duration.seconds(TIMEOUT_S)
