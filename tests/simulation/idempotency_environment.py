@@ -151,6 +151,9 @@ class Invocation:
 class _Waiter:
     """A store's call can be overtaken by anything before it begins and after it has ended."""
 
+    # As on Lambda, nobody cancels a request while its question is asked.
+    inline = True
+
     def __init__(self, environment: SimulatedEnvironment) -> None:
         self._environment = environment
 

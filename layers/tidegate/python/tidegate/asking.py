@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import suppress
 
-from tidegate.cache_messages import CacheLease, CacheWrite
 from tidegate.environment import Environment
 from tidegate.errors import StoreUnavailableError
 from tidegate.limits.charges import ChargeSet, LimitCharges
@@ -30,7 +29,11 @@ def ask(question: Question, charged: ChargeSet, environment: Environment) -> Awa
         charges.read(answer, 0)
         if corrections := charges.take_corrections({}):
             await charges.apply_corrections(corrections, question.subject, environment)
-        if question.cache is not None and isinstance(answer.cache, CacheLease):
+        if question.cache is None:
+            return
+        from tidegate.cache_messages import CacheLease, CacheWrite  # noqa: PLC0415  only cached routes need it
+
+        if isinstance(answer.cache, CacheLease):
             lease = CacheWrite(question.cache, None, payer=question.subject)
             settlement = Settlement(question.subject, None, None, fenced=False, cache=lease)
             with suppress(StoreUnavailableError):  # it ends by itself
