@@ -14,11 +14,10 @@ from starlette.types import Receive, Scope
 from tidegate.errors import ProblemError
 from tidegate.telemetry import logger
 from tidegate.web.asgi import ResponseRecorder
-from tidegate.web.problems import Problem, problem_type
+from tidegate.web.problems import UNHANDLED, Problem, problem_type
 
 # Where the guard leaves the fields of the response to an exception that passes on.
 FIELDS = "tidegate.fields"
-_UNHANDLED = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
 _BODILESS = frozenset({204, 205, 304})
 
 
@@ -110,7 +109,7 @@ def _first(places: list[dict[str, Any]]) -> str | None:
 
 
 async def _on_unhandled(request: Request, _: Exception) -> Response:
-    return _respond(_UNHANDLED._replace(headers=request.scope.get(FIELDS, ())))
+    return _respond(UNHANDLED._replace(headers=request.scope.get(FIELDS, ())))
 
 
 async def answer_unhandled(error: Exception, scope: Scope, receive: Receive, send: ResponseRecorder) -> None:
@@ -124,4 +123,4 @@ async def answer_unhandled(error: Exception, scope: Scope, receive: Receive, sen
         except Exception:  # noqa: BLE001  the application's last handler has failed, so the 500 below is sent
             logger().exception("the application's own handler of exceptions failed")
     if not send.started:
-        await _respond(_UNHANDLED)(scope, receive, send)
+        await _respond(UNHANDLED)(scope, receive, send)

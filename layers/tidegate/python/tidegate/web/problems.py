@@ -53,6 +53,10 @@ class Problem(NamedTuple):
         return json.dumps({**members, **self.extensions}, separators=(",", ":")).encode()
 
 
+# What is told of an unhandled exception: nothing.
+UNHANDLED = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
+
+
 def problem_type(word: str) -> str:
     """Return the URI of one of Tidegate's problem types; a full URI is returned unchanged."""
     return word if ":" in word else f"urn:tidegate:problem:{word}"

@@ -9,9 +9,7 @@ from starlette.types import ASGIApp, Message
 
 from tidegate.aws_lambda.events.response import Whole
 from tidegate.telemetry import LOGGED, logger
-from tidegate.web.problems import Problem, problem_headers
-
-_FAILED = Problem(500, "about:blank", "Internal Server Error", "The request failed; it has been logged.")
+from tidegate.web.problems import UNHANDLED, Problem, problem_headers
 
 
 class Exchange:
@@ -39,7 +37,7 @@ class Exchange:
             if self._scope.get(LOGGED) is not error:
                 logger().exception("unhandled exception", extra={"answered": self._ended})
         if self._status is None or not self._ended:
-            return problem_answer(_FAILED)
+            return problem_answer(UNHANDLED)
         return Whole(self._status, self._headers, b"".join(self._pieces))
 
     async def _receive(self) -> Message:
