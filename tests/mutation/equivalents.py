@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.mutation.sampling import LIBRARY, Sampled
-from tests.mutation.tree import CHECKOUT
 
 
 class Equivalent(NamedTuple):
@@ -37,6 +36,5 @@ def equivalents() -> tuple[Equivalent, ...]:
 def reason_of(one: Sampled) -> str | None:
     """Return why a mutant is equivalent; None if it isn't known to be."""
     file = one.file.removeprefix(f"{LIBRARY}/")
-    line = (CHECKOUT / one.file).read_text("utf-8").splitlines()[one.mutant.line - 1].strip()
-    found = file, line, one.mutant.change
+    found = file, one.mutant.stands_in, one.mutant.change
     return next((e.because for e in equivalents() if (e.file, e.stands_in, e.change) == found), None)

@@ -32,6 +32,7 @@ class Mutant(NamedTuple):
         before: the text that is replaced.
         after: the text in its place.
         at: the first byte of it in the source.
+        stands_in: the line's text, without its indentation.
     """
 
     operator: str
@@ -39,6 +40,7 @@ class Mutant(NamedTuple):
     before: str
     after: str
     at: int
+    stands_in: str
 
     def applied(self, source: str) -> str:
         """Return the changed source."""
@@ -74,7 +76,8 @@ class _Finder(ast.NodeVisitor):
         at = self._lines[node.lineno - 1] + node.col_offset
         end = self._lines[node.end_lineno - 1] + node.end_col_offset
         written = after if isinstance(after, str) else f"({ast.unparse(after)})"
-        self.mutants.append(Mutant(operator, node.lineno, self._text[at:end].decode(), written, at))
+        line = self._text[self._lines[node.lineno - 1] : self._lines[node.lineno]].decode().strip()
+        self.mutants.append(Mutant(operator, node.lineno, self._text[at:end].decode(), written, at, line))
 
     def visit_Compare(self, node: ast.Compare) -> None:
         for place, operator in enumerate(node.ops):
