@@ -207,6 +207,7 @@ def _short_pages(monkeypatch):
     monkeypatch.setattr(rounds, "SEGMENTS", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_short_pages")
 def test_no_sequence_ends_in_done_over_a_mixture():
     run_state_machine_as_test(

@@ -30,6 +30,7 @@ from tidegate_local.registry import ProcessRegistry
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.slow,
     pytest.mark.skipif(ENGINE != "embedded", reason="the other engines know no custom resource"),
 ]
 ROOT = Path(__file__).parents[2]

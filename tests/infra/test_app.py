@@ -30,6 +30,7 @@ def app(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("both")
 def test_the_aws_stage_is_synthesized_without_credentials(app, tmp_path):
     result = app(stage="aws", permissions_boundary="Tidegate-boundary")
@@ -43,6 +44,7 @@ def test_the_aws_stage_is_synthesized_without_credentials(app, tmp_path):
     assert not json.loads((tmp_path / "manifest.json").read_text()).get("missing")
 
 
+@pytest.mark.slow
 def test_a_bad_stage_is_refused_in_one_line(app):
     result = app(stage="prod")
     assert result.returncode == 1
@@ -65,6 +67,7 @@ runpy.run_path("app.py", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_what_a_stage_itself_refuses_is_one_line_too():
     command = [sys.executable, "-c", EDITED]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tidegate_local.layout import CDK_CLI_PROJECT
 
 
+@pytest.mark.slow
 def test_it_is_the_pinned_version_and_its_exit_code_is_passed_on():
     pinned = json.loads((CDK_CLI_PROJECT / "package.json").read_text())["dependencies"]["aws-cdk"]
     run = [sys.executable, "-m", "tidegate_local", "cdk"]

@@ -185,6 +185,7 @@ def test_a_deploy_of_the_local_stage_that_goes_to_aws_is_warned_of(arguments, en
         assert "AWS_ENDPOINT_URL" in told
 
 
+@pytest.mark.slow
 def test_bash_completes_commands_and_options():
     environ = {**os.environ, "_TIDEGATE_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
     tidegate = [sys.executable, "-c", "from tidegate_local.cli.commands import app; app(prog_name='tidegate')"]

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.runtimes.shapes import SHAPES
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,7 @@ def test_every_shape_has_a_row_without_an_empty_cell():
         assert all(row), row
 
 
+@pytest.mark.slow
 def test_every_cell_has_a_test_that_runs():
     listed = subprocess.run(
         [

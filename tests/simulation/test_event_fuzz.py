@@ -8,6 +8,7 @@ from tests.simulation.event_fuzz import Fuzz, judged, report
 from tests.simulation.event_fuzz_draws import OTHER, draw
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("lambda_loop")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_event_is_raised_to_lambda_or_answered_by_accident(seed):

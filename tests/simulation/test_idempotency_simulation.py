@@ -175,6 +175,7 @@ def test_a_handler_that_begins_or_answers_after_its_hold_is_caught(monkeypatch):
     assert caught() is not None
 
 
+@pytest.mark.slow
 def test_a_copy_in_redis_of_what_the_claim_store_was_never_told_is_caught(monkeypatch):
     monkeypatch.setattr(held_claim.HeldClaim, "_marked_pending", lambda self, record, sure_ms: record)
     assert caught() is not None

@@ -51,6 +51,7 @@ FUNCTION = """
 """
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_parent_that_is_killed(eventually, is_running, tmp_path: Path):
     pytest.importorskip("awslambdaric")
     (tmp_path / "app.py").write_text(textwrap.dedent(FUNCTION))
