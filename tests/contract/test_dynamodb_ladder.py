@@ -77,9 +77,28 @@ def test_a_refused_request_buys_what_is_due_but_not_at_every_moment(lost, clock)
     clock.advance(60)
     one, quick = lost(), Bucket(interval_us=10_000, burst=10)
     assert one.ask(quick).admitted
-    for passed, admitted in ((0.02, False), (0.04, True)):
+    for passed, admitted in ((0.015, True), (0.015, False), (0.01, True)):
         clock.advance(passed)
         assert one.ask(quick).admitted is admitted
+
+
+@pytest.mark.parametrize("per_s", [1, 10, 50, 100])
+def test_who_uses_half_of_his_limit_is_never_refused(lost, clock, per_s):
+    clock.advance(60)
+    one, limit = lost(), Bucket(interval_us=1_000_000 // per_s, burst=100)
+    for _ in range(100):
+        assert one.ask(limit).admitted
+        clock.advance(2 / per_s)
+
+
+@pytest.mark.parametrize(("environments", "at_once"), [(10, True), (1_000, False)])
+def test_a_large_fleet_doesnt_buy_all_at_once(lost, clock, monkeypatch, environments, at_once):
+    monkeypatch.setattr(random, "random", lambda: 0.5)
+    clock.advance(60)
+    one, quick = lost(environments), Bucket(interval_us=10, burst=10)
+    assert one.spend(quick) == 1
+    clock.advance(0.1)
+    assert one.ask(quick).admitted is at_once
 
 
 @pytest.mark.parametrize("kind", [Window, WindowCounter])

@@ -39,7 +39,7 @@ STALE_S = 5.0
 BOUGHT_EVERY_S = 0.25
 # Fleet-wide, of the thousand writes a second that one DynamoDB item takes.
 WRITES_PER_S = 500
-_REFUSED_EVERY_S = 0.05
+_REFUSED_EVERY_S = 0.02
 # Some environments decide too rarely to buy their share when it is due. Unbought time older than this is lost: bought
 # later, it would let the clock run faster than the wall clock for a while.
 BEHIND_S = 2.0
@@ -176,8 +176,10 @@ class FallbackClock:
         )
         self._read_clock(written.item)
         self._joined_us, self._bought_until = self._now_us, now
-        # Environments that came at the same moment must not write at the same moment.
-        self._tried_at = now - random.random() * self._every_s(0)  # noqa: S311  guards nothing
+        # Environments that came at the same moment must not write at the same moment. A small fleet's may: else who is
+        # well below his limit would be refused for as long as no time is bought.
+        spread_s = random.random() * self._every_s(0)  # noqa: S311  guards nothing
+        self._tried_at = now - max(spread_s, _REFUSED_EVERY_S)
         self._away.began(wall - _number(written.item, "began"))
         self._stay = self._away.since or Moment(now, self._clock.wall_us())
 
