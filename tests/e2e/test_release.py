@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from examples.shop.changes import CHECKOUT, FAILING_ORDERS
 from tests.harness.release_traffic import traffic
+from tests.model.release_programs import inside
+from tests.model.release_traces import first_refused, history, plan
 from tidegate_local.scenarios.clone import Clone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -49,13 +52,32 @@ def template_version(cloud):
 
 
 @pytest.fixture
+def executions(cloud):
+    """The histories of the releases' machine, by execution; none where CloudFormation doesn't wait for a release."""
+
+    def read():
+        with cloud.aws("stepfunctions") as client:
+            machines = [machine["stateMachineArn"] for machine in client.list_state_machines()["stateMachines"]]
+            [machine] = [arn for arn in machines if arn.endswith("Tidegate-local-release")]
+            found = client.list_executions(stateMachineArn=machine)["executions"]
+            return {
+                one["executionArn"]: client.get_execution_history(executionArn=one["executionArn"])["events"]
+                for one in found
+            }
+
+    return read if cloud.state["software"] == "ministack" else dict
+
+
+@pytest.fixture
 def clone(tmp_path, cloud):
     return Clone.at(tmp_path / "clone", cloud.environ)
 
 
-def test_a_bad_release_is_rolled_back_and_the_next_good_one_goes_through(cloud, clone, aliases, template_version):
+def test_a_bad_release_is_rolled_back_and_the_next_good_one_goes_through(
+    cloud, clone, aliases, template_version, executions
+):
     cloud.warm()
-    before = aliases()
+    before, earlier = aliases(), executions()
     clone.append(CHECKOUT, FAILING_ORDERS.format(share=1))
     with traffic(cloud.state, orders=0.5) as bad:
         status, printed = clone.tidegate("release", "--strategy", "50", "--step-s", "60")
@@ -84,3 +106,10 @@ def test_a_bad_release_is_rolled_back_and_the_next_good_one_goes_through(cloud, 
     assert int(now[0]) > int(before[0][0])
     assert weights == [{}, {}]
     assert template_version() == ("UPDATE_COMPLETE", now[0])
+    # What the machines did, the model of releases does, too.
+    with inside():
+        for name, events in executions().items():
+            if name in earlier:
+                continue
+            asked = json.loads(events[0]["executionStartedEventDetails"]["input"])
+            assert first_refused(history(events), plan(asked)) is None, name

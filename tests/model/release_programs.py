@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -28,7 +28,6 @@ STEPS = (10, 50)
 TICK_S = 1_200
 BORN_S = 1_800_000_000
 _WAY = {
-    "steps": [[percent, 2, 4, "advance"] for percent in STEPS],
     "look_s": 2,
     "warm": 1,
     "keep": 2,
@@ -82,19 +81,23 @@ class Task(NamedTuple):
 _now: list[Outside] = []
 
 
-def properties(version: str) -> dict[str, Any]:
-    """Return the custom resource's properties for a version of the one function."""
+def properties(version: str, shares: Sequence[float] = STEPS) -> dict[str, Any]:
+    """Return the custom resource's properties for a version of the one function.
+
+    `shares` are the canary's, step by step, in percent.
+    """
+    steps = [[percent, 2, 4, "advance"] for percent in shares]
     return {
         "Namespace": "shop",
         "Alias": "live",
         "Targets": [{"Name": FUNCTION, "Version": version, "Serves": "http"}],
-        "Way": json.dumps(_WAY),
+        "Way": json.dumps({"steps": steps, **_WAY}),
         "Migrate": "migrate",
         "Machine": "machine",
     }
 
 
-def event(request: str, version: str, former: str) -> str:
+def event(request: str, version: str, former: str, shares: Sequence[float] = STEPS) -> str:
     """Return CloudFormation's Update from one version to another."""
     return json.dumps(
         {
@@ -104,8 +107,8 @@ def event(request: str, version: str, former: str) -> str:
             "StackId": "stack",
             "LogicalResourceId": "Release",
             "PhysicalResourceId": "tidegate-release",
-            "ResourceProperties": properties(version),
-            "OldResourceProperties": properties(former),
+            "ResourceProperties": properties(version, shares),
+            "OldResourceProperties": properties(former, shares),
         },
         sort_keys=True,
     )

@@ -7,12 +7,12 @@ step of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from tests.model.release_ledger import frozen, update
-from tests.model.release_programs import FUNCTION, TICK_S, Item, LostError, Task, death, event
+from tests.model.release_programs import FUNCTION, STEPS, TICK_S, Item, LostError, Task, death, event
 from tests.model.resumption import Call, Ended, Reply, resumed
 from tests.simulation.release_states import TaskError, _at, _chosen, _parameters, _placed
 from tidegate_cdk.release_machine import definition
@@ -88,8 +88,6 @@ class State(NamedTuple):
 
 
 Step = tuple[str, State]
-FORWARD, BACK = event("forward", CANARY, STABLE), event("back", STABLE, CANARY)
-AGAIN = event("back once more", STABLE, CANARY)
 
 
 class ReleaseSteps:
@@ -100,10 +98,25 @@ class ReleaseSteps:
         cancels: in which of the machine's states somebody may cancel: "Shift", or "any" once it has the lock.
         surprises: whether versions may be ill, migrations fail, and the judge say anything but pass.
         loses: whether calls may be lost.
+        expands: whether the release has a migration that expands the schema.
+        shares: the canary's of the plan, step by step, in percent.
     """
 
-    def __init__(self, *, ticks: int = 1, cancels: str = "", surprises: bool = True, loses: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        ticks: int = 1,
+        cancels: str = "",
+        surprises: bool = True,
+        loses: bool = True,
+        expands: bool = True,
+        shares: Sequence[float] = STEPS,
+    ) -> None:
         self._ticks, self._cancels, self._surprises, self._loses = ticks, cancels, surprises, loses
+        self._expands = expands
+        self._forward = event("forward", CANARY, STABLE, shares)
+        self._back = event("back", STABLE, CANARY, shares)
+        self._back_again = event("back once more", STABLE, CANARY, shares)
 
     def __call__(self, state: State) -> Iterator[Step]:
         yield from self._stack(state)
@@ -118,7 +131,7 @@ class ReleaseSteps:
 
     def _stack(self, state: State) -> Iterator[Step]:
         if state.stack == "begins":
-            yield "CloudFormation asks for the release", _asked(state._replace(stack="waits"), FORWARD)
+            yield "CloudFormation asks for the release", _asked(state._replace(stack="waits"), self._forward)
         elif state.stack == "goes back":
             yield from self._way_back(state)
         elif state.stack == "waits":
@@ -126,16 +139,16 @@ class ReleaseSteps:
             if heard == "SUCCESS":
                 yield "CloudFormation puts the alias", state._replace(stack="new", alias=(CANARY, ()))
             elif heard == "FAILED":
-                yield "CloudFormation goes back", _asked(state._replace(stack="goes back"), BACK)
+                yield "CloudFormation goes back", _asked(state._replace(stack="goes back"), self._back)
             elif self._may_cancel(state):
-                yield "somebody cancels the update", _asked(state._replace(stack="goes back"), BACK)
+                yield "somebody cancels the update", _asked(state._replace(stack="goes back"), self._back)
 
     def _way_back(self, state: State) -> Iterator[Step]:
         heard = {status for request, status in state.answers if request.startswith("back")}
         if "SUCCESS" in heard:
             yield "CloudFormation is back", state._replace(stack="old")
         elif heard and not state.requests:
-            yield "somebody continues the way back", _asked(state, AGAIN)
+            yield "somebody continues the way back", _asked(state, self._back_again)
 
     def _may_cancel(self, state: State) -> bool:
         if dict(state.ledger or ()).get("doing") != "running":
@@ -206,7 +219,7 @@ class ReleaseSteps:
             case "judge", _:
                 yield from self._found(state, "judge", CANARY)
             case "runner", action:
-                yield from _migrated(state, action, surprises=self._surprises)
+                yield from self._migrated(state, action)
             case _:
                 yield _by_aws(state, call)
 
@@ -217,6 +230,15 @@ class ReleaseSteps:
             yield from ((outcome, state) for outcome in (well if self._surprises else well[-1:]))
         if version and self._surprises:
             yield bad, state._replace(bad=True)
+
+    def _migrated(self, state: State, action: str) -> Iterator[tuple[str, State]]:
+        """Let the runner expand, take back or contract; an expansion may fail."""
+        schema = {"expand": 2 if self._expands else state.schema, "down": 1}.get(action, state.schema)
+        # What was expanded before this release isn't this release's to take back.
+        after = state._replace(schema=schema, contracted=state.contracted or action == "contract")
+        yield json.dumps({"status": "done", "schema": schema, "before": 1}), after
+        if action == "expand" and self._surprises:
+            yield json.dumps({"status": "failed", "reason": "as the model has it", "schema": 1}), state
 
     def _own_call(self, state: State, machine: Machine) -> Iterator[tuple[str, State, Failed | None]]:
         """Return what may become of the machine's own call, which no function makes."""
@@ -234,16 +256,6 @@ class ReleaseSteps:
         yield f"{machine.at}{'' if fenced is None else ': refused'}", after, fenced
         if state.faults and self._loses:
             yield f"{machine.at}: lost", fewer, Failed("Lost", "")
-
-
-def _migrated(state: State, action: str, *, surprises: bool) -> Iterator[tuple[str, State]]:
-    """Let the runner expand, take back or contract; an expansion may fail."""
-    schema = {"expand": 2, "down": 1}.get(action, state.schema)
-    # What was expanded before this release isn't this release's to take back.
-    after = state._replace(schema=schema, contracted=state.contracted or action == "contract")
-    yield json.dumps({"status": "done", "schema": schema, "before": 1}), after
-    if action == "expand" and surprises:
-        yield json.dumps({"status": "failed", "reason": "as the model has it", "schema": 1}), state
 
 
 @cache

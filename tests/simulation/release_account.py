@@ -40,6 +40,7 @@ class Account:
         aliases: the version and the weights of each function's alias.
         granted_s: until then the role of the functions may do nothing.
         runs: the ids of the machines that run; `died` those that ended without an answer.
+        entered: by the machine's id, the states that it has entered, and the document there.
     """
 
     exceptions: ClassVar[Any] = SimpleNamespace(
@@ -54,6 +55,7 @@ class Account:
         self.bad: set[str] = set()
         self.runs: list[str] = []
         self.died: dict[str, str] = {}
+        self.entered: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         self._started: set[str] = set()
         self._newest: dict[str, int] = {}
 
@@ -134,8 +136,10 @@ class Account:
         self.timeline.start(self._run(name, json.loads(input)), 0.1)
 
     def _run(self, name: str, document: dict[str, Any]) -> Any:
+        entered = self.entered.setdefault(name, [])
+        machine = definition("rollout", "rollout")
         try:
-            yield from execution(definition("rollout", "rollout"), document, self._task)
+            yield from execution(machine, document, self._task, lambda *one: entered.append(one))
         except TaskError as error:
             self.died[name] = str(error)
         finally:

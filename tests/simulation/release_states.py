@@ -10,6 +10,7 @@ from typing import Any
 
 Document = dict[str, Any]
 Call = Callable[[str, Mapping[str, Any]], Any]
+Entered = Callable[[str, Document], None]
 
 
 class TaskError(Exception):
@@ -20,10 +21,13 @@ class TaskError(Exception):
         self.name, self.cause = name, cause
 
 
-def execution(machine: Mapping[str, Any], document: Document, call: Call) -> Generator[float, None, Document]:
+def execution(
+    machine: Mapping[str, Any], document: Document, call: Call, entered: Entered = lambda *_: None
+) -> Generator[float, None, Document]:
     """Run a machine; yields the seconds for which it waits, and returns its output.
 
     `call` carries out a task's resource with its parameters; what takes time there passes the clock's time itself.
+    `entered` is told of each state, and of the document there.
 
     Raises:
         TaskError: a task failed, and nothing caught it.
@@ -31,6 +35,7 @@ def execution(machine: Mapping[str, Any], document: Document, call: Call) -> Gen
     states, name = machine["States"], machine["StartAt"]
     while True:
         state = states[name]
+        entered(name, document)
         if state["Type"] == "Choice":
             name = _chosen(state, document)
             continue

@@ -21,9 +21,12 @@ from functions.rollout.ledger import Ledger
 from functions.rollout.parts import Parts
 from tests.harness import dynamodb_within
 from tests.harness.dynamodb_within import DynamoWithin
+from tests.model.release_programs import inside
+from tests.model.release_traces import BEGINS, ENDS, Sighting, first_refused
 from tests.simulation.release_account import Account
 from tests.simulation.release_cloudformation import Stack, Weather
 from tests.simulation.release_timeline import Timeline
+from tidegate_cdk.release_machine import definition
 
 FUNCTIONS = ("shop-api", "shop-worker")
 STEPS = [[10, 2, 4, "advance"], [50, 2, 4, "advance"]]
@@ -97,6 +100,19 @@ def test_a_stack_is_created_updated_and_deleted(world):
     assert world.account.aliases == dict.fromkeys(FUNCTIONS, ("2", {}))
     world.stack.delete()
     world.come_to_rest()
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_what_the_machine_of_an_update_did_the_model_does_too(world, bad):
+    created(world)
+    begun = set(world.account.entered)
+    world.stack.update(Weather(), bad=bad)
+    world.come_to_rest()
+    [did] = [did for id_, did in world.account.entered.items() if id_ not in begun]
+    works = definition("rollout", "rollout")["States"]
+    seen = [Sighting.of(name, document) for name, document in did if works[name]["Type"] in {"Task", "Map"}]
+    with inside():
+        assert first_refused([BEGINS, *seen, ENDS], [percent for percent, *_ in STEPS]) is None
 
 
 def test_a_bad_version_leaves_the_one_before(world):
