@@ -40,12 +40,13 @@ BEGINS, ENDS = Sighting("begins"), Sighting("ends")
 
 
 def history(events: Sequence[Mapping[str, Any]]) -> list[Sighting]:
-    """Return the sightings of an execution that ended well, from its events in their order."""
+    """Return the sightings of an execution so far, from its events in their order."""
     entered = [event["stateEnteredEventDetails"] for event in events if "stateEnteredEventDetails" in event]
     states = definition_()["States"]
     # A Map has states within, by names of their own.
     works = [one for one in entered if states.get(one["name"], {}).get("Type") in _WORKS]
-    return [BEGINS, *(Sighting.of(one["name"], json.loads(one["input"])) for one in works), ENDS]
+    ended = [ENDS] if events[-1]["type"] == "ExecutionSucceeded" else []
+    return [BEGINS, *(Sighting.of(one["name"], json.loads(one["input"])) for one in works), *ended]
 
 
 def plan(document: Mapping[str, Any]) -> tuple[float, ...]:
