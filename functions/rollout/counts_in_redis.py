@@ -33,6 +33,9 @@ class Target(NamedTuple):
     cache: str | None = None
     region: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Target(cluster={self.cluster}, user={self.user}, cache={self.cache})"  # the URL may hold a password
+
 
 def target(environ: Mapping[str, str]) -> Target:
     """Read the TIDEGATE_* variables."""

@@ -85,9 +85,9 @@ _SPAN = Milestones(600_000)
 _MEMORY = Switch("memory", "is unknown; write 'memory', or leave it out and set TIDEGATE_REDIS_URL")
 
 
-def _setting(variable: str, kind: Kind, default: Any) -> Any:
-    """Declare a setting that a variable may hold."""
-    return field(default=default, metadata={"variable": _PREFIX + variable, "kind": kind})
+def _setting(variable: str, kind: Kind, default: Any, *, secret: bool = False) -> Any:
+    """Declare a setting that a variable may hold; one that may hold a secret isn't shown by `repr`."""
+    return field(default=default, repr=not secret, metadata={"variable": _PREFIX + variable, "kind": kind})
 
 
 def _here(attribute: str, kind: Kind, variable: str = "") -> Any:
@@ -168,7 +168,7 @@ class Settings:
         ConfigurationError: a value is wrong, or excludes another; the error names the argument and the variable.
     """
 
-    redis_url: str | None = _setting("REDIS_URL", OrNone(_REDIS), None)
+    redis_url: str | None = _setting("REDIS_URL", OrNone(_REDIS), None, secret=True)
     redis: Any = field(default=None, repr=False, metadata={"variable": "", "kind": RedisClient()})
     redis_cluster: bool = _setting("REDIS_CLUSTER", Flag(), default=False)
     redis_iam_user: str | None = _setting("REDIS_IAM_USER", OrNone(_NAME), None)
@@ -178,7 +178,7 @@ class Settings:
     namespace: str = _setting("NAMESPACE", _NAMESPACE, UNNAMED)
     decision_budget_ms: int = _setting("DECISION_BUDGET_MS", _BUDGET, 60)
     redis_timeout_ms: int | None = _setting("REDIS_TIMEOUT_MS", OrNone(_REDIS_TIME), None)
-    principal_secret: str = _setting("PRINCIPAL_SECRET", _SECRET, "")
+    principal_secret: str = _setting("PRINCIPAL_SECRET", _SECRET, "", secret=True)
     trust_api_key_header: bool = _setting("TRUST_API_KEY_HEADER", Flag(), default=False)
     trusted_proxies: TrustedProxies | None = _setting("TRUSTED_PROXIES", OrNone(_PROXIES), None)  # noqa: RUF009  as `shed`
     time_zone_claim: str | None = _setting("TIME_ZONE_CLAIM", OrNone(_NAME), None)

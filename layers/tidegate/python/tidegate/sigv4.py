@@ -31,6 +31,9 @@ class Keys(NamedTuple):
     secret_key: str
     token: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Keys({self.access_key})"
+
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Keys | None:
         """Read the variables that botocore asks first; None if they don't hold a pair."""

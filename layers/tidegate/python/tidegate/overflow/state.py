@@ -78,6 +78,9 @@ class QueuedItem(NamedTuple):
     reason: str = ""
     unreadable: bool = False
 
+    def __repr__(self) -> str:
+        return f"QueuedItem({self.id}, {self.state})"
+
     @property
     def public_id(self) -> str:
         """The id in its address; it can't be computed from `id`, which may be."""

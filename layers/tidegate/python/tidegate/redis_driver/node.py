@@ -47,6 +47,9 @@ class RedisTarget(NamedTuple):
     adapts: bool = True
     client: Any = None
 
+    def __repr__(self) -> str:
+        return f"RedisTarget(timeout_s={self.timeout_s}, cluster={self.cluster})"  # the URL may hold a password
+
     def check(self) -> None:
         """Check the URL, and the certificates that it names, without connecting.
 
