@@ -45,12 +45,8 @@ def _remarked(document: Document, remark: str) -> Document:
 def prune(document: Document, order: Order, using: Parts) -> Document:
     """Delete versions that aren't needed, and note errors in the ledger."""
     remarks = list(document.get("remarks", ()))
-    for target in order.targets:
-        try:
-            _prune(document, order, using, target.name)
-        except Exception as error:  # noqa: BLE001  # it is reported, and the next release tries again
-            remarks.append(f"Old versions couldn't be deleted. {type(error).__name__}: {error}")
-            remarks = list(dict.fromkeys(remarks))
+    told = (f"Old versions couldn't be deleted. {type(e).__name__}: {e}" for e in _pruned(document, order, using))
+    remarks += dict.fromkeys(told)
     for remark in remarks:
         logging.getLogger(__name__).error("%s", remark)
     try:
@@ -60,16 +56,26 @@ def prune(document: Document, order: Order, using: Parts) -> Document:
     return {"remarks": remarks}
 
 
-def _prune(document: Document, order: Order, using: Parts, name: str) -> None:
-    history = using.ledger.history()
+def _pruned(document: Document, order: Order, using: Parts) -> list[Exception]:
+    """Delete each function's versions that aren't needed; return the errors."""
+    errors = list[Exception]()
+    try:
+        history = using.ledger.history()
+    except Exception as error:  # noqa: BLE001  # it is reported, and the next release tries again
+        return [error]
     promotions = history.promotions()
     # The versions in force before are kept, however many releases failed in between. So are those to which the stack
     # goes back if another of its resources fails now.
     needed = [*promotions[-order.keep :], document["stable"], document.get("former") or {}, history.in_force]
-    spared = {versions[name] for versions in needed if name in versions}
-    given_up = {
-        entry.versions[name]
-        for entry in history.entries
-        if name in entry.versions and not history.served(name, entry.versions[name])
-    }
-    using.aliases.prune(name, order.keep, spared, given_up)
+    for name in (target.name for target in order.targets):
+        spared = {versions[name] for versions in needed if name in versions}
+        given_up = {
+            entry.versions[name]
+            for entry in history.entries
+            if name in entry.versions and not history.served(name, entry.versions[name])
+        }
+        try:
+            using.aliases.prune(name, order.keep, spared, given_up)
+        except Exception as error:  # noqa: BLE001  # as above, and the others are tried
+            errors.append(error)
+    return errors

@@ -24,9 +24,7 @@ async def run_uncancelled(work: Coroutine[Any, Any, None], when_left: Callable[[
         work: the coroutine that must not be cancelled.
         when_left: called if the waiting task is cancelled before the work has ended; the work then goes on by itself.
     """
-    task = asyncio.get_running_loop().create_task(work)
-    _UNDER_WAY.add(task)
-    task.add_done_callback(_UNDER_WAY.discard)
+    task = _under_way(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -47,10 +45,7 @@ async def heard_out(work: Awaitable[Result], take_back: Callable[[Result], Await
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        task = asyncio.get_running_loop().create_task(_taken_back(working, take_back))
-        _UNDER_WAY.add(task)
-        task.add_done_callback(_UNDER_WAY.discard)
-        task.add_done_callback(_report)
+        _under_way(_taken_back(working, take_back)).add_done_callback(_report)
         raise
 
 
@@ -65,6 +60,13 @@ def to_its_end() -> AbstractContextManager[object]:
     """
     cancelled = isinstance(sys.exception(), asyncio.CancelledError)
     return anyio.CancelScope(shield=True) if cancelled else nullcontext()
+
+
+def _under_way(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = asyncio.get_running_loop().create_task(work)
+    _UNDER_WAY.add(task)
+    task.add_done_callback(_UNDER_WAY.discard)
+    return task
 
 
 def _report(task: asyncio.Task[None]) -> None:
