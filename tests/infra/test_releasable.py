@@ -9,20 +9,11 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 
+from tests.infra.outsider import function
 from tidegate_cdk import JudgedRelease, Metrics, ProtectedApi, Rollout, SettingError, Smoke, TidegateCounts
 from tidegate_cdk.release_machine import definition
 
 VERSION_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:sums:3"
-
-
-def function(scope, name="Sums"):
-    return lambda_.Function(
-        scope,
-        name,
-        runtime=lambda_.Runtime.NODEJS_22_X,
-        handler="index.handler",
-        code=lambda_.Code.from_inline("exports.handler = async () => 42"),
-    )
 
 
 def alias(stack, of, **options):

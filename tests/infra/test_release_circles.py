@@ -4,19 +4,9 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_lambda as lambda_
 
+from tests.infra.outsider import function
 from tidegate_cdk import JudgedRelease, ProtectedApi
-
-
-def function(scope, name):
-    return lambda_.Function(
-        scope,
-        name,
-        runtime=lambda_.Runtime.NODEJS_22_X,
-        handler="index.handler",
-        code=lambda_.Code.from_inline("exports.handler = async () => 42"),
-    )
 
 
 @pytest.fixture
