@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tidegate_cdk.strategy import STRATEGIES
+from tidegate_local.cli import commands
 from tidegate_local.cli.commands import app
 from tidegate_local.releases import command as release_command
 
@@ -53,6 +54,18 @@ def test_without_a_cloud_it_says_how_to_have_one(folder, monkeypatch, words):
     result = CliRunner().invoke(app, ["release", *words])
     assert result.exit_code == 1
     assert "Start it with `make up`" in result.stderr
+
+
+def test_where_no_cloud_is_up_it_says_which_engine_it_starts(folder, monkeypatch):
+    def bring_up(_, *, steps, way):
+        with steps.step("Engine") as step:
+            step.note = f"MiniStack for {way['strategy']}"
+
+    monkeypatch.setenv("TIDEGATE_STATE_DIR", str(folder.path))
+    monkeypatch.setattr(commands, "bring_up", bring_up)
+    said = CliRunner().invoke(app, ["release", "--strategy", "linear"]).stdout
+    assert "No cloud is up" in said
+    assert "MiniStack for linear" in said
 
 
 @pytest.mark.parametrize("strategy", [*STRATEGIES, "5", "1,10,50", "0.5,25,100"])

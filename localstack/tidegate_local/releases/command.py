@@ -39,7 +39,11 @@ def run(stage: str, way: Mapping[str, str], console: Console, bring_up: Callable
     with ExitStack() as places:
         place = _place(stage, folder, places)
         try:
-            if place is None or stage == "local":
+            if place is None:
+                console.print("No cloud is up, and so there is nothing to shift: it is brought up.")
+                bring_up(folder, steps=Steps(console), way=way)
+                return
+            if stage == "local":
                 deploy: Callable[[], object] = partial(bring_up, folder, steps=Steps(quiet=True), way=way)
             else:
                 deploy = partial(_deploy, place, way, console)
