@@ -9,7 +9,7 @@ import yaml
 from tidegate_local.engines import containers, host_environment, image
 from tidegate_local.engines.containers import Containers
 from tidegate_local.engines.localstack import LocalStack
-from tidegate_local.errors import StartError, ToolMissingError
+from tidegate_local.errors import LocalCloudError, StartError, ToolMissingError
 from tidegate_local.layout import COMPOSE_FILE, DOCKERFILE, INIT_SCRIPTS, OFFICIAL_COMPOSE_FILE, PLATFORM
 from tidegate_local.lifecycle.down import take_down
 
@@ -51,9 +51,20 @@ def docker(tmp_path, monkeypatch):
 )
 def test_a_docker_that_does_not_work_is_named_with_what_works_without(docker, folder, registry, fails, says, told):
     docker(fails, says)
-    with pytest.raises(ToolMissingError, match=rf"{re.escape(told)}(.|\n)*make up ENGINE=localstack-host"):
-        LocalStack().ensure(folder, registry)
+    for needs in (LocalStack().preparing, lambda of: LocalStack().ensure(of, registry)):
+        with pytest.raises(ToolMissingError, match=rf"{re.escape(told)}(.|\n)*make up ENGINE=localstack-host"):
+            needs(folder)
     assert containers.recorded(folder) is None
+
+
+@pytest.mark.parametrize("fails", ["version*", "compose*down*"])
+def test_containers_that_can_not_be_removed_say_what_to_do(docker, folder, fails):
+    docker(fails, "the daemon is gone")
+    containers.wanted(folder).up(folder, redis=True)
+    with pytest.raises(LocalCloudError, match=r"daemon is gone(.|\n)*start Docker(.|\n)*containers\.json") as told:
+        take_down(folder)
+    assert "localstack-host" not in str(told.value)
+    assert containers.recorded(folder) is not None
 
 
 def test_no_docker_is_named_with_what_works_without(folder, registry, monkeypatch, tmp_path):

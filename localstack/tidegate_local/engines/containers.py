@@ -71,7 +71,8 @@ class Containers:
         # A shell without LOCALSTACK_AUTH_TOKEN would replace an account's LocalStack by one that has none.
         kept = ["--no-recreate"] if self.official and recorded(folder) == self else []
         write_atomically(folder.containers_file, asdict(self))
-        self._compose(folder, "up", "--detach", "--wait", *kept, "localstack", *(["redis"] if redis else []))
+        services = ["localstack", *(["redis"] if redis else [])]
+        self._compose(folder, docker.INSTEAD, "up", "--detach", "--wait", *kept, *services)
 
     def down(self, folder: StateFolder) -> None:
         """Remove the containers, their network and their volumes, and forget them.
@@ -80,11 +81,16 @@ class Containers:
             ToolMissingError: Docker has gone.
             StartError: Docker refused.
         """
-        docker.require()
-        self._compose(folder, "down", "--volumes", "--remove-orphans")
+        # Another engine is no way out: it starts only where these are gone.
+        instead = (
+            "This cloud's containers are on record: start Docker, and run the command again. If Docker is gone for "
+            f"good, they are, too: remove {folder.containers_file}."
+        )
+        docker.require(instead)
+        self._compose(folder, instead, "down", "--volumes", "--remove-orphans")
         folder.containers_file.unlink(missing_ok=True)
 
-    def _compose(self, folder: StateFolder, *words: str) -> None:
+    def _compose(self, folder: StateFolder, instead: str, *words: str) -> None:
         log = folder.logs / "docker.log"
         files = [COMPOSE_FILE, *([OFFICIAL_COMPOSE_FILE] if self.official else [])]
         named = [word for file in files for word in ("--file", str(file))]
@@ -93,7 +99,7 @@ class Containers:
             run_logged(command, env={**os.environ, **self.environment()}, log=log, cwd=COMPOSE_FILE.parent)
         except CommandError as error:
             raise StartError(
-                f"`docker compose {words[0]}` failed. The end of its log, {log_tail(log)}\n{docker.INSTEAD}"
+                f"`docker compose {words[0]}` failed. The end of its log, {log_tail(log)}\n{instead}"
             ) from error
 
 

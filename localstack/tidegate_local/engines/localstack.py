@@ -22,7 +22,12 @@ class LocalStack:
     name: EngineName = "localstack"
 
     def preparing(self, folder: StateFolder) -> str | None:
-        """Its image, the first time."""
+        """Its image, the first time.
+
+        Raises:
+            ToolMissingError: there is no Docker, or it doesn't run.
+        """
+        docker.require()
         run = containers.wanted(folder)
         if run.official:
             return "Docker fetches LocalStack's image if it isn't there: a gigabyte, once."
