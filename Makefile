@@ -20,8 +20,10 @@ help: ## Show the targets
 setup: ## Make .venv ready: uv, a Python, the locked packages (every target does it by itself)
 	@cd localstack && $(PYTHON) -m tidegate_bootstrap
 
+bring_up = $(BIN)/tidegate up $(if $(ENGINE),--engine "$(ENGINE)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
+
 up: setup ## Start the local cloud and deploy to it; ENGINE=localstack-host, or ENDPOINT=http://... of one that runs
-	@$(BIN)/tidegate up $(if $(ENGINE),--engine "$(ENGINE)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(ARGS)
+	@$(bring_up) $(ARGS)
 
 down: setup ## Stop it
 	@$(BIN)/tidegate down $(ARGS)
@@ -124,9 +126,9 @@ bench: setup ## Run the benchmarks beside the peers, and write docs/benchmarks.m
 scoreboard: setup ## Run Tidegate and its peers through faults and misuse, and write docs/scoreboard.md; ARGS="--only tidegate,slowapi"
 	@redis=$$($(BIN)/tidegate tools) && TIDEGATE_TEST_REDIS_SERVER="$$redis" $(BIN)/python -m tests.scoreboard $(ARGS)
 
-demo: setup ## The three questions, live: Redis lost, a storm, releases; ARGS=storm plays one; leaves .tidegate/reports
+demo: setup ## The three questions, live: Redis lost, a storm, releases; ARGS=storm plays one; leaves .tidegate/reports; ENGINE= as for up
 	@$(call packages,demo)
-	@$(BIN)/tidegate scenario $(or $(ARGS),redis-down storm release)
+	@$(if $(ENGINE)$(ENDPOINT),$(bring_up) &&) $(BIN)/tidegate scenario $(or $(ARGS),redis-down storm release)
 
 storm: setup ## Raise request storms over a fleet, with a live view; leaves a table and charts in .tidegate/reports
 	@$(call packages,bench)

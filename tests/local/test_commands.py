@@ -6,7 +6,9 @@ import json
 import shlex
 import socket
 import time
+from dataclasses import asdict, replace
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from tests.local.deployed_function import deploy_function
 from tidegate_local import cloud, dev, ports
 from tidegate_local.cli.commands import app
 from tidegate_local.cli.shown import show_access
+from tidegate_local.engines.containers import Containers
 from tidegate_local.errors import LocalCloudError
 from tidegate_local.lifecycle import status
 from tidegate_local.project_facts import ProjectFacts
@@ -139,6 +142,17 @@ def test_status_of_a_cloud_whose_processes_died(folder, state, released, running
     ProcessRegistry(folder.processes_file).record(ManagedProcess("redis", gone, state.redis_url, "any"))
     parts = {part.name: part for part in status.inspect(folder, state)}
     assert (parts["redis"].state, parts["redis"].well) == ("not running", False)
+
+
+def test_status_asks_a_redis_that_is_a_container_of_ours(folder, state, released, redis_url):
+    def of_redis(port):
+        run = Containers("p", 1, port)
+        folder.containers_file.write_text(json.dumps(asdict(run)))
+        parts = status.inspect(folder, replace(state, engine="localstack", redis_url=run.redis_url))
+        return next((part.state, part.well) for part in parts if part.name == "redis")
+
+    assert of_redis(urlsplit(redis_url).port) == ("container", True)
+    assert of_redis(ports.free_port()) == ("container, no answer", False)
 
 
 def test_dev_takes_the_deployed_functions_environment(state, released, monkeypatch):

@@ -9,7 +9,7 @@ import yaml
 from tidegate_local.engines import containers, host_environment, image
 from tidegate_local.engines.containers import Containers
 from tidegate_local.engines.localstack import LocalStack
-from tidegate_local.errors import StartError, ToolMissingError
+from tidegate_local.errors import LocalCloudError, StartError, ToolMissingError
 from tidegate_local.layout import COMPOSE_FILE, DOCKERFILE, INIT_SCRIPTS, OFFICIAL_COMPOSE_FILE, PLATFORM
 from tidegate_local.lifecycle.down import take_down
 
@@ -51,9 +51,20 @@ def docker(tmp_path, monkeypatch):
 )
 def test_a_docker_that_does_not_work_is_named_with_what_works_without(docker, folder, registry, fails, says, told):
     docker(fails, says)
-    with pytest.raises(ToolMissingError, match=rf"{re.escape(told)}(.|\n)*make up ENGINE=localstack-host"):
-        LocalStack().ensure(folder, registry)
+    for needs in (LocalStack().preparing, lambda of: LocalStack().ensure(of, registry)):
+        with pytest.raises(ToolMissingError, match=rf"{re.escape(told)}(.|\n)*make up ENGINE=localstack-host"):
+            needs(folder)
     assert containers.recorded(folder) is None
+
+
+@pytest.mark.parametrize("fails", ["version*", "compose*down*"])
+def test_containers_that_can_not_be_removed_say_what_to_do(docker, folder, fails):
+    docker(fails, "the daemon is gone")
+    containers.wanted(folder).up(folder, redis=True)
+    with pytest.raises(LocalCloudError, match=r"daemon is gone(.|\n)*start Docker(.|\n)*containers\.json") as told:
+        take_down(folder)
+    assert "localstack-host" not in str(told.value)
+    assert containers.recorded(folder) is not None
 
 
 def test_no_docker_is_named_with_what_works_without(folder, registry, monkeypatch, tmp_path):
@@ -62,22 +73,22 @@ def test_no_docker_is_named_with_what_works_without(folder, registry, monkeypatc
         LocalStack().ensure(folder, registry)
 
 
-def test_an_image_that_is_there_is_not_built(docker, tmp_path):
+def test_an_image_that_is_there_is_not_built(docker, folder, tmp_path):
     calls = docker()
-    assert LocalStack().preparing is None
-    assert image.ensure(tmp_path / "log") == image.name()
+    assert LocalStack().preparing(folder) is None
+    assert image.ensure(tmp_path / "log", "") == image.name("")
     assert "build" not in calls.read_text()
 
 
-def test_an_image_that_is_missing_is_built_as_this_machine_fetches(docker, monkeypatch, tmp_path):
+def test_an_image_that_is_missing_is_built_as_this_machine_fetches(docker, monkeypatch, folder):
     monkeypatch.setenv(image.BASE, "mine:13")
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.test/simple")
     monkeypatch.setenv("PIP_CERT", "/certificates.pem")
     calls = docker("image\\ inspect*")
-    assert "minutes, once" in str(LocalStack().preparing)
-    image.ensure(tmp_path / "log")
+    assert "minutes, once" in str(LocalStack().preparing(folder))
+    containers.wanted(folder).up(folder, redis=True)
     assert (
-        f"build --progress plain --tag {image.name()} --build-arg BASE=mine:13 "
+        f"build --progress plain --tag {image.name('mine:13')} --build-arg BASE=mine:13 "
         "--build-arg PIP_INDEX_URL=https://index.test/simple --secret id=certificates,src=/certificates.pem "
         f"{PLATFORM} image= engine= redis= kit=1"
     ) in calls.read_text().splitlines()
@@ -90,10 +101,29 @@ def test_a_build_that_fails_is_quoted_and_says_what_to_do(docker, folder):
     assert containers.recorded(folder) is None
 
 
-def test_the_images_name_changes_with_its_base(monkeypatch):
-    before = image.name()
+def test_the_images_name_changes_with_its_base():
+    assert image.name("mine:13") != image.name("")
+
+
+def test_a_cloud_that_is_up_keeps_its_base_in_a_shell_that_does_not_say_it(docker, folder, monkeypatch):
     monkeypatch.setenv(image.BASE, "mine:13")
-    assert image.name() != before
+    calls = docker()
+    containers.wanted(folder).up(folder, redis=True)
+    monkeypatch.delenv(image.BASE)
+    calls.unlink()
+    LocalStack().preparing(folder)
+    containers.wanted(folder).up(folder, redis=True)
+    take_down(folder)
+    assert image.name("mine:13") in calls.read_text()
+    assert image.name("") not in calls.read_text()
+    assert containers.wanted(folder).base == ""
+
+
+def test_a_base_that_is_named_goes_before_the_one_on_record(docker, folder, monkeypatch):
+    docker()
+    containers.wanted(folder).up(folder, redis=True)
+    monkeypatch.setenv(image.BASE, "other:13")
+    assert containers.wanted(folder).base == "other:13"
 
 
 def test_the_image_is_made_of_the_lock_and_holds_no_root():
@@ -116,7 +146,7 @@ def test_containers_are_recorded_before_they_start_and_removed_by_down(docker, f
     assert take_down(folder) == ("containers",)
     assert containers.recorded(folder) is None
     compose = f"compose --project-name {run.project} --file {COMPOSE_FILE}"
-    filled_in = f"image={image.name()} engine=4567 redis=6380 kit="
+    filled_in = f"image={image.name('')} engine=4567 redis=6380 kit="
     said = calls.read_text().splitlines()
     assert f"{compose} up --detach --wait {services} {filled_in}" in said
     assert said[-1] == f"{compose} down --volumes --remove-orphans {filled_in}"
@@ -141,11 +171,26 @@ def test_an_image_of_localstacks_own_is_not_built(monkeypatch, docker, folder, e
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     calls = docker("image\\ inspect*")
-    Containers("p", 1, 2).up(folder, redis=True)
+    run = containers.wanted(folder)
+    run.up(folder, redis=True)
     [said] = calls.read_text().splitlines()
-    assert f"--file {COMPOSE_FILE} --file {OFFICIAL_COMPOSE_FILE} up" in said
+    assert f"--file {COMPOSE_FILE} --file {OFFICIAL_COMPOSE_FILE} up --detach --wait localstack" in said
     assert f"image={asked_for} " in said
-    assert Containers("p", 1, 2).environment()["TIDEGATE_REDIS_IMAGE"] == "redis:7.4-alpine"
+    assert run.environment()["TIDEGATE_REDIS_IMAGE"] == "redis:7.4-alpine"
+
+
+def test_localstacks_own_image_stays_in_a_shell_that_does_not_say_it(monkeypatch, docker, folder):
+    calls = docker("image\\ inspect*")
+    monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", "t")
+    containers.wanted(folder).up(folder, redis=True)
+    monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN")
+    containers.wanted(folder).up(folder, redis=True)
+    take_down(folder)
+    first, again, *_, down = calls.read_text().splitlines()
+    assert "--no-recreate" not in first
+    kept = "up --detach --wait --no-recreate localstack redis image=localstack/localstack:latest "
+    assert f"--file {OFFICIAL_COMPOSE_FILE} {kept}" in again
+    assert f"--file {OFFICIAL_COMPOSE_FILE} down" in down
 
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from botocore.exceptions import ProfileNotFound
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from tidegate_local.cli.commands import app
 from tidegate_local.doctor import account, machine, running, tools
+from tidegate_local.engines.containers import Containers
 from tidegate_local.engines.health import Health
 from tidegate_local.processes import ProcessIdentity
 from tidegate_local.redis.server import without_password
@@ -73,6 +75,12 @@ def test_an_engine_that_is_gone_fails_and_one_that_answers_is_well(folder, found
     assert "doesn't answer" in findings["engine"]["found"]
     state(endpoint_url=running_engine.url).write(folder.state_file)
     assert found()[1]["engine"]["grade"] == "ok"
+
+
+def test_containers_are_among_what_runs(folder, found):
+    folder.path.mkdir(parents=True)
+    folder.containers_file.write_text(json.dumps(asdict(Containers("p", 1, 2))))
+    assert found()[1]["processes"]["found"] == "containers running"
 
 
 def test_a_process_that_died_is_a_warning(folder, found, registry):

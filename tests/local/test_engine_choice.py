@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,7 +18,7 @@ from tidegate_local.engines.external import External
 from tidegate_local.engines.health import Health
 from tidegate_local.engines.localstack_host import LocalStackHost
 from tidegate_local.errors import EndpointError, StartError, ToolMissingError
-from tidegate_local.layout import INIT_SCRIPTS
+from tidegate_local.layout import INIT_SCRIPTS, project_folder
 from tidegate_local.lifecycle import up
 from tidegate_local.redis.server import RedisServer
 
@@ -46,6 +47,18 @@ def test_the_named_engine_goes_before_the_one_that_is_up_and_the_embedded(asked,
 def test_an_endpoint_is_taken_and_stays_the_engine():
     assert choice.choose(None, "http://127.0.0.1:1", up_on("embedded")) == External("http://127.0.0.1:1")
     assert choice.choose(None, None, up_on("external")) == External(STATE.endpoint_url)
+
+
+@pytest.mark.parametrize(
+    ("said", "engine"), [("ENGINE=localstack", '--engine "localstack"'), ("ENDPOINT=http://e", '--endpoint "http://e"')]
+)
+def test_a_demo_is_played_on_the_engine_that_make_is_told(said, engine):
+    def recipe(*words):
+        asked = ["make", "--dry-run", "demo", "ARGS=storm", *words]
+        return subprocess.run(asked, cwd=project_folder(), capture_output=True, text=True, check=True).stdout
+
+    assert re.search(rf"tidegate up +{engine} +&& \S+/tidegate scenario storm\n", recipe(said))
+    assert "tidegate up" not in recipe()
 
 
 def test_an_unknown_engine_and_two_at_once_are_refused():

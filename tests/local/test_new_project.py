@@ -1,6 +1,8 @@
 """What `tidegate new` writes and `tidegate upgrade` rewrites; a project's whole life is in tests/e2e."""
 
 import json
+import re
+import subprocess
 import tomllib
 import zipfile
 
@@ -59,6 +61,15 @@ def project(tmp_path, monkeypatch):
 
 def contents(folder):
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_make_up_and_demo_take_the_engine_that_the_commands_name(project):
+    def recipe(*words):
+        return subprocess.run(["make", "--dry-run", *words], capture_output=True, text=True, check=True).stdout
+
+    assert re.search(r'tidegate up +--engine "localstack-host"', recipe("up", "ENGINE=localstack-host"))
+    assert re.search(r'tidegate up +--endpoint "http://e" && tidegate scenario', recipe("demo", "ENDPOINT=http://e"))
+    assert "tidegate up" not in recipe("demo")
 
 
 def test_it_has_few_files_and_bears_its_own_name(project):

@@ -1,11 +1,15 @@
+import json
 import os
+from dataclasses import asdict
 
 import pytest
 import redis
 
+from tidegate_local.engines.containers import Containers
 from tidegate_local.errors import BusyError, ScenarioError
 from tidegate_local.layout import exclusive
 from tidegate_local.redis import server as redis_server
+from tidegate_local.scenarios import redis_down
 from tidegate_local.scenarios.faults import RedisFaults
 from tidegate_local.state import LocalState
 
@@ -67,6 +71,21 @@ def test_healing_starts_a_dead_one(faults, client):
 def test_nothing_is_done_to_a_redis_of_somebody_elses(folder):
     with pytest.raises(ScenarioError, match="REDIS_URL unset"):
         RedisFaults(folder).kill()
+
+
+def test_a_container_is_named_with_where_it_can_be_broken(folder):
+    folder.path.mkdir()
+    folder.containers_file.write_text(json.dumps(asdict(Containers("p", 1, 2))))
+    with pytest.raises(ScenarioError, match=r"is a container here.*make up ENGINE=localstack-host"):
+        RedisFaults(folder).kill()
+
+
+def test_a_redis_that_is_not_ours_is_said_before_any_traffic(folder, monkeypatch):
+    traffic = []
+    monkeypatch.setattr(redis_down, "play_breaking", lambda *said: traffic.append(said))
+    with pytest.raises(ScenarioError, match="REDIS_URL unset"):
+        redis_down.play(None, None, RedisFaults(folder))
+    assert not traffic
 
 
 def test_a_dead_one_can_not_be_killed(faults):

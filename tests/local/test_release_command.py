@@ -1,9 +1,14 @@
 """What the words of `tidegate release` come to."""
 
+from dataclasses import replace
+
 import pytest
 from typer.testing import CliRunner
 
+from tests.local.test_state import STATE
 from tidegate_cdk.strategy import STRATEGIES
+from tidegate_local import ports
+from tidegate_local.cli import commands
 from tidegate_local.cli.commands import app
 from tidegate_local.releases import command as release_command
 
@@ -53,6 +58,21 @@ def test_without_a_cloud_it_says_how_to_have_one(folder, monkeypatch, words):
     result = CliRunner().invoke(app, ["release", *words])
     assert result.exit_code == 1
     assert "Start it with `make up`" in result.stderr
+
+
+@pytest.mark.parametrize("left", [None, STATE], ids=["none before", "one whose engine is gone"])
+def test_where_no_cloud_is_up_it_says_which_engine_it_starts(folder, monkeypatch, left):
+    def bring_up(_, *, steps, way):
+        with steps.step("Engine") as step:
+            step.note = f"MiniStack for {way['strategy']}"
+
+    monkeypatch.setenv("TIDEGATE_STATE_DIR", str(folder.path))
+    monkeypatch.setattr(commands, "bring_up", bring_up)
+    if left:
+        replace(left, endpoint_url=f"http://127.0.0.1:{ports.free_port()}").write(folder.state_file)
+    said = CliRunner().invoke(app, ["release", "--strategy", "linear"]).stdout
+    assert "No cloud is up" in said
+    assert "MiniStack for linear" in said
 
 
 @pytest.mark.parametrize("strategy", [*STRATEGIES, "5", "1,10,50", "0.5,25,100"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tidegate_local.doctor.finding import Finding, failure, ok, warning
-from tidegate_local.engines import gaps, health
+from tidegate_local.engines import containers, gaps, health
 from tidegate_local.errors import StateError
 from tidegate_local.layout import StateFolder
 from tidegate_local.registry import ProcessRegistry
@@ -25,7 +25,8 @@ def findings(folder: StateFolder, state: LocalState | None) -> Iterator[Finding]
     """Look at each."""
     registry = ProcessRegistry(folder.processes_file)
     dead = [process.name for process in registry.all() if registry.running(process.name) is None]
-    yield of_processes([process.name for process in registry.all()], dead)
+    ours = [process.name for process in registry.all()]
+    yield of_processes(ours + (["containers"] if containers.recorded(folder) else []), dead)
     if state is not None:
         yield of_engine(state, health.ask(state.endpoint_url, _PATIENCE_S))
 

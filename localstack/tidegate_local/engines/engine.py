@@ -39,15 +39,14 @@ class Engine:
 
 
 class EngineKind(Protocol):
-    """A way to have an engine. `preparing` says what `ensure` has to do first, if that takes long."""
+    """A way to have an engine."""
 
     @property
     def name(self) -> EngineName:
         """What --engine calls it."""
 
-    @property
-    def preparing(self) -> str | None:
-        """What is to be installed before the first start, and about how long that takes; None: nothing."""
+    def preparing(self, folder: StateFolder) -> str | None:
+        """Say what `ensure` has to install first, and about how long that takes; None: nothing."""
 
     def ensure(self, folder: StateFolder, registry: ProcessRegistry) -> Engine:
         """Return it running; one of its make that runs already is reused, one of another is stopped.

@@ -18,7 +18,9 @@ class External:
 
     endpoint_url: str
     name: EngineName = "external"
-    preparing: None = None
+
+    def preparing(self, folder: StateFolder) -> None:
+        """Nothing: it runs."""
 
     def ensure(self, folder: StateFolder, registry: ProcessRegistry) -> Engine:  # noqa: ARG002 - as every kind does
         """Return it; an engine of ours that runs elsewhere is stopped.

@@ -14,31 +14,34 @@ from tidegate_local.processes import CommandError, run_logged
 BASE = "LOCALSTACK_BASE_IMAGE"
 
 
-def name() -> str:
-    """Return its name, whose tag is the version and the digest of everything that it is made of."""
+def name(base: str) -> str:
+    """Return its name, whose tag is the version and the digest of everything that it is made of.
+
+    `base` is the Debian that it is built on; "": that of Docker's registry.
+    """
     sources = (*host_environment.SOURCES, INIT_SCRIPTS)
-    beside = DOCKERFILE.read_text(encoding="utf-8") + os.environ.get(BASE, "")
+    beside = DOCKERFILE.read_text(encoding="utf-8") + base
     return f"tidegate-localstack:4.14.0-{host_environment.digest(sources, beside)}"
 
 
-def is_built() -> bool:
+def is_built(base: str) -> bool:
     """Tell whether Docker has it.
 
     Raises:
         ToolMissingError: there is no Docker.
     """
-    asked = [docker.program(), "image", "inspect", "--format", "{{.Id}}", name()]
+    asked = [docker.program(), "image", "inspect", "--format", "{{.Id}}", name(base)]
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0  # noqa: S603 - fixed words
 
 
-def ensure(log: Path) -> str:
+def ensure(log: Path, base: str) -> str:
     """Return its name, built first if need be.
 
     Raises:
         ToolMissingError: there is no Docker, or the build failed; the message has the end of its log.
     """
-    if not is_built():
-        command = [docker.program(), "build", "--progress", "plain", "--tag", name(), *_arguments(os.environ)]
+    if not is_built(base):
+        command = [docker.program(), "build", "--progress", "plain", "--tag", name(base), *_arguments(base, os.environ)]
         # BuildKit, which Docker before 23 has to be asked for: only that takes secrets.
         environ = {**os.environ, "DOCKER_BUILDKIT": "1"}
         try:
@@ -49,13 +52,13 @@ def ensure(log: Path) -> str:
                 f"Where Docker's registry isn't reached, name a Debian 13 that this machine has: {BASE}=IMAGE "
                 f"(docs/engines.md makes one).\n{docker.INSTEAD}"
             ) from error
-    return name()
+    return name(base)
 
 
-def _arguments(environ: Mapping[str, str]) -> Iterator[str]:
-    """Give what this machine's own pip goes by: the base, the index, and the certificates that it trusts."""
-    for variable, argument in ((BASE, "BASE"), ("PIP_INDEX_URL", "PIP_INDEX_URL")):
-        if value := environ.get(variable):
+def _arguments(base: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Give the base, and what this machine's own pip goes by: the index, and the certificates that it trusts."""
+    for argument, value in (("BASE", base), ("PIP_INDEX_URL", environ.get("PIP_INDEX_URL"))):
+        if value:
             yield from ("--build-arg", f"{argument}={value}")
     if certificates := environ.get("PIP_CERT"):
         yield from ("--secret", f"id=certificates,src={certificates}")

@@ -2,10 +2,9 @@
 
 import os
 
-from tidegate_local import ports
 from tidegate_local.engines import containers, docker, health, image
 from tidegate_local.engines.containers import Containers
-from tidegate_local.engines.engine import PORT, PROCESS, Engine, EngineName
+from tidegate_local.engines.engine import PROCESS, Engine, EngineName
 from tidegate_local.errors import StartError
 from tidegate_local.layout import StateFolder
 from tidegate_local.redis import server as redis_server
@@ -22,12 +21,17 @@ class LocalStack:
 
     name: EngineName = "localstack"
 
-    @property
-    def preparing(self) -> str | None:
-        """Its image, the first time."""
-        if containers.official_image():
+    def preparing(self, folder: StateFolder) -> str | None:
+        """Its image, the first time.
+
+        Raises:
+            ToolMissingError: there is no Docker, or it doesn't run.
+        """
+        docker.require()
+        run = containers.wanted(folder)
+        if run.official:
             return "Docker fetches LocalStack's image if it isn't there: a gigabyte, once."
-        return None if image.is_built() else "Building LocalStack's image, 0.7 GB: some minutes, once."
+        return None if image.is_built(run.base) else "Building LocalStack's image, 0.7 GB: some minutes, once."
 
     def ensure(self, folder: StateFolder, registry: ProcessRegistry) -> Engine:
         """Return it running, with its Redis unless REDIS_URL names one.
@@ -38,7 +42,7 @@ class LocalStack:
         """
         docker.require()
         registry.stop(PROCESS)
-        run = containers.recorded(folder) or Containers.fresh(folder, ports.free_port(PORT), ports.free_port())
+        run = containers.wanted(folder)
         given = bool(os.environ.get("REDIS_URL"))
         run.up(folder, redis=not given)
         found = health.ready(run.engine_url, _PATIENCE_S)

@@ -27,8 +27,7 @@ class LocalStackHost(ProcessEngine):
             digest.update(script.read_bytes())
         return f"{host_environment.home().name}-{digest.hexdigest()[:12]}"
 
-    @property
-    def preparing(self) -> str | None:
+    def preparing(self, folder: StateFolder) -> str | None:  # noqa: ARG002 - as every kind does
         """Its packages, the first time."""
         if host_environment.python().exists():
             return None

@@ -46,8 +46,7 @@ class ProcessEngine(ABC):
         """Its health once it may be used; a string is the reason why not yet."""
         return health.ask(url, _POLL_TIMEOUT_S)
 
-    @property
-    def preparing(self) -> str | None:
+    def preparing(self, folder: StateFolder) -> str | None:  # noqa: ARG002 - as every kind does
         """What has to be installed first, if anything."""
         return None
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import httpx
 
-from tidegate_local.engines import health
+from tidegate_local.engines import containers, health
 from tidegate_local.hot import swap as hot
 from tidegate_local.layout import StateFolder
 from tidegate_local.project_facts import ProjectFacts
+from tidegate_local.redis import server as redis_server
 from tidegate_local.registry import ProcessRegistry
 from tidegate_local.releases.place import Place, local_place
 from tidegate_local.releases.place_status import Part, parts_of
@@ -22,7 +23,7 @@ def inspect(folder: StateFolder, state: LocalState) -> tuple[Part, ...]:
     registry = ProcessRegistry(folder.processes_file)
     with local_place(state) as place:
         return (
-            _process(registry, "redis", state.redis_url),
+            _redis(folder, registry, state.redis_url),
             _engine(registry, state),
             *parts_of(place),
             *_swapped(folder, state, place),
@@ -35,6 +36,14 @@ def _swapped(folder: StateFolder, state: LocalState, place: Place) -> Iterator[P
     if swapped := hot.in_force(folder, state, place.client("lambda")):
         said = f"swapped into {' and '.join(swapped)}, not deployed"
         yield Part("code", well=False, state=said, where="Next: `tidegate release`, or `make up`")
+
+
+def _redis(folder: StateFolder, registry: ProcessRegistry, url: str) -> Part:
+    run = containers.recorded(folder)
+    if run is None or run.redis_url != url:
+        return _process(registry, redis_server.NAME, url)
+    answers = redis_server.version(url) is not None
+    return Part(redis_server.NAME, well=answers, state=f"container{'' if answers else ', no answer'}", where=url)
 
 
 def _engine(registry: ProcessRegistry, state: LocalState) -> Part:

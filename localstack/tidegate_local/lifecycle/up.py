@@ -76,8 +76,8 @@ def _start(
     folder: StateFolder, registry: ProcessRegistry, kind: EngineKind, steps: Steps
 ) -> tuple[Engine, RedisServer]:
     with steps.step("Engine") as step:
-        if kind.preparing:
-            steps.say(kind.preparing)
+        if preparing := kind.preparing(folder):
+            steps.say(preparing)
         if kind.name != "localstack":
             containers.stop(folder)
         serving = kind.ensure(folder, registry)

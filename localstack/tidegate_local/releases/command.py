@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tidegate_local import interruption, toolchain
 from tidegate_local.deployment import aws_deploy
+from tidegate_local.engines import health
 from tidegate_local.errors import DeploymentError, LocalCloudError, ReleaseError
 from tidegate_local.layout import StateFolder
 from tidegate_local.progress import Steps
@@ -25,6 +26,9 @@ from tidegate_local.stacks.description import described, status_of
 from tidegate_local.stacks.status import Standing, needs_recovery, outcome, standing
 from tidegate_local.state import LocalState
 
+# How long an engine that is up may take to say so.
+_PATIENCE_S = 5.0
+
 
 def run(stage: str, way: Mapping[str, str], console: Console, bring_up: Callable[..., object]) -> None:
     """Release what changed, and say how it ended.
@@ -39,7 +43,11 @@ def run(stage: str, way: Mapping[str, str], console: Console, bring_up: Callable
     with ExitStack() as places:
         place = _place(stage, folder, places)
         try:
-            if place is None or stage == "local":
+            if place is None:
+                console.print("No cloud is up, and so there is nothing to shift: it is brought up.")
+                bring_up(folder, steps=Steps(console), way=way)
+                return
+            if stage == "local":
                 deploy: Callable[[], object] = partial(bring_up, folder, steps=Steps(quiet=True), way=way)
             else:
                 deploy = partial(_deploy, place, way, console)
@@ -111,7 +119,10 @@ def _place(stage: str, folder: StateFolder, places: ExitStack) -> Place | None:
     if stage != "local":
         return places.enter_context(aws_place(stage))
     state = LocalState.read(folder.state_file)
-    return places.enter_context(local_place(state)) if state else None
+    # An engine that went, with a restart of the machine say, took its stacks with it.
+    if state is None or isinstance(health.ask(state.endpoint_url, _PATIENCE_S), str):
+        return None
+    return places.enter_context(local_place(state))
 
 
 def _deploy(place: Place, way: Mapping[str, str], console: Console) -> None:

@@ -15,11 +15,10 @@ from tidegate_local.releases.view import ReleaseView
 _LOOK_EVERY_S = 0.5
 
 
-def watch(place: Place | None, deploy: Callable[[], object], view: ReleaseView) -> ReleaseItem | None:
+def watch(place: Place, deploy: Callable[[], object], view: ReleaseView) -> ReleaseItem | None:
     """Deploy, and show the release that comes of it; returns it, None if there was nothing to release.
 
-    The deploy is at work on the calling thread, where an interrupt reaches it. `place` None: the stack isn't there
-    yet, and its first deploy has nothing to shift.
+    The deploy is at work on the calling thread, where an interrupt reaches it.
 
     Raises:
         ReleaseError: it was rolled back.
@@ -59,7 +58,7 @@ def follow(place: Place, view: ReleaseView) -> ReleaseItem | None:
 
 
 @contextmanager
-def _shown(place: Place | None, before: ReleaseItem | None, view: ReleaseView) -> Iterator[None]:
+def _shown(place: Place, before: ReleaseItem | None, view: ReleaseView) -> Iterator[None]:
     """Show, during the block, the release that begins in it, or that ran already."""
     ended = threading.Event()
 

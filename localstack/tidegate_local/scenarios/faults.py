@@ -5,6 +5,7 @@ import signal
 import time
 from dataclasses import dataclass, replace
 
+from tidegate_local.engines import containers
 from tidegate_local.errors import ScenarioError, StartError
 from tidegate_local.layout import StateFolder, exclusive
 from tidegate_local.processes import is_running
@@ -88,6 +89,11 @@ class RedisFaults:
 
     def _process(self, registry: ProcessRegistry) -> ManagedProcess:
         process = registry.find(redis_server.NAME)
+        if process is None and containers.recorded(self.folder):
+            raise ScenarioError(
+                "Redis is a container here, which a scenario can't kill or hang as it does a process. Break one on "
+                "another engine (`make down && make up ENGINE=localstack-host`); storms and releases work here."
+            )
         if process is None:
             raise ScenarioError(
                 "Redis is not this cloud's own, so it is not broken on purpose. "

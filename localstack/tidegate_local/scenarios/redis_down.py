@@ -63,6 +63,7 @@ def play(play: Play, demo: Demo, faults: Faults, extent: Extent | None = None) -
         LocalCloudError: the cloud can't be broken, or the scenario was stopped.
     """
     extent = extent or Extent()
+    faults.heal()  # what can't be healed is not to be broken, and says so before any traffic
     try:
         return play_breaking(play, demo, extent, lambda: _break(play, faults, extent))
     finally:
