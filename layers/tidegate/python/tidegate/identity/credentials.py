@@ -7,7 +7,8 @@ idempotency key is then another payload, and never a second run.
 
 A field counts if the route's security schemes or parameters read it, if `protect(credentials=…)` names it, or if its
 name suggests an identity. A cookie also counts if it is long enough to be a secret. Fields that differ between two
-attempts of one caller (traces, request ids) never count.
+attempts of one caller (traces, request ids) never count. What a gateway's authorizer says of who asks always counts,
+since its principal may be everybody's.
 
 Source: draft-ietf-httpapi-idempotency-key-header, Security Considerations: keys are to be composite.
 """
@@ -21,6 +22,7 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl
 
+from tidegate.aws_lambda.events.caller import context_of
 from tidegate.identity.caller import Caller
 from tidegate.identity.dependants import Reads
 from tidegate.identity.found_before import found_before
@@ -65,7 +67,9 @@ def is_silent(name: str) -> bool:
 
 
 def credentials_digest(scope: Mapping[str, Any], caller: Caller, reads: Reads, secret: bytes) -> str:
-    """Return a keyed digest of the credentials that the caller's principal doesn't stand for; empty if it has none.
+    """Return a keyed digest of what tells callers of this principal apart; empty if nothing does.
+
+    That is what an authorizer says of who asks, and the credentials that the principal doesn't stand for.
 
     Args:
         scope: the ASGI scope.
@@ -73,7 +77,8 @@ def credentials_digest(scope: Mapping[str, Any], caller: Caller, reads: Reads, s
         reads: what the route reads of a request.
         secret: the digest's key, the same in all environments.
     """
-    return "" if caller.expressed else _digest(credentials_of(scope, reads), caller, reads, secret)
+    credentials = _told_by_gateway(scope) if caller.expressed else credentials_of(scope, reads)
+    return _digest(credentials, caller, reads, secret)
 
 
 def _digest(credentials: Iterator[tuple[str, str]], caller: Caller, reads: Reads, secret: bytes) -> str:
@@ -112,8 +117,18 @@ def credentials_of(scope: Mapping[str, Any], reads: Reads, *, every_cookie: bool
         elif tells_who(name) or (name in reads.fields and not is_silent(name)):
             yield name, value
     yield from found_before(scope)
+    yield from _told_by_gateway(scope)
     if query := scope.get("query_string", b""):
         yield from _parameters(query.decode("latin-1"), reads)
+
+
+def _told_by_gateway(scope: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    context = context_of(scope.get("aws.event"))
+    if "authorizer" not in context:
+        return iter(())
+    from tidegate.aws_lambda.events.identities import identities  # noqa: PLC0415  only where a gateway has asked one
+
+    return identities(context)
 
 
 def _name(field: tuple[bytes, bytes]) -> bytes:
