@@ -19,20 +19,24 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tidegate.aws_lambda.events.caller import context_of
 from tidegate.identity.caller import Caller
 from tidegate.identity.dependants import Reads
+from tidegate.identity.for_whom import told_by_client, told_by_gateway
 from tidegate.identity.found_before import found_before
 
 # Words in a field's or a query parameter's name that suggest a credential or an identity.
 _TELLING = (
     "auth|token|secret|session|credential|passw|passphrase|signature|jwt|bearer|cert|assertion|principal|identity|"
-    "user|tenant|account|customer|subject|login|email|member|api-?_?key|access-?_?key|client-?_?id|device-?_?id"
+    "user|tenant|account|customer|subject|login|email|member|api-?_?key|access-?_?key|client-?_?id|device-?_?id|"
+    "company|workspace|merchant|partner|employee|impersonat"
 )
-_TELLING_SEGMENTS = "key|sid|uid|sso|ticket|remember|org|organi[sz]ation|sub|upn|dn|sig|groups|roles?"
+_TELLING_SEGMENTS = (
+    "key|sid|uid|sso|ticket|remember|org|organi[sz]ation|sub|upn|dn|sig|groups|roles?|team|behalf|act[-_]as"
+)
 # Standard fields that describe the message or its route, and fields that differ with every attempt.
 _SILENT = re.compile(
     r"accept(?:-charset|-encoding|-language)?|baggage|cache-control|connection|content-.*|date|expect|forwarded|from|"
@@ -40,7 +44,17 @@ _SILENT = re.compile(
     r"tracestate|transfer-encoding|upgrade|user-agent|via|x-amzn-oidc-(?:accesstoken|data)|"
     r"x-forwarded-(?:for|host|port|prefix|proto|server)|x-real-ip"
 )
-_SILENT_PARTS = ("csrf", "xsrf", "request-id", "correlation-id", "trace-id", "amz-cf-", "tidegate-", "sec-ch-")
+_SILENT_PARTS = (
+    "csrf",
+    "xsrf",
+    "request-id",
+    "correlation-id",
+    "trace-id",
+    "amz-cf-",
+    "tidegate-",
+    "sec-ch-",
+    "sec-fetch-",
+)
 # Cookies of load balancers, of analytics and against cross-site request forgery: they change, and name no caller.
 _SILENT_COOKIES = (
     r"aws(?:alb(?:tg)?|elb)(?:cors)?|__cf_bm|_cfuvid|_ga(?:_[a-z0-9]{8,12})?|_gid|_gat(?:_.*)?|_gcl_[a-z]+|_fb[cp]|"
@@ -77,8 +91,18 @@ def credentials_digest(scope: Mapping[str, Any], caller: Caller, reads: Reads, s
         reads: what the route reads of a request.
         secret: the digest's key, the same in all environments.
     """
-    credentials = _told_by_gateway(scope) if caller.expressed else credentials_of(scope, reads)
+    credentials = told_by_gateway(scope) if caller.expressed else credentials_of(scope, reads)
     return _digest(credentials, caller, reads, secret)
+
+
+def made_under(scope: Mapping[str, Any], caller: Caller, reads: Reads, secret: bytes) -> str:
+    """Return that digest for a claim: of a principal that stands for its credential also for whom the request is.
+
+    Its client may send another tenant's name under the same key. The arguments are those of `credentials_digest`.
+    """
+    if not caller.expressed:
+        return credentials_digest(scope, caller, reads, secret)
+    return _digest(chain(told_by_gateway(scope), told_by_client(scope)), caller, reads, secret)
 
 
 def _digest(credentials: Iterator[tuple[str, str]], caller: Caller, reads: Reads, secret: bytes) -> str:
@@ -117,18 +141,9 @@ def credentials_of(scope: Mapping[str, Any], reads: Reads, *, every_cookie: bool
         elif tells_who(name) or (name in reads.fields and not is_silent(name)):
             yield name, value
     yield from found_before(scope)
-    yield from _told_by_gateway(scope)
+    yield from told_by_gateway(scope)
     if query := scope.get("query_string", b""):
         yield from _parameters(query.decode("latin-1"), reads)
-
-
-def _told_by_gateway(scope: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    context = context_of(scope.get("aws.event"))
-    if "authorizer" not in context:
-        return iter(())
-    from tidegate.aws_lambda.events.identities import identities  # noqa: PLC0415  only where a gateway has asked one
-
-    return identities(context)
 
 
 def _name(field: tuple[bytes, bytes]) -> bytes:

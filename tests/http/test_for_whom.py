@@ -1,4 +1,4 @@
-"""Callers of one principal whom a gateway's authorizer, or the host that they ask, tells apart."""
+"""Requests of one principal that are for another: by what an authorizer says, by a field, or by the host."""
 
 from typing import Any
 
@@ -69,6 +69,31 @@ def test_whom_an_authorizer_tells_apart_gets_no_others_copy(function, case):
     kind, ann, bob = APART[case]
     answers = [ask(function, "GET", "/mine", kind, each).json() for each in (ann, bob, ann)]
     assert answers[0] == answers[2] != answers[1]
+
+
+TENANTS = [
+    ({"x-tenant-id": "a"}, {"x-tenant-id": "b"}),
+    ({"stripe-account": "a"}, {}),
+    ({"x-on-behalf-of": "a"}, {"x-on-behalf-of": "b"}),
+    ({"cookie": "theme=dark; org=a"}, {"cookie": "theme=dark; org=b"}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TENANTS)
+def test_a_request_for_another_tenant_gets_no_answer_of_the_first(function, one, other):
+    """Also where the principal stands for the credential, since one user may act for several."""
+    asked = [ask(function, "POST", "/orders", authorizer={"principalId": "ann"}, **each) for each in (one, other, one)]
+    assert [answer.status_code for answer in asked] == [200, 422, 200]
+    assert asked[2].headers["idempotent-replayed"] == "true"
+
+
+REFRESHED = ["authorization", "x-session-token", "x-request-id", "sec-fetch-user", "user-agent", "x-client-version"]
+
+
+@pytest.mark.parametrize("name", REFRESHED)
+def test_a_field_that_may_differ_in_a_retry_doesnt_count(function, name):
+    asked = [ask(function, "POST", "/orders", authorizer={"principalId": "ann"}, **{name: of}) for of in ("a", "b")]
+    assert asked[1].headers["idempotent-replayed"] == "true"
 
 
 def test_what_differs_with_each_attempt_is_the_same_caller(function):
