@@ -32,7 +32,7 @@ from tidegate.stores.dynamodb.clock import ReferenceClock
 _NAMES = {"#state": "state"}
 _NOBODY = {"S": "-"}
 _LONG_AGO = {"N": "0"}
-# An answer corrects a clock that it agrees with by half a second at most, since its date tells whole seconds.
+# An answer's date tells whole seconds: it corrects a clock that it agrees with by half a second, to no use.
 _WRONG_BY_MS = 1000
 
 
@@ -132,13 +132,15 @@ class DynamoClaims:
     def _put_untold(self, request: ClaimRequest) -> tuple[Written, int]:
         """Put the claim by a clock that is told the time by the answer alone, and put right what that shows wrong."""
         asked_s = self._clock.monotonic()
-        put, now_ms = self._put(request, or_expired=False)
-        passed_ms, told_ms = int((self._clock.monotonic() - asked_s) * 1000), self._now_ms()
+        put, asked_ms = self._put(request, or_expired=False)
+        now_ms, told_ms = asked_ms + int((self._clock.monotonic() - asked_s) * 1000), self._now_ms()
+        wrong = abs(told_ms - now_ms) > _WRONG_BY_MS
+        now_ms = told_ms if wrong else now_ms
         if not put.done:
-            return self._put(request) if _has_expired(put.item, told_ms) else (put, told_ms)
-        if abs(told_ms - passed_ms - now_ms) > _WRONG_BY_MS and not self.renew(request):
+            return self._put(request) if _has_expired(put.item, now_ms) else (put, now_ms)
+        if wrong and not self.renew(request):
             put = Written(done=False, item={})  # by the wrong time it was another's already
-        return put, told_ms
+        return put, now_ms
 
     def _put(self, request: ClaimRequest, *, or_expired: bool = True) -> tuple[Written, int]:
         """Put the claim if the key is free; return the result, and the time by which that was decided."""
