@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, Request
 
-from tests.harness.lambda_events import http_api_event, rest_event
+from tests.harness.lambda_events import LambdaContext, cloudfront_event, http_api_event, rest_event
 from tidegate import Cache, policy
 
 # The principal is the same in both; somebody else asks.
@@ -101,6 +101,24 @@ def test_what_differs_with_each_attempt_is_the_same_caller(function):
     ask(function, "POST", "/orders", authorizer=told | {"token": "a", "authTime": "1", "integrationLatency": 1})
     again = ask(function, "POST", "/orders", authorizer=told | {"token": "b", "authTime": "2", "integrationLatency": 2})
     assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_a_viewers_retry_through_another_place_of_cloudfronts_is_replayed(function):
+    ann, bob = ({"cookie": f"session={name * 12}", "idempotency-key": "order-1"} for name in ("ann", "bob"))
+    asked = []
+    for who, place in ((ann, "NRT12"), (ann, "FRA6"), (bob, "NRT12")):
+        event = cloudfront_event("POST", "/orders", place=place, headers=who)
+        asked.append(function.handler(event, LambdaContext()))
+    assert [answer["statusCode"] for answer in asked] == [200, 200, 422]
+    assert asked[1]["headers"]["idempotent-replayed"] == "true"
+
+
+def test_a_request_that_is_signed_anew_gets_its_own_copy(function):
+    """Signature Version 4: the signature and its date differ, the access key doesn't."""
+    signed = "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/execute-api/aws4_request, Signature={}"
+    fields = [signed.format(*of) for of in (("AKIAANN", "1"), ("AKIAANN", "2"), ("AKIABOB", "3"))]
+    answers = [ask(function, "GET", "/mine", authorization=field).json() for field in fields]
+    assert answers[0] == answers[1] != answers[2]
 
 
 def test_a_key_that_came_to_one_host_is_not_answered_at_another(run, app, memory):

@@ -41,7 +41,8 @@ _TELLING_SEGMENTS = (
 _SILENT = re.compile(
     r"accept(?:-charset|-encoding|-language)?|baggage|cache-control|connection|content-.*|date|expect|forwarded|from|"
     r"host|idempotency-key|if-.*|origin|pragma|prefer|priority|range|referer|sec-websocket-key|te|traceparent|"
-    r"tracestate|transfer-encoding|upgrade|user-agent|via|x-amzn-oidc-(?:accesstoken|data)|"
+    r"tracestate|transfer-encoding|upgrade|user-agent|via|x-amz-(?:content-sha256|date|security-token|source-a.*)|"
+    r"x-amzn-oidc-(?:accesstoken|data)|"
     r"x-forwarded-(?:for|host|port|prefix|proto|server)|x-real-ip"
 )
 _SILENT_PARTS = (
@@ -62,6 +63,8 @@ _SILENT_COOKIES = (
 )
 
 
+# How `Authorization` begins that AWS' clients have signed.
+_SIGNATURE = "AWS4-"
 # The shortest value that can be a session's cookie: 64 bits in base64 are 11 characters.
 _SECRET_FROM = 11
 
@@ -139,11 +142,17 @@ def credentials_of(scope: Mapping[str, Any], reads: Reads, *, every_cookie: bool
         if name == "cookie":
             yield from _cookies(value, reads, signed_anew, every=every_cookie)
         elif tells_who(name) or (name in reads.fields and not is_silent(name)):
-            yield name, value
+            yield name, _signer(value) if name == "authorization" and value.startswith(_SIGNATURE) else value
     yield from found_before(scope)
     yield from told_by_gateway(scope)
     if query := scope.get("query_string", b""):
         yield from _parameters(query.decode("latin-1"), reads)
+
+
+def _signer(value: str) -> str:
+    """Return the access key that has signed; the signature itself is another one with each attempt."""
+    found = re.search(r"Credential=([^/,\s]+)", value)
+    return value if found is None else found[1]
 
 
 def _name(field: tuple[bytes, bytes]) -> bytes:
