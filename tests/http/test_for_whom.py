@@ -74,6 +74,7 @@ def test_whom_an_authorizer_tells_apart_gets_no_others_copy(function, case):
 TENANTS = [
     ({"x-tenant-id": "a"}, {"x-tenant-id": "b"}),
     ({"stripe-account": "a"}, {}),
+    ({"x-shop": "a"}, {"x-shop": "b"}),
     ({"x-on-behalf-of": "a"}, {"x-on-behalf-of": "b"}),
     ({"cookie": "theme=dark; org=a"}, {"cookie": "theme=dark; org=b"}),
 ]

@@ -35,7 +35,8 @@ _TELLING = (
     "company|workspace|merchant|partner|employee|impersonat"
 )
 _TELLING_SEGMENTS = (
-    "key|sid|uid|sso|ticket|remember|org|organi[sz]ation|sub|upn|dn|sig|groups|roles?|team|behalf|act[-_]as"
+    "key|sid|uid|sso|ticket|remember|org|organi[sz]ation|sub|upn|dn|sig|groups|roles?|team|behalf|act[-_]as|shop|store|"
+    "project|realm"
 )
 # Standard fields that describe the message or its route, and fields that differ with every attempt.
 _SILENT = re.compile(

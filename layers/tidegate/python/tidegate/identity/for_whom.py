@@ -19,7 +19,7 @@ from tidegate.aws_lambda.events.caller import context_of, part, said_by
 
 _SOMEBODY = (
     "user|tenant|account|customer|member|org|organi[sz]ation|subject|person|company|workspace|team|merchant|partner|"
-    "employee"
+    "employee|shop|store|project|realm"
 )
 _TELLING = (
     rf"(?:{_SOMEBODY})(?:_?(?:id|name|ref|key|no|number|uuid|arn|code|slug|email))?|(?:client|device)_?id|"
@@ -40,7 +40,7 @@ def told_by_gateway(scope: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def told_by_client(scope: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the names and values of the fields and cookies by which a client says for whom it asks."""
-    for raw_name, raw_value in sorted(scope["headers"]):
+    for raw_name, raw_value in sorted((name, value) for name, value in scope["headers"]):  # pairs of any kind
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name == "cookie":
             pairs = sorted(each.strip().partition("=") for each in value.split(";"))
@@ -54,7 +54,7 @@ def _of(told: Mapping[str, Any], within: str) -> Iterator[tuple[str, str]]:
         if not _tells(name) and not (name == "id" and within != "authorizer"):
             continue
         value = told[name]
-        if isinstance(value, dict):
+        if isinstance(value, dict) and within == "authorizer":
             yield from _of(value, f"{within}.{name}")
         elif isinstance(value, str | int | float) and value != "":
             yield f"{within}.{name}", str(value)
