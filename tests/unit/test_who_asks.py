@@ -90,6 +90,17 @@ def test_an_http_apis_authorizer_and_a_function_urls(kind, authorizer, found):
     assert principal(kind(authorizer=authorizer)) == found
 
 
+NOBODY = ["anonymous", "Anonymous", "guest", "user", "me", "undefined", "null", " ", "unauthenticated"]
+
+
+@pytest.mark.parametrize("name", NOBODY)
+def test_a_name_that_an_authorizer_gives_everybody_is_nobodys(name):
+    assert principal(rest_event(authorizer={"principalId": name})) == "ip:203.0.113.7"
+    assert principal(rest_event(authorizer={"principalId": name}, api_key_id="id1")) == "key:id1"
+    assert principal(rest_event(authorizer={"principalId": name, "claims": {"sub": "5f2d"}})) == "user:5f2d"
+    assert principal(http_api_event(authorizer={"lambda": {"sub": name}})) == "ip:203.0.113.7"
+
+
 @pytest.mark.parametrize("proxies", [None, TrustedProxies(hops=1)])
 def test_cloudfront_asks_for_its_viewers_and_is_none_of_them(proxies):
     settings = Settings(memory_only=True, trusted_proxies=proxies)

@@ -23,6 +23,26 @@ from tidegate.digests import digest
 LONGEST = 256
 # The role of CloudFront's own account under which it signs; the session is named after the place.
 _CLOUDFRONTS = ":assumed-role/OriginAccessControlRole/"
+# What authorizers call everybody: those that let anonymous callers in, those of the developer guide's samples (`user`,
+# `me`), and those that write down a value that they haven't got.
+_NOBODY = frozenset(
+    [
+        "anon",
+        "anonymous",
+        "guest",
+        "me",
+        "n/a",
+        "nil",
+        "nobody",
+        "none",
+        "null",
+        "public",
+        "unauthenticated",
+        "undefined",
+        "unknown",
+        "user",
+    ]
+) | {""}
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -74,7 +94,9 @@ def _user(authorizer: Mapping[str, Any], said: Mapping[str, Any]) -> str | None:
 
 
 def _name(value: object) -> str | None:
-    """Return a user's name or number as a text."""
+    """Return a user's name or number as a text; None if it is no name of one caller."""
+    if isinstance(value, str) and value.strip().lower() in _NOBODY:
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**LONGEST else None
     return text({"name": value}, "name")
