@@ -12,10 +12,10 @@ from tidegate import Cache, policy
 APART = {
     "one principalId for all": (
         "rest",
-        {"principalId": "user", "userId": "ann"},
-        {"principalId": "user", "userId": "bob"},
+        {"principalId": "shop", "userId": "ann"},
+        {"principalId": "shop", "userId": "bob"},
     ),
-    "a user by number": ("rest", {"principalId": "me", "user_id": "1"}, {"principalId": "me", "user_id": "2"}),
+    "a user by number": ("rest", {"principalId": "api", "user_id": "1"}, {"principalId": "api", "user_id": "2"}),
     "a Cognito attribute": ("rest", *({"claims": {"sub": "7", "custom:tenant": of}} for of in ("a", "b"))),
     "two issuers": ("http", *({"jwt": {"claims": {"sub": "7", "iss": f"https://{of}.test"}}} for of in ("a", "b"))),
     "two organisations": ("http", *({"jwt": {"claims": {"sub": "7", "org_id": of}}} for of in ("a", "b"))),
