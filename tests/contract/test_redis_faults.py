@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,27 @@ def test_a_missing_password_is_an_authentication_error():
     with RedisServer(password="secret") as server:
         store = Place("redis", f"redis://{server.host}:{server.port}/0", timeout_s=TIMEOUT_S).open()
         assert fails(lambda: store.admit(QUESTION)) == "authentication"
+        store.close()
+
+
+@pytest.mark.parametrize("command", ["time", "get", "hset", "zadd"])
+def test_a_user_who_may_not_call_a_scripts_command_has_no_redis(redis_server, command):
+    """Redis' own category @read, @write and @scripting lack TIME: every question would fail, and Redis look well."""
+    address = f"{redis_server.host}:{redis_server.port}"
+    rights: dict[str, Any] = {"categories": ["+@all"], "commands": [f"-{command}"], "keys": ["*"]}
+    with redis_server.client() as client:
+        client.acl_setuser("few", enabled=True, reset=True, passwords=["+pw"], **rights)
+    store = CircuitBreakerStore(Place("redis", f"redis://few:pw@{address}/0").open(), Breaker(FakeClock()), FakeClock())
+    question = QUESTION._replace(claim=request("claim", "first"))
+    assert fails(lambda: store.ask(lambda asked: asked.admit(question))) == "authentication"
+    assert (store.state.state, store.state.breaker) == ("failing", "open")
+    store.close()
+
+
+def test_a_command_that_is_renamed_is_no_fault_of_one_question():
+    with RedisServer('rename-command PEXPIRE ""', 'rename-command SET ""') as server:
+        store = Place("redis", server.url).open()
+        assert fails(lambda: store.admit(QUESTION)) == "protocol"
         store.close()
 
 

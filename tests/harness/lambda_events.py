@@ -126,6 +126,31 @@ def function_url_event(method: str = "GET", path: str = "/", **rest: Any) -> dic
     return event
 
 
+def cloudfront_event(
+    method: str = "GET",
+    path: str = "/",
+    *,
+    forwarded: str = "203.0.113.7",
+    place: str = "NRT12-P2",
+    headers: Values | None = None,
+    **rest: Any,
+) -> dict[str, Any]:
+    """A function URL's event that CloudFront has signed (origin access control), at one of its places."""
+    session = f"EdgeCredentialsProxy+EdgeHostAuthenticationClient-{place}"
+    iam = {
+        "accessKey": f"ASIA{place}",
+        "accountId": _ACCOUNT,
+        "callerId": f"AROAEXAMPLE:{session}",
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": f"arn:aws:sts::{_ACCOUNT}:assumed-role/OriginAccessControlRole/{session}",
+        "userId": f"AROAEXAMPLE:{session}",
+    }
+    signed = {"x-amz-date": "20250130T145853Z", "x-amz-security-token": place, "x-forwarded-for": forwarded}
+    sent = {**signed, **(headers or {})}
+    return function_url_event(method, path, headers=sent, authorizer={"iam": iam}, source_ip="3.172.8.69", **rest)
+
+
 def alb_event(
     method: str = "GET",
     path: str = "/",

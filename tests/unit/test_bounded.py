@@ -76,6 +76,20 @@ def test_so_many_run_at_once_and_no_more():
     assert max(most) <= 3
 
 
+def test_a_thread_without_work_ends_and_another_one_takes_the_next_call():
+    bounded = Bounded("test", idle_for_s=0.01)
+    for _ in range(3):
+        idle = bounded.run(threading.current_thread, AMPLE_S)
+        idle.join(AMPLE_S)
+        assert not idle.is_alive()
+
+
+def test_callers_at_once_are_all_answered_while_threads_end():
+    bounded = Bounded("test", most=2, idle_for_s=0.0)
+    with ThreadPoolExecutor(8) as callers:
+        assert list(callers.map(lambda n: bounded.run(lambda: n, AMPLE_S), range(2000))) == list(range(2000))
+
+
 HANGS_AT_THE_END = """
 import threading
 from tidegate.bounded import Bounded

@@ -56,6 +56,14 @@ def test_it_never_goes_back():
         latest = now
 
 
+def test_a_first_answer_puts_a_clock_back_that_was_read_before():
+    clock = FakeClock()
+    reference = ReferenceClock(clock)
+    assert reference.wall_us() == clock.wall_us()
+    exchange(reference, clock, 180_000_000, 0.001, 0.001)
+    assert abs(reference.wall_us() - (clock.wall_us() - 180_000_000)) <= 1_000_000
+
+
 def test_a_clock_that_was_set_is_learnt_anew():
     clock = FakeClock()
     reference = ReferenceClock(clock)

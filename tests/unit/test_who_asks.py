@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness.lambda_events import alb_event, function_url_event, http_api_event, rest_event
+from tests.harness.lambda_events import alb_event, cloudfront_event, function_url_event, http_api_event, rest_event
 from tidegate import Settings
 from tidegate.aws_lambda.events.request import Reader
 from tidegate.identity.caller import Identifier
+from tidegate.identity.proxies import TrustedProxies
 
 CERTIFICATE = {
     "clientCertPem": "-----BEGIN CERTIFICATE-----\nMIIEZTCCAk0CAQEwDQ...",
@@ -87,6 +88,26 @@ def test_a_rest_apis_authorizer(authorizer, found):
 )
 def test_an_http_apis_authorizer_and_a_function_urls(kind, authorizer, found):
     assert principal(kind(authorizer=authorizer)) == found
+
+
+NOBODY = ["anonymous", "Anonymous", "guest", "user", "me", "undefined", "null", " ", "unauthenticated"]
+
+
+@pytest.mark.parametrize("name", NOBODY)
+def test_a_name_that_an_authorizer_gives_everybody_is_nobodys(name):
+    assert principal(rest_event(authorizer={"principalId": name})) == "ip:203.0.113.7"
+    assert principal(rest_event(authorizer={"principalId": name}, api_key_id="id1")) == "key:id1"
+    assert principal(rest_event(authorizer={"principalId": name, "claims": {"sub": "5f2d"}})) == "user:5f2d"
+    assert principal(http_api_event(authorizer={"lambda": {"sub": name}})) == "ip:203.0.113.7"
+
+
+@pytest.mark.parametrize("proxies", [None, TrustedProxies(hops=1)])
+def test_cloudfront_asks_for_its_viewers_and_is_none_of_them(proxies):
+    settings = Settings(memory_only=True, trusted_proxies=proxies)
+    for forwarded in ("198.51.100.7", "203.0.113.9, 198.51.100.7"):
+        found = caller(cloudfront_event(forwarded=forwarded), settings)
+        assert found.principal == "ip:198.51.100.7"
+        assert not found.expressed
 
 
 def test_a_rest_apis_iam_caller():

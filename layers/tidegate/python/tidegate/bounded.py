@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
+
+# A thread that has had nothing to do for so long ends. Else each application that a test makes would leave some behind.
+_IDLE_FOR_S = 10.0
 
 
 class _BoundedCall(Generic[Result]):
@@ -45,10 +48,12 @@ class Bounded:
     Args:
         name: the threads' name.
         most: the most threads; further calls wait for one, within their time.
+        idle_for_s: seconds without a call after which a thread ends.
     """
 
-    def __init__(self, name: str, most: int = 32) -> None:
+    def __init__(self, name: str, most: int = 32, idle_for_s: float = _IDLE_FOR_S) -> None:
         self._name = name
+        self._idle_for_s = idle_for_s
         self._most = most
         self._begin()
 
@@ -82,7 +87,14 @@ class Bounded:
 
     def _work(self, errands: SimpleQueue[_BoundedCall[Any]]) -> None:
         while True:
-            errand = errands.get()
+            try:
+                errand = errands.get(timeout=self._idle_for_s)
+            except Empty:
+                with self._lock:
+                    if self._waiting:  # for an errand that comes in this moment
+                        continue
+                    self._threads -= 1
+                return
             with self._lock:
                 self._waiting -= 1
                 self._busy += 1

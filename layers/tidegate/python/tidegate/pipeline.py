@@ -29,7 +29,7 @@ from tidegate.idempotency.read_ahead import ReadAhead, read_ahead
 from tidegate.idempotency.renewal import is_bounded
 from tidegate.idempotency.run import IdempotentRun
 from tidegate.identity.caller import NOT_TOLD, Caller, caller_of
-from tidegate.identity.credentials import credentials_digest
+from tidegate.identity.credentials import made_under
 from tidegate.limits import charges as limits
 from tidegate.limits.charges import NOTHING_CHARGED, LimitCharges
 from tidegate.messages import Answer, Charge, Question
@@ -150,8 +150,8 @@ class Pipeline:
         if not context.policy.takes_claims:
             return None
         caller, route = context.caller, context.route
-        made_under = credentials_digest(self._scope, caller, route.reads, environment.settings.principal_key)
-        read = await read_ahead(self._scope, self._receive, route, caller.principal, made_under, environment.uploads)
+        under = made_under(self._scope, caller, route.reads, environment.settings.principal_key)
+        read = await read_ahead(self._scope, self._receive, route, caller.principal, under, environment.uploads)
         if read is None or isinstance(read, Problem):
             return read
         self._read = read

@@ -5,7 +5,9 @@ that outlived its claim (a zombie) can't overwrite its successor's. The claim's 
 take over what a crashed one left) is apart from the answer's lifetime (how long it is replayed).
 
 A free key is claimed by a put, in one call. A claim that somebody left is taken over by an update, which keeps
-its recovery points. Deadlines are written and compared by the one clock that this store is given.
+its recovery points. Deadlines are written and compared by the one clock that this store is given. If that follows
+DynamoDB's answers, it may be minutes off before the first one: nothing is taken over by it, and what was written by it
+is written again if it was wrong.
 """
 
 from __future__ import annotations
@@ -25,10 +27,13 @@ from tidegate.messages import (
     partition_key,
 )
 from tidegate.stores.dynamodb.client import DynamoClient, Item, Written
+from tidegate.stores.dynamodb.clock import ReferenceClock
 
 _NAMES = {"#state": "state"}
 _NOBODY = {"S": "-"}
 _LONG_AGO = {"N": "0"}
+# An answer's date tells whole seconds: it corrects a clock that it agrees with by half a second, to no use.
+_WRONG_BY_MS = 1000
 
 
 class DynamoClaims:
@@ -44,11 +49,12 @@ class DynamoClaims:
         self._client = client
         self.table = table
         self._clock = clock
+        self._follows = clock if isinstance(clock, ReferenceClock) else None
 
     def claim(self, request: ClaimRequest) -> ClaimAnswer:
         """Put the claim where none lives, or take it over: it is ours, or its holder's time is up."""
-        now_ms = self._clock.wall_us() // 1000
-        put = self._put(request, now_ms)
+        told = self._follows is None or self._follows.known
+        put, now_ms = self._put(request) if told else self._put_untold(request)
         if put.done:
             return Granted()
         if not put.item:  # released in this moment, or the engine hands no item back
@@ -77,13 +83,13 @@ class DynamoClaims:
             held = _Held.of(answer.get("Item") or {})
         except ValueError:
             return None
-        now_ms = self._clock.wall_us() // 1000
+        now_ms = self._now_ms()
         known = None if held.expires_s <= now_ms // 1000 else held.read(request, now_ms)
         return known if isinstance(known, Completed) else None
 
     def renew(self, request: ClaimRequest, points: bytes = b"") -> bool:
         """Move the deadline, and write the recovery points, if the claim is still this attempt's."""
-        values: Item = {":claimed": {"S": "claimed"}, **_times(request, self._clock.wall_us() // 1000)}
+        values: Item = {":claimed": {"S": "claimed"}, **_times(request, self._now_ms())}
         assignments = "deadline_ms = :deadline, expires_at = :expires"
         if points:
             assignments += ", points = :points"
@@ -107,7 +113,7 @@ class DynamoClaims:
             values={
                 ":completed": {"S": "completed"},
                 ":record": {"B": record},
-                ":expires": _seconds(self._clock.wall_us() // 1000 + request.lifetime_ms),
+                ":expires": _seconds(self._now_ms() + request.lifetime_ms),
             },
             condition="attempt_id = :mine",
         ).done
@@ -123,9 +129,25 @@ class DynamoClaims:
         )
         return deleted.done or ("points" in deleted.item and self._leave(request))
 
-    def _put(self, request: ClaimRequest, now_ms: int) -> Written:
-        times = _times(request, now_ms)
-        return self._client.write(
+    def _put_untold(self, request: ClaimRequest) -> tuple[Written, int]:
+        """Put the claim by a clock that is told the time by the answer alone, and put right what that shows wrong."""
+        asked_s = self._clock.monotonic()
+        put, asked_ms = self._put(request, or_expired=False)
+        now_ms, told_ms = asked_ms + int((self._clock.monotonic() - asked_s) * 1000), self._now_ms()
+        wrong = abs(told_ms - now_ms) > _WRONG_BY_MS
+        now_ms = told_ms if wrong else now_ms
+        if not put.done:
+            return self._put(request) if _has_expired(put.item, now_ms) else (put, now_ms)
+        if wrong and not self.renew(request):
+            put = Written(done=False, item={})  # by the wrong time it was another's already
+        return put, now_ms
+
+    def _put(self, request: ClaimRequest, *, or_expired: bool = True) -> tuple[Written, int]:
+        """Put the claim if the key is free; return the result, and the time by which that was decided."""
+        now_ms = self._now_ms()
+        times, free = _times(request, now_ms), "attribute_not_exists(pk)"
+        condition: Item = {"ExpressionAttributeValues": {":now": {"N": str(now_ms // 1000)}}} if or_expired else {}
+        put = self._client.write(
             "PutItem",
             TableName=self.table,
             Item={
@@ -136,9 +158,13 @@ class DynamoClaims:
                 "deadline_ms": times[":deadline"],
                 "expires_at": times[":expires"],
             },
-            ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
-            ExpressionAttributeValues={":now": {"N": str(now_ms // 1000)}},
+            ConditionExpression=f"{free} OR expires_at <= :now" if or_expired else free,
+            **condition,
         )
+        return put, now_ms
+
+    def _now_ms(self) -> int:
+        return self._clock.wall_us() // 1000
 
     def _take_over(self, request: ClaimRequest, now_ms: int) -> Written:
         return self._client.write(
@@ -190,6 +216,13 @@ def _key(request: ClaimRequest) -> Item:
 def _seconds(milliseconds: int) -> dict[str, str]:
     """Write a time as the table's TTL attribute has it, never too early."""
     return {"N": str(milliseconds // 1000 + 1)}
+
+
+def _has_expired(item: Item, now_ms: int) -> bool:
+    try:
+        return int(item["expires_at"]["N"]) <= now_ms // 1000
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _times(request: ClaimRequest, now_ms: int) -> Item:

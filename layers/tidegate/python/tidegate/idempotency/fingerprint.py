@@ -1,7 +1,7 @@
 """A payload's fingerprint, computed while its body comes in, piece by piece.
 
-Two requests with one key must carry the same payload: the same path with what it is mounted below, query, content type
-and body, byte for byte, and the same credentials, where the principal doesn't say who asks.
+Two requests with one key must carry the same payload: the same host, path with what it is mounted below, query, content
+type and body, byte for byte, and the same credentials, where the principal doesn't say who asks.
 JSON is bytes, too: `{"a":1}` and `{ "a": 1 }` differ, as they do in what a client signs or a proxy caches. Of a
 multipart body (RFC 2046, section 5.1) the boundary is left out, in the body and in the content type: clients draw
 a new one for every attempt, and it says nothing of the payload.
@@ -13,6 +13,7 @@ import hashlib
 import re
 from typing import Protocol
 
+from tidegate.identity.asked_host import asked_host
 from tidegate.identity.caller import Scope, header
 from tidegate.routing import path_of
 
@@ -44,6 +45,8 @@ class Fingerprint:
             scope.get("query_string", b""),
             content_type.encode(),
         )
+        if host := asked_host(scope["headers"]):  # the handler may read from it whose it is, a tenant's say
+            self._rest += (b"host " + host.encode("latin-1"),)
         if credentials:
             self._rest += (credentials.encode(),)
 

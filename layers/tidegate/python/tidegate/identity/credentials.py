@@ -7,7 +7,8 @@ idempotency key is then another payload, and never a second run.
 
 A field counts if the route's security schemes or parameters read it, if `protect(credentials=…)` names it, or if its
 name suggests an identity. A cookie also counts if it is long enough to be a secret. Fields that differ between two
-attempts of one caller (traces, request ids) never count.
+attempts of one caller (traces, request ids) never count. What a gateway's authorizer says of who asks always counts,
+since its principal may be everybody's.
 
 Source: draft-ietf-httpapi-idempotency-key-header, Security Considerations: keys are to be composite.
 """
@@ -18,27 +19,44 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
 from tidegate.identity.caller import Caller
 from tidegate.identity.dependants import Reads
+from tidegate.identity.for_whom import told_by_client, told_by_gateway
 from tidegate.identity.found_before import found_before
 
 # Words in a field's or a query parameter's name that suggest a credential or an identity.
 _TELLING = (
     "auth|token|secret|session|credential|passw|passphrase|signature|jwt|bearer|cert|assertion|principal|identity|"
-    "user|tenant|account|customer|subject|login|email|member|api-?_?key|access-?_?key|client-?_?id|device-?_?id"
+    "user|tenant|account|customer|subject|login|email|member|api-?_?key|access-?_?key|client-?_?id|device-?_?id|"
+    "company|workspace|merchant|partner|employee|impersonat"
 )
-_TELLING_SEGMENTS = "key|sid|uid|sso|ticket|remember|org|organi[sz]ation|sub|upn|dn|sig|groups|roles?"
+_TELLING_SEGMENTS = (
+    "key|sid|uid|sso|ticket|remember|org|organi[sz]ation|sub|upn|dn|sig|groups|roles?|team|behalf|act[-_]as|shop|store|"
+    "project|realm"
+)
 # Standard fields that describe the message or its route, and fields that differ with every attempt.
 _SILENT = re.compile(
     r"accept(?:-charset|-encoding|-language)?|baggage|cache-control|connection|content-.*|date|expect|forwarded|from|"
     r"host|idempotency-key|if-.*|origin|pragma|prefer|priority|range|referer|sec-websocket-key|te|traceparent|"
-    r"tracestate|transfer-encoding|upgrade|user-agent|via|x-amzn-oidc-(?:accesstoken|data)|"
+    r"tracestate|transfer-encoding|upgrade|user-agent|via|x-amz-(?:content-sha256|date|security-token|source-a.*)|"
+    r"x-amzn-oidc-(?:accesstoken|data)|"
     r"x-forwarded-(?:for|host|port|prefix|proto|server)|x-real-ip"
 )
-_SILENT_PARTS = ("csrf", "xsrf", "request-id", "correlation-id", "trace-id", "amz-cf-", "tidegate-", "sec-ch-")
+_SILENT_PARTS = (
+    "csrf",
+    "xsrf",
+    "request-id",
+    "correlation-id",
+    "trace-id",
+    "amz-cf-",
+    "tidegate-",
+    "sec-ch-",
+    "sec-fetch-",
+)
 # Cookies of load balancers, of analytics and against cross-site request forgery: they change, and name no caller.
 _SILENT_COOKIES = (
     r"aws(?:alb(?:tg)?|elb)(?:cors)?|__cf_bm|_cfuvid|_ga(?:_[a-z0-9]{8,12})?|_gid|_gat(?:_.*)?|_gcl_[a-z]+|_fb[cp]|"
@@ -46,6 +64,8 @@ _SILENT_COOKIES = (
 )
 
 
+# How `Authorization` begins that AWS' clients have signed.
+_SIGNATURE = "AWS4-"
 # The shortest value that can be a session's cookie: 64 bits in base64 are 11 characters.
 _SECRET_FROM = 11
 
@@ -65,7 +85,9 @@ def is_silent(name: str) -> bool:
 
 
 def credentials_digest(scope: Mapping[str, Any], caller: Caller, reads: Reads, secret: bytes) -> str:
-    """Return a keyed digest of the credentials that the caller's principal doesn't stand for; empty if it has none.
+    """Return a keyed digest of what tells callers of this principal apart; empty if nothing does.
+
+    That is what an authorizer says of who asks, and the credentials that the principal doesn't stand for.
 
     Args:
         scope: the ASGI scope.
@@ -73,7 +95,18 @@ def credentials_digest(scope: Mapping[str, Any], caller: Caller, reads: Reads, s
         reads: what the route reads of a request.
         secret: the digest's key, the same in all environments.
     """
-    return "" if caller.expressed else _digest(credentials_of(scope, reads), caller, reads, secret)
+    credentials = told_by_gateway(scope) if caller.expressed else credentials_of(scope, reads)
+    return _digest(credentials, caller, reads, secret)
+
+
+def made_under(scope: Mapping[str, Any], caller: Caller, reads: Reads, secret: bytes) -> str:
+    """Return that digest for a claim: of a principal that stands for its credential also for whom the request is.
+
+    Its client may send another tenant's name under the same key. The arguments are those of `credentials_digest`.
+    """
+    if not caller.expressed:
+        return credentials_digest(scope, caller, reads, secret)
+    return _digest(chain(told_by_gateway(scope), told_by_client(scope)), caller, reads, secret)
 
 
 def _digest(credentials: Iterator[tuple[str, str]], caller: Caller, reads: Reads, secret: bytes) -> str:
@@ -110,10 +143,17 @@ def credentials_of(scope: Mapping[str, Any], reads: Reads, *, every_cookie: bool
         if name == "cookie":
             yield from _cookies(value, reads, signed_anew, every=every_cookie)
         elif tells_who(name) or (name in reads.fields and not is_silent(name)):
-            yield name, value
+            yield name, _signer(value) if name == "authorization" and value.startswith(_SIGNATURE) else value
     yield from found_before(scope)
+    yield from told_by_gateway(scope)
     if query := scope.get("query_string", b""):
         yield from _parameters(query.decode("latin-1"), reads)
+
+
+def _signer(value: str) -> str:
+    """Return the access key that has signed; the signature itself is another one with each attempt."""
+    found = re.search(r"Credential=([^/,\s]+)", value)
+    return value if found is None else found[1]
 
 
 def _name(field: tuple[bytes, bytes]) -> bytes:

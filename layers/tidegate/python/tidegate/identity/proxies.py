@@ -4,7 +4,7 @@ A field like X-Forwarded-For grows to the right: each proxy appends the address 
 send any text, which then stands on the left. So the address is searched from the connection backwards. Either so many
 proxies are trusted, as Werkzeug's ProxyFix counts them, or proxies with certain addresses, as in nginx's real_ip with
 `real_ip_recursive` and uvicorn's `--forwarded-allow-ips`. A gateway's event names the gateway's caller, so proxies need
-trust only if they stand in front of the gateway, such as CloudFront.
+trust only if they stand in front of the gateway, such as CloudFront. Where CloudFront signs what it sends, it is known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, NamedTuple
 
 from tidegate.address import UNKNOWN, counted_as, parsed
-from tidegate.aws_lambda.events.caller import part
+from tidegate.aws_lambda.events.caller import part, signed_by_cloudfront
 
 FORWARDED_FOR, FORWARDED = b"x-forwarded-for", b"forwarded"
 _MOST_HOPS = 16
@@ -113,6 +113,8 @@ class Addresses:
         peer = _peer(scope, context)
         if self._trusted is not None:
             return counted_as(_behind(self._trusted, scope, peer, at_balancer="elb" in context))
+        if "authorizer" in context and signed_by_cloudfront(context):  # nobody else can have written its last address
+            return counted_as(next(_from_the_right(scope, FORWARDED_FOR), peer))
         if not context and not self._warned and peer is not None and _is_private(peer):
             self._warn_if_proxied(scope)
         return counted_as(peer)

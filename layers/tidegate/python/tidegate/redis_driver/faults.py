@@ -83,7 +83,16 @@ _TEXTS: dict[str, FaultKind] = {f"-{code} ": kind for code, kind in _CODES.items
     "AUTH <password>": "authentication",
     "max memory": "out-of-memory",
     "killed by user": "timeout",
+    # A command that this user mayn't call from a script, or that is renamed: Redis 7.2 and Valkey, before, and 6.2.
+    "ACL failure in script": "authentication",
+    "The user executing the script can't": "authentication",
+    "Unknown Redis command called from": "protocol",
+    "Unknown command called from": "protocol",
     "unknown command": "protocol",
+    "unsupported command": "protocol",
+    # A hosted Redis' plan is used up.
+    "requests limit exceeded": "throttled",
+    "request limit exceeded": "throttled",
     "Protocol error": "protocol",
     "cluster support disabled": "protocol",
     "not allowed in cluster mode": "protocol",

@@ -143,8 +143,9 @@ def _warn_of_credentials(table: RouteTable) -> None:
             "callers are told apart by what carries their credentials, not by who they are",
             extra={
                 "routes": named,
-                "detail": "a caller whose token is refreshed in between gets 422 for a retry, and no copy; write "
-                "protect(app, identify=…), unless an authorizer in front names them",
+                "detail": "a caller whose token is refreshed in between gets 422 for a retry, and no copy; one whose "
+                "address changes is another caller, for whom a retry runs again; write protect(app, identify=…), "
+                "unless an authorizer in front names them",
             },
         )
 

@@ -7,8 +7,10 @@
 | a certificate  | `identity.clientCert`                 | `authentication.clientCert`         | `cert:…`  |
 | an API key     | `identity.apiKeyId`                   |                                     | `key:…`   |
 
-A balancer's event has none of these. A member of another shape than its sender makes is ignored: the context of a REST
-API's authorizer holds only texts, and a text named `claims` isn't claims.
+CloudFront signs what it sends to a function URL (origin access control). It is nobody's principal: it asks for all
+viewers, under the name of one of its places. A balancer's event has none of these. A member of another shape than its
+sender makes is ignored: the context of a REST API's authorizer holds only texts, and a text named `claims` isn't
+claims.
 """
 
 from __future__ import annotations
@@ -19,6 +21,28 @@ from typing import Any
 from tidegate.digests import digest
 
 LONGEST = 256
+# The role of CloudFront's own account under which it signs; the session is named after the place.
+_CLOUDFRONTS = ":assumed-role/OriginAccessControlRole/"
+# What authorizers call everybody: those that let anonymous callers in, those of the developer guide's samples (`user`,
+# `me`), and those that write down a value that they haven't got.
+_NOBODY = frozenset(
+    [
+        "anon",
+        "anonymous",
+        "guest",
+        "me",
+        "n/a",
+        "nil",
+        "nobody",
+        "none",
+        "null",
+        "public",
+        "unauthenticated",
+        "undefined",
+        "unknown",
+        "user",
+    ]
+) | {""}
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -70,7 +94,9 @@ def _user(authorizer: Mapping[str, Any], said: Mapping[str, Any]) -> str | None:
 
 
 def _name(value: object) -> str | None:
-    """Return a user's name or number as a text."""
+    """Return a user's name or number as a text; None if it is no name of one caller."""
+    if isinstance(value, str) and value.strip().lower() in _NOBODY:
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**LONGEST else None
     return text({"name": value}, "name")
@@ -86,8 +112,19 @@ def _iam_of_rest(identity: Mapping[str, Any]) -> str | None:
     return None if name is None else f"iam:{name}"
 
 
+def signed_by_cloudfront(context: Mapping[str, Any]) -> bool:
+    """Return whether CloudFront has signed the request, and so written the last address that its fields name."""
+    return _is_cloudfronts(part(part(context, "authorizer"), "iam"))
+
+
+def _is_cloudfronts(iam: Mapping[str, Any]) -> bool:
+    return _CLOUDFRONTS in (text(iam, "userArn") or "")
+
+
 def _iam(iam: Mapping[str, Any]) -> str | None:
     """Return the IAM principal in an event of an HTTP API or a function URL."""
+    if _is_cloudfronts(iam):
+        return None
     name = text(part(iam, "cognitoIdentity"), "identityId") or text(iam, "userArn", "callerId", "userId")
     return None if name is None else f"iam:{name}"
 

@@ -18,7 +18,9 @@ _GRAIN_US = 1_000_000
 
 
 class ReferenceClock:
-    """This environment's clock, corrected to DynamoDB's by its answers; uncorrected before the first. Never goes back.
+    """This environment's clock, corrected to DynamoDB's by its answers; uncorrected before the first.
+
+    It never goes back, but when the first answer shows that it is wrong, or one of the clocks was set.
 
     Args:
         clock: this environment's own.
@@ -69,7 +71,8 @@ class ReferenceClock:
             return
         least, most = made_us - received_us, made_us + _GRAIN_US - sent_us
         with self._lock:
-            if least > self._most or most < self._least:  # one of the clocks was set
+            was_wrong = not self.known and not least <= 0 <= most
+            if was_wrong or least > self._most or most < self._least:  # or one of the clocks was set
                 self._least, self._most, self._latest_us = least, most, 0
             else:
                 self._least, self._most = max(self._least, least), min(self._most, most)
