@@ -35,6 +35,7 @@ def spend(chain: FailoverChain, most: int = 1000, on_outage: str = "share") -> i
 
 
 def test_the_preferred_store_decides_while_it_is_well(chain):
+    assert chain.store.current == "redis"
     assert chain.store.admit(question()).store == "redis"
     assert chain.dynamodb.asked == 0
     assert chain.store.current == "redis"
