@@ -30,10 +30,9 @@ _HOT_KEY = "tests/simulation/test_overadmission.py::test_a_hot_key_costs_far_few
 PACKAGES = {
     "limits": Selection(
         (
-            *_unit("quota token_bucket algorithms limits limit_numbers limit_charges http_fields quick_decisions"),
-            *_unit("held_slots limit_bounds carried_counts charge_sets"),
+            *_unit("limit_bounds carried_counts charge_sets limits limit_numbers limit_charges quota held_slots"),
+            *_unit("debts sliding_window token_bucket algorithms http_fields quick_decisions memory_store share"),
             *_contract("every_limit quota concurrency sliding_window extremes"),
-            *_unit("debts sliding_window memory_store share"),
         ),
         "memory",
     ),
@@ -47,8 +46,8 @@ PACKAGES = {
     ),
     "failover": Selection(
         (
-            *_unit("breaker failover failover_bound failover_windows debts tracked_store fallback token_prefetch"),
-            *_unit("misfits lazy_dynamodb shadow_decisions local_shares token_batches claims_in_time"),
+            *_unit("breaker failover token_batches lazy_dynamodb shadow_decisions local_shares misfits debts"),
+            *_unit("tracked_store fallback token_prefetch failover_windows failover_bound claims_in_time"),
         )
     ),
 }
