@@ -59,6 +59,16 @@ def test_requests_that_differ_in_nothing_share_one_object():
     assert charged(BUCKET, caller=Caller("key:bob", organisation="acme")).charges != charged(BUCKET).charges
 
 
+def test_a_slots_holder_and_a_quotas_period_are_each_requests_own():
+    slots, quota = (RoutePolicy("/a", "GET", Policy(limits=(limit,))) for limit in (Concurrency(2), Quota("1/day")))
+    holders = {charge_set(slots, ChargeContext(ALICE, {}, NOW_US), "test").charges[0].holder for _ in range(2)}
+    assert len(holders - {""}) == 2
+    later_us = NOW_US + 86_400_000_000
+    today, tomorrow = (charge_set(quota, ChargeContext(ALICE, {}, at), "test").charges[0] for at in (NOW_US, later_us))
+    assert tomorrow.rule.start_us == today.rule.end_us
+    assert (today.key, today.holder) == (tomorrow.key, "")
+
+
 def test_who_is_exempt_is_charged_nothing():
     assert charged(BUCKET, caller=Caller("key:alice", exempt=True)) == ChargeSet()
     assert ChargeSet() == ((), (), b"", False, False, None)

@@ -185,22 +185,22 @@ def test_a_quotas_zone_is_the_callers_or_the_limits_or_utc(zone):
 def test_a_change_that_is_refused_says_which_limit_and_why():
     stream = io.StringIO()
     structured_logger().registered_handler.setStream(stream)
-    limit = TokenBucket("9/min", burst=5, cost=3, name="writes")
+    limit = TokenBucket("9/min", burst=5, cost=3, name="reads")
     for changes, detail in (
         ({"speed": 5}, "speed"),
         ({"burst": 2}, "cost of 3"),
         (["off"], "off"),
         ({"rate": "x"}, "rate"),
     ):
-        assert Overrides.of({"writes": changes}).applied(limit) is limit
+        assert Overrides.of({"reads": changes}).applied(limit) is limit
         told = json.loads(stream.getvalue().splitlines()[-1])
-        assert (told["message"], told["limit"]) == ("override not applied", "writes")
+        assert (told["message"], told["limit"]) == ("override not applied", "reads")
         assert detail in told["detail"]
 
 
 def test_what_never_passed_may_be_changed_to_what_never_passes():
-    limit = TokenBucket("1/min", burst=2, cost=3, name="writes")
-    assert Overrides.of({"writes": {"burst": 1}}).applied(limit).bucket.burst == 1
+    limit = TokenBucket("1/min", burst=2, cost=3, name="reads")
+    assert Overrides.of({"reads": {"burst": 1}}).applied(limit).bucket.burst == 1
 
 
 def test_changes_are_the_same_in_whatever_order_they_are_written():
