@@ -30,8 +30,10 @@ _HOT_KEY = "tests/simulation/test_overadmission.py::test_a_hot_key_costs_far_few
 PACKAGES = {
     "limits": Selection(
         (
-            *_unit("limit_bounds carried_counts charge_sets limits limit_numbers limit_charges quota held_slots"),
-            *_unit("debts sliding_window token_bucket algorithms http_fields quick_decisions memory_store share"),
+            *_unit("limit_bounds exact_decisions carried_counts charge_sets limits limit_numbers limit_charges quota"),
+            *_unit(
+                "held_slots debts sliding_window token_bucket algorithms http_fields quick_decisions memory_store share"
+            ),
             *_contract("every_limit quota concurrency sliding_window extremes"),
         ),
         "memory",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from tidegate.decision import MOST_UNITS, NEVER, Known, LimitState
 from tidegate.limits.concurrency import Slots
 from tidegate.limits.leaky_bucket import Drain
-from tidegate.limits.quota import Period, Running
+from tidegate.limits.quota import Period, Running, period_at
 from tidegate.limits.sliding_window import TICKS, Window
 from tidegate.limits.sliding_window_counter import WindowCounter
 from tidegate.limits.token_bucket import Bucket
@@ -161,6 +163,10 @@ class TestAPeriod:
         found = DAY.running(NOW_US + int(days * DAY_US), kept)
         assert (found.start_us, found.end_us) == (start, end)
         assert found.used == (0 if days else 5)
+
+    @pytest.mark.parametrize(("calendar", "slack_us"), [("day", 0), ("month", 26 * HOUR_US)])
+    def test_a_month_alone_may_be_shorter_by_as_much_as_zones_are_apart(self, calendar, slack_us):
+        assert period_at(NOW_US, calendar, UTC, 5).slack_us == slack_us
 
     def test_the_next_one_is_as_long_if_nothing_else_is_said(self):
         assert DAY.next_end_us == NOW_US + 2 * DAY_US
