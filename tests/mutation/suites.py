@@ -22,16 +22,19 @@ def _http(*names: str, only: str = _ONE_FACE) -> Selection:
     return Selection((*(f"tests/http/test_{name}.py" for name in names), "-k", only))
 
 
+# Lua decides beside the pure algorithm, and is another writing of it; in memory the algorithm is compared with itself.
+_LUA = Selection(_contract("every_limit quota sliding_window"), "redis")
 _FLEET = "tests/simulation/test_overadmission.py::test_no_stretch_of_time_admits_more_than_the_bound"
 _HOT_KEY = "tests/simulation/test_overadmission.py::test_a_hot_key_costs_far_fewer_writes_than_decisions"
 
 PACKAGES = {
     "limits": Selection(
         (
-            *_unit("quota token_bucket algorithms limits limit_numbers limit_charges http_fields quick_decisions"),
-            *_unit("held_slots"),
+            *_unit("limit_bounds exact_decisions carried_counts charge_sets limits limit_numbers limit_charges quota"),
+            *_unit(
+                "held_slots debts sliding_window token_bucket algorithms http_fields quick_decisions memory_store share"
+            ),
             *_contract("every_limit quota concurrency sliding_window extremes"),
-            *_unit("debts sliding_window memory_store share"),
         ),
         "memory",
     ),
@@ -45,8 +48,8 @@ PACKAGES = {
     ),
     "failover": Selection(
         (
-            *_unit("breaker failover failover_bound failover_windows debts tracked_store fallback token_prefetch"),
-            *_unit("claims_in_time"),
+            *_unit("breaker failover token_batches lazy_dynamodb shadow_decisions local_shares misfits debts"),
+            *_unit("tracked_store fallback token_prefetch failover_windows failover_bound claims_in_time"),
         )
     ),
 }
@@ -57,12 +60,18 @@ _OVER = Selection((f"{_FLEET}[3-1-Redis out 5 min]", f"{_FLEET}[3-1-both out 5 m
 
 FILES = {
     "limits/charges.py": (_http("limits", "every_limit", "tiers"), _http("costs")),
+    "limits/concurrency.py": (_LUA,),
     "limits/costs.py": (_http("costs", "llm_tokens"),),
+    "limits/leaky_bucket.py": (_LUA,),
     "limits/limit.py": (_http("limits", "tiers"),),
-    "limits/overrides.py": (_http("every_limit"),),
+    "limits/overrides.py": (Selection(_unit("overrides_reader")), _http("every_limit")),
     "limits/peek.py": (_http("every_limit"),),
+    "limits/quota.py": (_LUA,),
+    "limits/sliding_window.py": (_LUA,),
+    "limits/sliding_window_counter.py": (_LUA,),
     "limits/slots.py": (_http("every_limit", "renewal"),),
     "limits/tiers.py": (_http("tiers"),),
+    "limits/token_bucket.py": (_LUA,),
     "idempotency/attempt.py": (
         _IN_TIME,
         _http("takeover", "unknown_outcomes", "idempotency_outages", only=f"{_ONE_FACE} and not hung and not hangs"),
@@ -85,7 +94,7 @@ FILES = {
     "idempotency/run.py": (_IN_TIME, _http("keep_5xx", "disconnects", "policy_in_force")),
     "idempotency/unknown_outcome.py": (_http("unknown_outcomes"),),
     "failover/fallback.py": (_LADDER,),
-    "failover/fallback_clock.py": (_LADDER, _OVER),
+    "failover/fallback_clock.py": (Selection(_contract("fallback_clock"), "dynamodb"), _LADDER, _OVER),
     "failover/lazy_dynamodb.py": (_http("failover", "failover_health"),),
     "failover/shadow.py": (_LADDER,),
     "failover/shares.py": (_OVER,),

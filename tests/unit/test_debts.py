@@ -3,6 +3,8 @@
 import pytest
 
 from tidegate.failover.carryover import CarriedState
+from tidegate.limits.concurrency import Slots
+from tidegate.limits.leaky_bucket import Drain
 from tidegate.limits.sliding_window_counter import WindowCounter
 from tidegate.limits.token_bucket import Bucket
 from tidegate.messages import Answer, Charge, LimitState, Question
@@ -109,3 +111,67 @@ def test_a_debt_falls_while_the_environment_is_frozen():
     hear(debts, clock, "a", 3_000_000)
     clock.advance(2)
     assert carried(debts) == [1_000_000, 0]
+
+
+LEAKY = Charge("leaky", Drain(1_000_000, 5_000_000), 2)
+
+
+def leaky_debt(debts: CarriedState, debt_us: int, cost: int = 2) -> int:
+    """Hear of a leaky bucket's debt; return what is carried of it."""
+    state = LimitState(allowed=True, remaining=0, retry_after_us=0, debt_us=debt_us)
+    charge = LEAKY._replace(cost=cost)
+    debts.heard(Question("a", (charge,)), Answer(True, (state,), None, "redis"), debts.now())
+    [again] = debts.carried_by(Question("a", (charge,)), debts.now()).charges
+    return again.min_deficit_us
+
+
+def test_a_leaky_buckets_debt_is_carried_up_to_its_wait_and_the_request(debts):
+    assert leaky_debt(debts, 3_000_000) == 3_000_000
+    assert leaky_debt(debts, 7_000_000) == 7_000_000
+    assert leaky_debt(debts, 9_000_000) == 7_000_000
+
+
+def test_a_leaky_buckets_correction_is_carried(debts):
+    leaky_debt(debts, 3_000_000)
+    debts.put_right("a", (LEAKY._replace(cost=-2),))
+    [again] = debts.carried_by(Question("a", (LEAKY,)), debts.now()).charges
+    assert again.min_deficit_us == 1_000_000
+
+
+def test_a_debt_that_isnt_the_fleets_is_not_kept_but_counts_are(debts, clock):
+    window = Charge("window", WindowCounter(60_000, 10), 3)
+    counted = window.decide(None, clock.wall_us()).charged
+    states = (LimitState(True, 0, 0, debt_us=3_000_000), counted, LimitState(True, 1, 0))
+    slots = Charge("slots", Slots(2, 60_000_000), holder="h")
+    question = Question("a", (ONE, window, slots))
+    debts.heard(question, Answer(True, states, None, "memory"), debts.now(), buckets=False)
+    assert [(c.min_deficit_us, c.known_counts) for c in debts.carried_by(question, debts.now()).charges] == [
+        (0, ()),
+        (0, counted.counts),
+        (0, ()),
+    ]
+
+
+def test_of_two_counts_the_larger_are_carried(debts, clock):
+    window, found = Charge("window", WindowCounter(60_000, 10)), []
+    index = clock.wall_us() // 60_000_000
+    for counts in ((index, 3, 4), (index, 2, 7)):
+        answer = Answer(True, (LimitState(True, 0, 0, counts=counts),), None, "redis")
+        debts.heard(Question("a", (window,)), answer, debts.now())
+        found.append(debts.carried_by(Question("a", (window,)), debts.now()).charges[0].known_counts)
+    assert found == [(index, 3, 4), (index, 3, 7)]
+
+
+def test_the_larger_of_the_carried_and_the_askers_debt_counts(debts, clock):
+    hear(debts, clock, "a", 3_000_000)
+    for known_us, carried_us in ((1, 3_000_000), (4_000_000, 4_000_000)):
+        asked = Question("a", (ONE._replace(min_deficit_us=known_us),))
+        assert debts.carried_by(asked, debts.now()).charges[0].min_deficit_us == carried_us
+
+
+def test_a_correction_that_belongs_to_no_known_limit_is_none(debts, clock):
+    hear(debts, clock, "a", 3_000_000)
+    debts.put_right("b", (ONE._replace(cost=-2),))
+    debts.put_right("a", ())
+    debts.put_right("a", (TWO._replace(cost=-2),))
+    assert carried(debts) == [3_000_000, 0]

@@ -35,6 +35,7 @@ def spend(chain: FailoverChain, most: int = 1000, on_outage: str = "share") -> i
 
 
 def test_the_preferred_store_decides_while_it_is_well(chain):
+    assert chain.store.current == "redis"
     assert chain.store.admit(question()).store == "redis"
     assert chain.dynamodb.asked == 0
     assert chain.store.current == "redis"
@@ -299,3 +300,46 @@ class TestAQuestionOfItsOwn:
             with pytest.raises(StoreUnavailableError, match="unreadable"):
                 odd.store.settle(Settlement("subject", None, None, fenced=False))
         assert odd.store.admit(question()).store == "redis"
+
+
+def test_watchers_are_told_of_the_preferred_stores_decisions_alone():
+    chain, told = FailoverChain(), []
+    store = FailoverStore(
+        chain.store._handles, MemoryStore(chain.clock), chain.clock, watchers=[lambda *it: told.append(it)]
+    )
+    answer = store.admit(question())
+    assert told == [(question(), answer)]
+    chain.redis.fault = "timeout"
+    assert store.admit(question()).store == "dynamodb"
+    assert len(told) == 1
+
+
+def test_without_shared_stores_memory_settles_and_corrects():
+    clock = FakeClock()
+    store = FailoverStore([], MemoryStore(clock), clock)
+    assert store.admit(question(cost=10)).admitted
+    back = (question().charges[0]._replace(cost=-3),)
+    assert store.settle(Settlement("subject", None, None, fenced=False, corrections=back)) is True
+    store.correct("memory", "subject", back)
+    assert spend_in(store) == 6
+
+
+def spend_in(store: FailoverStore) -> int:
+    admitted = 0
+    while store.admit(question()).admitted:
+        admitted += 1
+    return admitted
+
+
+@pytest.mark.parametrize("name", ["redis", "dynamodb", "memory", "none"])
+def test_a_correction_goes_to_the_store_that_charged_and_to_no_other(chain, name):
+    chain.store.correct(name, "subject", (question().charges[0]._replace(cost=-1),))
+    assert [len(store.settled) for store in (chain.redis, chain.dynamodb)] == [name == "redis", name == "dynamodb"]
+
+
+def test_of_stores_that_are_closed_each_is_closed(chain, monkeypatch):
+    closed = []
+    for store in (chain.redis, chain.dynamodb):
+        monkeypatch.setattr(store, "close", lambda name=store.name: closed.append(name))
+    chain.store.close()
+    assert closed == ["redis", "dynamodb"]

@@ -156,6 +156,8 @@ def test_the_fields_of_the_documented_example():
         (SlidingWindowCounter("30/1500ms"), LimitState(True, 7, 0), b'"30/1500ms";q=40;w=2', b'"30/1500ms";r=7;t=2'),
         (Quota("1000/day"), LimitState(True, 7, 0), b'"1000/day";q=1000;w=86400', b'"1000/day";r=7;t=57600'),
         (Quota("1000/month", name="m"), LimitState(False, 0, 5_000_000), b'"m";q=1000;w=2678400', b'"m";r=0;t=5'),
+        (SlidingWindow("9/min"), LimitState(False, 0, 1), b'"9/min";q=9;w=60', b'"9/min";r=0;t=1'),
+        (SlidingWindow("9/min"), LimitState(False, 0, 2_000_001), b'"9/min";q=9;w=60', b'"9/min";r=0;t=3'),
         (
             Concurrency(5),
             LimitState(True, 4, 0),

@@ -28,6 +28,8 @@ def same(rule, state, now_us, cost, debt_us=0):
         assert kept == decision.kept
         # The moment of forgetting may only be put off to a moment at which the state equals none.
         assert until_us == now_us + rule.kept_for_us(kept, now_us)
+    else:
+        assert (kept, until_us) == (state, 0)
 
 
 @given(near, few, st.integers(0, 4_000_000), st.integers(1, 1_000_000), st.integers(1, 10))

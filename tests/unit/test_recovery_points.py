@@ -94,6 +94,35 @@ async def test_all_points_together_have_a_bound(kept, points):
     made.record_blocking("two", large)
 
 
+async def test_the_bound_itself_is_kept_and_read_and_a_byte_more_is_neither(kept, points):
+    most = LARGEST_POINTS_BYTES - len('{"one":""}')
+    points().record_blocking("one", "x" * most)
+    assert len(kept.points) == LARGEST_POINTS_BYTES
+    assert points(kept.points).recovered == {"one": "x" * most}
+    with pytest.raises(ValueError, match="store what is large elsewhere"):
+        points().record_blocking("one", "x" * (most + 1))
+    with pytest.raises(ValueError, match="no recovery points"):
+        points(kept.points.replace(b"x", b"xx", 1))
+
+
+@pytest.mark.parametrize(("length", "kept_and_read"), [(1, True), (64, True), (0, False), (65, False)])
+async def test_a_name_is_read_as_it_was_bounded(kept, points, length, kept_and_read):
+    left = json.dumps({"n" * length: 1}).encode()
+    if kept_and_read:
+        assert points(left).recovered == {"n" * length: 1}
+        points().record_blocking("n" * length, 1)
+        assert json.loads(kept.points) == {"n" * length: 1}
+    else:
+        with pytest.raises(ValueError, match="no recovery points"):
+            points(left)
+
+
+@pytest.mark.parametrize("left", [b"[]", b"7", b'{"one":NaN}', b"{", b"\xff", b"[" * 90_000])
+async def test_what_is_no_object_of_json_is_no_recovery_point(points, left):
+    with pytest.raises(ValueError, match="no recovery points"):
+        points(left)
+
+
 async def test_a_lost_claim_keeps_none(kept, points):
     kept.own = False
     with pytest.raises(ClaimLostError):

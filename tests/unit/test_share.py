@@ -86,3 +86,58 @@ def test_a_fleets_leaky_buckets_start_no_more_than_the_pace(environments, interv
     moments = [SINCE_US + i * interval_us for i in range(3 * environments)]
     admitted = admitted_by_fleet(Drain(interval_us, 0), environments, moments)
     assert len(admitted) <= 3 * environments
+
+
+@pytest.mark.parametrize("rule", [Bucket(1000, 8), Drain(1000, 0), Window(8, 8), WindowCounter(8, 8)], ids=repr)
+@pytest.mark.parametrize("rank", [0, 1, 3])
+def test_the_environments_first_tokens_follow_one_another_at_the_limits_interval(rule, rank):
+    first_us = SINCE_US + (rank + 1) * 1000
+    for now, admitted in ((SINCE_US, False), (first_us - 1, False), (first_us, True)):
+        part = scaled_rule(rule, Share(4, rank, SINCE_US), now, 1, NOTHING)
+        decision = part.rule.decide(None, now, 1, Known(part.debt_us))
+        assert decision.allowed is admitted
+        if not admitted:
+            assert decision.uncharged.retry_after_us == first_us - now
+    assert part.rule.interval_us == 4000
+
+
+@pytest.mark.parametrize(
+    ("rule", "cost", "numbers"),
+    [
+        (Bucket(1000, 9), 1, (4000, 2)),
+        (Bucket(1000, 3), 1, (4000, 1)),
+        (Bucket(1000, 3), 0, (4000, 1)),
+        (Bucket(1000, 9), 5, (4000, 5)),
+        (Bucket(1000, 9), 10, (4000, 9)),
+        (Drain(1000, 5000), 1, (4000, 5000)),
+        (Drain(1000, 5000), 2, (4000, 5000)),
+        (Drain(1000, 5000), 3, (4000, 8000)),
+        (Drain(1000, 5000), 6, (4000, 20_000)),
+        (Drain(1000, 5000), 9, (4000, 20_000)),
+        (Window(10, 3), 1, (4 * 3334, 1)),
+        (WindowCounter(10, 3), 2, (4 * 3334, 2)),
+        (Slots(7, 60_000_000), 1, (2, 60_000_000)),
+        (Slots(3, 60_000_000), 1, (1, 60_000_000)),
+        (Slots(2, 60_000_000), 1, (0, 60_000_000)),
+    ],
+    ids=repr,
+)
+def test_the_third_of_four_has_its_part_and_is_deep_enough_for_the_cost(rule, cost, numbers):
+    assert scaled_rule(rule, Share(4, 2, SINCE_US), SINCE_US, cost, NOTHING).rule.numbers == numbers
+
+
+def test_a_share_whose_first_token_is_long_due_owes_nothing():
+    for rule in (Bucket(1000, 8), Drain(1000, 0), Slots(4, 1), Period(SINCE_US, SINCE_US + 10, 5)):
+        assert scaled_rule(rule, Share(4, 3, SINCE_US), SINCE_US + 10**9, 1, NOTHING).debt_us == 0
+
+
+@pytest.mark.parametrize(("used", "rank", "quota"), [(0, 0, 2), (0, 1, 1), (3, 0, 4), (3, 1, 4), (5, 0, 5), (9, 0, 5)])
+def test_a_share_of_a_quota_is_added_to_what_was_used_before(used, rank, quota):
+    period, known = Period(SINCE_US, SINCE_US + 10**12, 5), Known(counts=(SINCE_US, used, SINCE_US + 10**12))
+    part = scaled_rule(period, Share(4, rank, SINCE_US), SINCE_US, 1, known)
+    assert part.rule == Period(SINCE_US, SINCE_US + 10**12, quota)
+
+
+def test_what_is_no_limit_cant_be_shared():
+    with pytest.raises(TypeError, match="can't be shared"):
+        scaled_rule("no rule", Share(4, 0, SINCE_US), SINCE_US, 1, NOTHING)

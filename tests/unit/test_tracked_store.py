@@ -46,6 +46,8 @@ def test_an_answer_makes_it_ready_with_a_latency(setting):
 
 
 def test_a_latency_is_in_milliseconds(setting: Setting) -> None:
+    setting.clock.advance(10)
+
     def answers(store: Store) -> Answer:
         setting.clock.advance(0.25)
         return store.admit(QUESTION)
@@ -166,3 +168,25 @@ def test_a_probe_that_isnt_answered_is_reported_however_it_ends(setting, error, 
     setting.store.fault = None
     setting.clock.advance(2)
     assert setting.ask()
+
+
+def test_the_latency_of_a_store_that_fails_is_not_known(setting):
+    setting.ask()
+    setting.fail()
+    assert setting.tracked.state.latency_ms is None
+
+
+def test_connections_are_closed_before_a_probe_and_at_the_end(setting, monkeypatch):
+    done = []
+    monkeypatch.setattr(setting.store, "close", lambda: done.append("close"))
+    monkeypatch.setattr(setting.store, "probe", lambda _=None: done.append("probe"))
+    assert setting.tracked.name == setting.store.name == "memory"
+    setting.ask()
+    assert done == []
+    setting.fail()
+    setting.store.fault = None
+    setting.clock.advance(1)
+    setting.ask()
+    assert done == ["close", "probe"]
+    setting.tracked.close()
+    assert done == ["close", "probe", "close"]
