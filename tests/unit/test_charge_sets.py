@@ -111,7 +111,7 @@ def test_a_shared_limit_is_another_than_a_routes_own_of_its_name():
     assert mine.subject != ours.subject == theirs.subject
 
 
-def test_a_window_whose_length_a_function_chooses_is_another_for_each_length():
+def test_a_window_whose_length_a_function_chooses_is_one_a_length():
     lengths = iter(["9/s", "9/min", "5/s"])
     chosen = SlidingWindow(lambda _: next(lengths))
     second, minute, again = (charged(chosen).charges[0] for _ in range(3))
@@ -175,7 +175,7 @@ def test_shadows_that_would_have_refused_are_named_and_nobody_else():
     ("waits_us", "passes_us"),
     [((5_000_000, 0), 5_000_000), ((5_000_000, 7_000_000), 7_000_000), ((NEVER, 5), None), ((0, 3_000_000), 3_000_000)],
 )
-def test_a_refused_request_passes_when_the_last_of_those_that_refuse_admits(waits_us, passes_us):
+def test_a_refused_request_passes_when_the_last_that_refuses_admits(waits_us, passes_us):
     states = tuple(stands(allowed=us == 0, retry_after_us=us) for us in waits_us)
     said, charges = verdict(*states, limits=(BUCKET, TokenBucket("1/s")), admitted=False)
     assert said.passes_in_us == passes_us

@@ -102,7 +102,7 @@ def test_a_request_costs_one_token_and_owes_nothing_unless_it_says_so():
         (0, 100 + LONGEST_DEBT_US, 100 + LONGEST_DEBT_US),
     ],
 )
-def test_a_correction_leads_neither_into_the_past_nor_beyond_the_longest_debt(debt_us, by_us, moved_us):
+def test_a_correction_leads_neither_into_the_past_nor_beyond_all_debt(debt_us, by_us, moved_us):
     assert moved(NOW_US + debt_us, NOW_US, by_us, 100) == NOW_US + moved_us
 
 

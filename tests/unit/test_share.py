@@ -90,7 +90,7 @@ def test_a_fleets_leaky_buckets_start_no_more_than_the_pace(environments, interv
 
 @pytest.mark.parametrize("rule", [Bucket(1000, 8), Drain(1000, 0), Window(8, 8), WindowCounter(8, 8)], ids=repr)
 @pytest.mark.parametrize("rank", [0, 1, 3])
-def test_the_environments_first_tokens_follow_one_another_at_the_limits_interval(rule, rank):
+def test_the_first_tokens_follow_one_another_at_the_limits_interval(rule, rank):
     first_us = SINCE_US + (rank + 1) * 1000
     for now, admitted in ((SINCE_US, False), (first_us - 1, False), (first_us, True)):
         part = scaled_rule(rule, Share(4, rank, SINCE_US), now, 1, NOTHING)

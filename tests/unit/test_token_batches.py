@@ -222,7 +222,7 @@ def test_a_refusal_stands_until_a_token_is_due(clock, monkeypatch, fleet, stands
     assert one.asks(1) == (1 if fleet == 1 else 0)
 
 
-def test_of_several_refusals_the_longest_stands_and_one_for_good_for_a_quarter(clock, monkeypatch):
+def test_of_several_refusals_the_longest_stands_for_a_quarter_at_most(clock, monkeypatch):
     monkeypatch.setattr(random, "uniform", lambda _, most: most)
     brief, long = Charge("brief", Bucket(60_000, 1)), Charge("long", Bucket(HOUR_US, 1))
     for charges, admitted in (((brief, long), 1), ((ONE._replace(cost=1001),), 0)):
@@ -274,7 +274,7 @@ def test_it_is_swept_once_a_second(clock):
     assert one.background.submitted == 5
 
 
-def test_beyond_the_capacity_the_question_asked_least_recently_is_forgotten(clock):
+def test_beyond_the_capacity_the_least_recent_question_is_forgotten(clock):
     one = Environment(clock, capacity=2)
     for subject in ("alice", "bob", "alice", "carol"):
         one.ask(subject)
