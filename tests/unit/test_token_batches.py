@@ -296,6 +296,18 @@ def test_a_refusal_of_several_is_told_as_that_of_one(clock, cost):
     assert told.limits[0].retry_after_us == (NEVER if cost == 6 else cost * 1000)
 
 
+def test_a_limit_that_would_admit_one_is_not_told_as_refusing_several(clock):
+    one = Environment(clock, ONE, Charge("two", Bucket(HOUR_US, 1000)))
+    assert one.asks(40) == 40
+    [lease] = one.prefetch._leases.values()
+    assert one.asks(lease.left) == lease.left
+    first, second = one.store._store.admit(Question("alice", one.charges, peek=True)).limits
+    one.others_take(first.remaining, second.remaining - 1)
+    told = one.ask()
+    assert one.costs[-1] > 1
+    assert [(state.allowed, state.retry_after_us > 0) for state in told.limits] == [(False, True), (True, False)]
+
+
 def test_a_batch_of_what_is_no_bucket_is_a_mistake():
     with pytest.raises(TypeError, match="no bucket"):
         batch(Charge("w", Window(60_000, 9))).room(1, 0.05)

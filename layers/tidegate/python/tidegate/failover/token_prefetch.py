@@ -16,7 +16,7 @@ from threading import Lock
 
 from tidegate.background import Background
 from tidegate.clock import Clock
-from tidegate.decision import NEVER
+from tidegate.decision import NEVER, LimitState
 from tidegate.limits.token_bucket import Bucket
 from tidegate.messages import Answer, Charge, Question, Settlement
 from tidegate.stores.base import Store
@@ -225,13 +225,17 @@ def _key(question: Question) -> _Key | None:
 
 def _of_one(question: Question, refused: Answer) -> Answer:
     """Return the refusal of one request, read from the refusal of several."""
-    states = tuple(
-        s._replace(retry_after_us=max(1, s.debt_us + c.cost * _bucket(c).interval_us - _bucket(c).depth_us))
-        if s.remaining < c.cost <= _bucket(c).burst
-        else s
-        for c, s in zip(question.charges, refused.limits, strict=True)
-    )
+    states = tuple(_for_one(c, s) for c, s in zip(question.charges, refused.limits, strict=True))
     return refused._replace(limits=states)
+
+
+def _for_one(charge: Charge, state: LimitState) -> LimitState:
+    if state.remaining >= charge.cost:
+        return state._replace(allowed=True, retry_after_us=0)
+    bucket = _bucket(charge)
+    if charge.cost > bucket.burst:
+        return state
+    return state._replace(retry_after_us=max(1, state.debt_us + charge.cost * bucket.interval_us - bucket.depth_us))
 
 
 def _bucket(charge: Charge) -> Bucket:
