@@ -97,8 +97,14 @@ class SimulatedClient:
     def prepare(self) -> None:
         """Nothing to load."""
 
+    def ready(self) -> None:
+        """Nothing to wait for."""
+
     def warm(self) -> None:
         """Nothing to make."""
+
+    def close(self) -> None:
+        """Nothing to close."""
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         for left in reversed(range(self._attempts)):

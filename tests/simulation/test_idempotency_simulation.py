@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 import tidegate.compose_dynamodb as table_module
 from tests.simulation import idempotency
+from tests.simulation.idempotency_dynamodb import SimulatedClient
 from tests.simulation.idempotency_finale import conclude
 from tests.simulation.idempotency_history import LENGTH, LONGEST_IN_A_CALL, WEIGHTS, history, live, name_of, shortened
 from tests.simulation.idempotency_ledger import Key
@@ -15,6 +16,7 @@ from tests.simulation.idempotency_world import World, quiet
 from tidegate.idempotency import held_claim, renewal
 from tidegate.idempotency.dynamodb import DynamoClaims
 from tidegate.messages import Completed, InProgress, partition_key
+from tidegate.stores.dynamodb.client import DynamoClient
 
 SEED = 20261124
 HISTORIES = 240  # 24,000 steps; hypothesis adds about 3,000
@@ -82,6 +84,11 @@ def test_histories_by_their_seeds(first):
         with quiet():
             outcome = live(name, history(name))
         assert outcome.violation is None, f"python -m tests.simulation.idempotency --replay {name}"
+
+
+def test_the_simulated_client_has_all_that_the_librarys_has():
+    """What it lacks would count as a store that fails, and the fallback would never decide again."""
+    assert {name for name in vars(DynamoClient) if not name.startswith("_")} <= set(vars(SimulatedClient))
 
 
 def test_a_seed_is_a_replay():
