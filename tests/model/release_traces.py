@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tests.model.release_steps import ReleaseSteps, State, definition_
 from tests.model.releases import ReleaseModel
-from tests.model.traces import explained
+from tests.model.traces import distinct, explained
 
 _WORKS = {"Task", "Map"}
 
@@ -59,9 +59,9 @@ def first_refused(seen: Sequence[Sighting], shares: Sequence[float]) -> Sighting
 
     The release is an update, with a migration or without one. Nobody intervened, and no call was lost.
     """
-    distinct = [one for at, one in enumerate(seen) if not at or one != seen[at - 1]]
-    count = max(_explained(distinct, ReleaseSteps(shares=tuple(shares), expands=expands)) for expands in (True, False))
-    return distinct[count] if count < len(distinct) else None
+    sightings = distinct(seen)
+    count = max(_explained(sightings, ReleaseSteps(shares=tuple(shares), expands=expands)) for expands in (True, False))
+    return sightings[count] if count < len(sightings) else None
 
 
 def _explained(seen: Sequence[Sighting], happens: ReleaseSteps) -> int:

@@ -8,8 +8,11 @@ the model shows the same, one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
 from tests.model.checker import Model, S
+
+Seen = TypeVar("Seen", bound=Hashable)
 
 
 def explained(model: Model[S], seen: Sequence[Hashable], shows: Callable[[S], Hashable]) -> int:
@@ -17,17 +20,21 @@ def explained(model: Model[S], seen: Sequence[Hashable], shows: Callable[[S], Ha
 
     Args:
         model: what can happen.
-        seen: the sightings, in order; the same one twice running is one.
+        seen: the sightings, in order, as `distinct` gives them.
         shows: what a state shows. It may show the same for many steps.
     """
     reached: Iterable[S] = model.begins()
-    distinct = [one for at, one in enumerate(seen) if not at or one != seen[at - 1]]
-    for at, sighting in enumerate(distinct):
+    for at, sighting in enumerate(seen):
         reached = _showing(model, reached, sighting, shows)
         if not reached:
             return at
         reached = {after for state in reached for _, after in model.steps(state)}
-    return len(distinct)
+    return len(seen)
+
+
+def distinct(seen: Sequence[Seen]) -> list[Seen]:
+    """Return the sightings without repetitions: the same one twice running is one."""
+    return [one for at, one in enumerate(seen) if not at or one != seen[at - 1]]
 
 
 def _showing(model: Model[S], reached: Iterable[S], sighting: Hashable, shows: Callable[[S], Hashable]) -> set[S]:

@@ -283,16 +283,6 @@ class TestAWindow:
         assert window.seen(NOW_US, (tick, units), (tick - TICKS, 3)) == (tick - TICKS, 3)
         assert window.seen(NOW_US, (tick, 0)) == ()
 
-    def test_what_nothing_has_to_be_done_for_is_given_back_as_it_is(self):
-        window, kept, now_us = Window(1000, 100), None, NOW_US
-        for step in range(300):
-            now_us += (7_001, 40_000, 0, 90_000)[step % 4]
-            decision = window.decide(kept, now_us, 1, NOTHING)
-            if decision.allowed:
-                before, kept = kept or (), decision.kept
-                assert window.seen(now_us, kept) is kept
-                assert window.merged(before, kept, now_us) is kept
-
     @given(st.integers(14, 200), st.integers(0, 99), st.integers(0, 3))
     def test_evenly_used_up_to_now_it_has_no_room_and_keeps_what_is_known(self, quota, passed, known):
         window = Window(60_000, quota)

@@ -153,6 +153,7 @@ def test_a_tale_that_goes_on_is_taken_as_it_is():
         decision = window.decide(state, now, 1, NOTHING)
         if decision.allowed:
             before, state = state or (), decision.kept
+            assert window.merged(before, state, now) is window.seen(now, state) is state
             assert window.merged(before, state, now) == window.seen(now, before, state) == state
 
 

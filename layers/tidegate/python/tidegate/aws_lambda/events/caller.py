@@ -27,6 +27,7 @@ _CLOUDFRONTS = ":assumed-role/OriginAccessControlRole/"
 # `me`), and those that write down a value that they haven't got.
 _NOBODY = frozenset(
     [
+        "",
         "anon",
         "anonymous",
         "guest",
@@ -42,7 +43,7 @@ _NOBODY = frozenset(
         "unknown",
         "user",
     ]
-) | {""}
+)
 _EMPTY: Mapping[str, Any] = {}
 
 
